@@ -1,0 +1,68 @@
+"""
+Run a BIDS App over every subject of a DataLad dataset.
+
+A study in one config file; one job a unit; one output dataset in which every
+result carries a rerunnable provenance record.
+
+    snakemake -n                 which units, which jobs
+    snakemake --cores all        here, on this machine
+    snakemake --profile slurm    on the cluster
+"""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
+
+# A study given on the command line stands alone: no key of the demo's config
+# may leak into it.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+wildcard_constraints:
+    study=re.escape(STUDY.name),
+    unit=UNIT,
+
+
+include: "workflow/rules/study.smk"
+include: "workflow/rules/subject.smk"
+include: "workflow/rules/merge.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+    prepare_study,
+    list_subjects,
+    merge_branches,
+    merge,
+    write_report,
+    report,
+
+
+# Every unit processed, merged, verified and reported.
+rule all:
+    default_target: True
+    input:
+        # Each by name: a report of a failed run must not pass for the study.
+        unit_results,
+        f"results/{STUDY.name}/merged.txt",
+        f"results/{STUDY.name}/report.html",
+
+
+onsuccess:
+    print(tell_outcome(STUDY), file=sys.stderr)
+
+
+# A failed unit holds up nobody: what is finished is merged and reported.
+onerror:
+    print(conclude_study(STUDY), file=sys.stderr)

@@ -1,0 +1,83 @@
+"""
+What all rules share: the study, its units, and functions over them.
+
+The dataset is looked at once, in the main process; a job's process reads the
+few files that were left for it.
+"""
+
+import re
+
+from bidsloom.config import UNIT, ConfigFailure, Study
+from bidsloom.errors import WorkflowFailure, letter
+from bidsloom.merge import merge_branches
+from bidsloom.records import read_json, write_json
+from bidsloom.report import collect_rows, summarize, write_report
+from bidsloom.runners import set_up_environment
+from bidsloom.study import open_study, read_unit, unit_fingerprint
+
+
+def load_study(config: dict) -> Study:
+    """The study of a config, or the end of Snakemake with a letter."""
+    try:
+        return Study.from_config(config)
+    except ConfigFailure as e:
+        sys.exit(letter(e.problems))
+
+
+def look_at_study(study: Study):
+    """The study with its units, or the end of Snakemake with a letter."""
+    set_up_environment()
+    try:
+        return open_study(study)
+    except ConfigFailure as e:
+        sys.exit(letter(e.problems))
+    except WorkflowFailure as e:
+        sys.exit(letter([e]))
+
+
+def unit_results(wildcards) -> list[str]:
+    """Records of all units."""
+    return [f"results/{STUDY.name}/jobs/{unit}.json" for unit in OPENED.names]
+
+
+def fingerprint_of(wildcards) -> str:
+    """What a unit's result must be made from; a change makes the unit due again."""
+    if OPENED:
+        return OPENED.fingerprint(wildcards.unit)
+    prepared = read_json(STUDY.results / "prepared.json")
+    unit = read_unit(STUDY, wildcards.unit)
+    return unit_fingerprint(STUDY, unit, prepared["container_key"])
+
+
+def job_resources(study: Study) -> dict:
+    """What a study asks for each of its jobs; the rest is the profile's."""
+    asked = study.resources
+    wanted = {
+        "mem_mb": asked.mem_mb,
+        "runtime": asked.runtime,
+        "slurm_partition": asked.partition,
+        "slurm_account": asked.account,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def tell_outcome(study: Study) -> str:
+    """The run in a few lines."""
+    return "\n" + summarize(collect_rows(study), study)
+
+
+def conclude_study(study: Study) -> str:
+    """Merge and report what is finished after a run with failures."""
+    try:
+        if (study.results / "prepared.json").exists():
+            merged = merge_branches(study)
+            write_json(study.results / "merged.json", merged)
+        write_report(study)
+    except WorkflowFailure as e:
+        return letter([e])
+    return tell_outcome(study)
+
+
+STUDY = load_study(config)
+# A SLURM job parses this file twice; only the main process looks at the dataset.
+OPENED = look_at_study(STUDY) if workflow.is_main_process else None

@@ -1,0 +1,32 @@
+"""
+Verify finished job branches and weave them into main.
+
+INPUTS   results/{study}/jobs/{unit}.json of every unit
+OUTPUTS  results/{study}/merged.txt
+         and main, with its location logs, in the output store
+"""
+
+
+rule merge_branches:
+    input:
+        unit_results,
+    output:
+        "results/{study}/merged.txt",
+    log:
+        "results/{study}/logs/merge_branches.log",
+    message:
+        "Merge the job branches of study {wildcards.study}"
+    script:
+        "../scripts/merge_branches.py"
+
+
+# Merges what is finished now, also while other units are due.
+rule merge:
+    input:
+        ancient(f"results/{STUDY.name}/prepared.json"),
+    log:
+        f"results/{STUDY.name}/logs/merge.log",
+    message:
+        "Merge the finished job branches"
+    script:
+        "../scripts/merge_branches.py"

@@ -1,0 +1,123 @@
+"""Job branches: their names, what their tips say, and fingerprints.
+
+The tip of a job branch is the run-record commit of one unit.  Its trailers say
+which unit it is and what it was made from; they outlive the branch, since the
+commit becomes a parent of main.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .bids import Unit
+from .config import Study
+from .errors import CommandError
+from .runners import call_git, call_git_lines
+
+UNIT_TRAILER = "Bidsloom-Unit"
+FINGERPRINT_TRAILER = "Bidsloom-Fingerprint"
+
+_FORMAT = "%H%x00%(trailers:key={0},valueonly,separator=)%x00%(trailers:key={1},valueonly,separator=)"
+RESULT_FORMAT = _FORMAT.format(UNIT_TRAILER, FINGERPRINT_TRAILER)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The commit that holds one unit's results."""
+
+    unit: str
+    commit: str
+    fingerprint: str
+
+
+def branch_name(app: str, unit: str) -> str:
+    """The job branch of a unit."""
+    return f"job/{app}/{unit}"
+
+
+def digest(value) -> str:
+    """A short digest of anything JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fingerprint(study: Study, unit: Unit, image_key: str) -> dict[str, str]:
+    """What a unit's result depends on, as one digest a cause.
+
+    `input` is the unit's tree and what it inherits, `image` the container
+    image's annex key, `command` how the app is called, `environment` the
+    variables given to it.  CPUs, memory, paths of stores and the like are left
+    out: they change no result.
+    """
+    container = study.container
+    command = [
+        container.name,
+        container.runtime == "none",
+        container.call_fmt,
+        container.outputs,
+        container.analysis_level,
+        container.arguments,
+        container.session_flag if unit.session else "",
+        study.input_path,
+    ]
+    return {
+        "input": digest([unit.tree, unit.inherited]),
+        "image": digest(image_key),
+        "command": digest(command),
+        "environment": digest(study.resources.environment),
+    }
+
+
+def fingerprint_text(parts: dict[str, str]) -> str:
+    """The fingerprint as it stands in a trailer: readable for its causes."""
+    return " ".join(f"{cause}={value}" for cause, value in sorted(parts.items()))
+
+
+def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
+    """The results among some commits, in their order; others are left out."""
+    commits = list(commits)
+    if not commits:
+        return []
+    lines = call_git_lines(
+        ["log", "--no-walk=unsorted", "--stdin", f"--format={RESULT_FORMAT}"],
+        cwd=repository,
+        stdin="\n".join(commits) + "\n",
+    )
+    found = [line.split("\0") for line in lines]
+    return [Result(unit, commit, mark) for commit, unit, mark in found if unit and mark]
+
+
+def list_job_branches(repository: Path, prefix: str, app: str) -> list[Result]:
+    """Results on job branches below a ref prefix, sorted by unit."""
+    lines = call_git_lines(
+        ["for-each-ref", "--format=%(objectname)", f"{prefix}job/{app}/"], cwd=repository
+    )
+    return sorted(read_results(repository, lines), key=lambda r: r.unit)
+
+
+def read_ledger(repository: Path, main: str) -> dict[str, Result]:
+    """Unit -> the result that main holds of it now.
+
+    Main's merges are walked from the newest: the first result of a unit that
+    is met is the one whose files stand in main.
+    """
+    try:
+        lines = call_git_lines(["log", "--first-parent", "--format=%P", main], cwd=repository)
+    except CommandError:
+        return {}
+    parents = [parent for line in lines for parent in reversed(line.split()[1:])]
+    ledger: dict[str, Result] = {}
+    for result in read_results(repository, parents):
+        ledger.setdefault(result.unit, result)
+    return ledger
+
+
+def head_of(repository: Path, ref: str) -> str | None:
+    """The commit a ref points to, or None."""
+    try:
+        return call_git(["rev-parse", "--verify", "-q", f"{ref}^{{commit}}"], cwd=repository)
+    except CommandError:
+        return None

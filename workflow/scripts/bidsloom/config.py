@@ -1,0 +1,348 @@
+"""From a mapping (YAML, JSON, Snakemake's config) to a frozen `Study`.
+
+The only reader of configuration keys.  Types, defaults and descriptions come
+from `workflow/schemas/config.schema.yaml`; what a schema cannot say (two
+outputs alike, a quoting trap of YAML) is checked here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from .errors import WorkflowFailure
+
+SCHEMA_FILE = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+LABEL = "[A-Za-z0-9+]+"
+UNIT = f"sub-{LABEL}(_ses-{LABEL})?"
+
+
+@dataclass(frozen=True)
+class Container:
+    """The BIDS App and its command line; `arguments` leaves out the labels."""
+
+    name: str
+    image: Path
+    runtime: str
+    call_fmt: str
+    outputs: tuple[str, ...]
+    analysis_level: str
+    arguments: tuple[str, ...]
+    session_flag: str
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one job asks for; None leaves it to the profile.  `mem_mb` in MB, `runtime` in minutes."""
+
+    cpus: int
+    mem_mb: int | None
+    runtime: int | None
+    partition: str | None
+    account: str | None
+    modules: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """One input dataset x one BIDS App x its output dataset."""
+
+    name: str
+    results: Path
+    work_dir: Path
+    keep_failed: bool
+    input_url: str
+    input_version: str
+    input_path: str
+    output_url: str
+    lock_file: Path | None
+    shared_files: tuple[str, ...]
+    by_session: bool
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    resources: Resources
+    container: Container
+
+    @classmethod
+    def from_config(cls, config: Mapping, *, base: Path | None = None) -> Study:
+        """The study that a configuration describes.
+
+        Relative paths in `config` and the `results` folder are relative to
+        `base`, by default the working directory.
+
+        Raises `ConfigFailure` naming every fault at once.
+        """
+        base = base or Path.cwd()
+        problems = list(find_faults(config))
+        if problems:
+            raise ConfigFailure(problems)
+        filled = fill_defaults(config, load_schema())
+        common, datalad, subjects = filled["common"], filled["datalad"], filled["subjects"]
+        hpc, container = filled["hpc"], filled["container"]
+        app_args = dict(container["bids_args"])
+        name = filled.get("study", container["name"])
+        lock_file = datalad["lock_file"]
+        return cls(
+            name=name,
+            results=base / "results" / name,
+            work_dir=resolve_path(common.get("work_dir", tempfile.gettempdir()), base),
+            keep_failed=common["keep_failed"],
+            input_url=resolve_url(datalad["input_repo"], base),
+            input_version=datalad["input_version"],
+            input_path=datalad["input_path"],
+            output_url=resolve_url(datalad["output_repos"][0], base),
+            lock_file=resolve_path(lock_file, base) if lock_file else None,
+            shared_files=tuple(datalad["shared_files"]),
+            by_session=subjects["processing_level"] == "session",
+            include=tuple(s.removeprefix("sub-") for s in subjects["include"]),
+            exclude=tuple(s.removeprefix("sub-") for s in subjects["exclude"]),
+            resources=Resources(
+                cpus=hpc["cpus"],
+                mem_mb=parse_memory(hpc["mem"]) if "mem" in hpc else None,
+                runtime=parse_time(hpc["time"]) if "time" in hpc else None,
+                partition=hpc.get("partition"),
+                account=hpc.get("account"),
+                modules=tuple(hpc["modules"]),
+                environment=tuple(sorted((k, str(v)) for k, v in hpc["environment"].items())),
+            ),
+            container=Container(
+                name=container["name"],
+                image=resolve_path(container["image"], base),
+                runtime=container["runtime"],
+                call_fmt=container["call_fmt"],
+                outputs=tuple(container.get("outputs", [container["name"]])),
+                analysis_level=app_args.pop("analysis_level"),
+                arguments=tuple(app_arguments(app_args)),
+                session_flag=container["session_flag"],
+            ),
+        )
+
+    @property
+    def dataset(self) -> Path:
+        """The study dataset: what jobs clone."""
+        return self.results / "dataset"
+
+    @property
+    def input(self) -> Path:
+        """The study's clone of the input dataset, without a work tree."""
+        return self.results / "input"
+
+
+class ConfigFailure(WorkflowFailure):
+    """One or more faults of a configuration, or of what it names."""
+
+    def __init__(self, problems: list[WorkflowFailure]) -> None:
+        super().__init__("\n".join(str(p) for p in problems))
+        self.problems = problems
+
+
+def read_config(path: Path) -> dict:
+    """The mapping in a YAML or JSON file."""
+    try:
+        config = yaml.safe_load(path.read_text())
+    except OSError as e:
+        raise WorkflowFailure(
+            f"The config file {path} cannot be read: {e.strerror}.",
+            hint="give the path of your study's YAML or JSON file with --config.",
+        ) from e
+    except yaml.YAMLError as e:
+        raise WorkflowFailure(
+            f"The config file {path} is not valid YAML: {e}".replace("\n", " "),
+            hint="look at the line named above; a missing space after a colon is common.",
+        ) from e
+    return config or {}
+
+
+@cache
+def load_schema() -> dict:
+    """The schema of the configuration."""
+    return yaml.safe_load(SCHEMA_FILE.read_text())
+
+
+def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Every fault of a configuration, each with key, value, what is expected and a hint."""
+    if not isinstance(config, Mapping):
+        yield WorkflowFailure(
+            f"The configuration is {config!r}; expected: keys with values.",
+            hint="start from config/config.yaml.",
+        )
+        return
+    validator = jsonschema.Draft202012Validator(load_schema())
+    for error in sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.path]):
+        yield from describe(error)
+    yield from find_repetitions(config)
+    if value_at(config, "container", "runtime") == "none" and not value_at(
+        config, "container", "call_fmt"
+    ):
+        yield WorkflowFailure(
+            "container.runtime is 'none', but container.call_fmt is empty.",
+            hint='say how the image is run, for example call_fmt: "python3 -I {img} {cmd}".',
+        )
+
+
+def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Outputs named twice, or lying inside each other, or inside the input."""
+    outputs = value_at(config, "container", "outputs") or []
+    input_path = value_at(config, "datalad", "input_path") or "sourcedata/raw"
+    if not isinstance(outputs, list):
+        return
+    named = [("datalad.input_path", input_path)]
+    for output in filter(lambda o: isinstance(o, str), outputs):
+        for key, other in named:
+            # Some file systems do not tell Upper from lower case.
+            a, b = f"{output}/".lower(), f"{other}/".lower()
+            if a.startswith(b) or b.startswith(a):
+                yield WorkflowFailure(
+                    f"container.outputs names {output!r}, which is the same place as {other!r} "
+                    f"of {key}, or lies inside it; expected: folders apart from each other.",
+                    hint="give each output a folder of its own.",
+                )
+        named.append(("container.outputs", output))
+
+
+def value_at(config: Mapping, *keys: str):
+    """The value under nested keys, or None."""
+    for key in keys:
+        if not isinstance(config, Mapping):
+            return None
+        config = config.get(key)
+    return config
+
+
+def describe(error: jsonschema.ValidationError) -> Iterator[WorkflowFailure]:
+    """A schema error in words that name key, value and remedy."""
+    key = ".".join(str(p) for p in error.absolute_path) or "the configuration"
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for name in sorted(set(error.instance) - set(known), key=str):
+            full = f"{key}.{name}" if error.absolute_path else str(name)
+            yield WorkflowFailure(f"{full} is not a known key.", hint=nearest(str(name), known))
+        return
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        full = ".".join([*(str(p) for p in error.absolute_path), missing[0]])
+        # jsonschema reports each missing key by itself; its message starts with the name.
+        for name in missing:
+            if error.message.startswith(repr(name)):
+                full = ".".join([*(str(p) for p in error.absolute_path), name])
+        yield WorkflowFailure(
+            f"{full} is missing.", hint="config/README.md lists every key, with examples."
+        )
+        return
+    if "propertyNames" in error.absolute_schema_path:
+        yield WorkflowFailure(
+            f"{key} has the name {error.instance!r}, which cannot be used there.",
+            hint="names consist of letters, digits, '-' and '_'.",
+        )
+        return
+    schema = error.schema
+    wanted = {
+        "type": lambda: f"a value of type {' or '.join(as_list(schema.get('type')))}",
+        "enum": lambda: "one of " + ", ".join(map(str, schema["enum"])),
+        "minItems": lambda: f"at least {schema['minItems']} item(s)",
+        "maxItems": lambda: f"at most {schema['maxItems']} item(s)",
+        "minimum": lambda: f"at least {schema['minimum']}",
+        "minLength": lambda: "a text that is not empty",
+        "pattern": lambda: f"a text of the form {schema['pattern']}",
+    }.get(error.validator, lambda: error.message)()
+    yield WorkflowFailure(
+        f"{key} is {error.instance!r}; expected: {wanted}.", hint=hint_for(key, error)
+    )
+
+
+def hint_for(key: str, error: jsonschema.ValidationError) -> str:
+    """What to type instead."""
+    if key == "hpc.time" and isinstance(error.instance, int):
+        return 'put it in quotes, time: "24:00:00"; without them YAML reads a number.'
+    if error.validator == "enum" and isinstance(error.instance, str):
+        return nearest(error.instance, [str(v) for v in error.schema["enum"]])
+    if key.startswith("subjects.") and isinstance(error.instance, int):
+        return 'put labels in quotes, "001"; without them YAML reads a number and drops the zeros.'
+    if key == "datalad.output_repos" and error.validator == "maxItems":
+        return "one output store per study; give the second output a study of its own."
+    examples = error.schema.get("examples")
+    if examples:
+        return f"for example {examples[0]!r}."
+    return f"{error.schema.get('description', 'see config/README.md')}"
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint with the known name that looks most like `name`."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}."
+
+
+def as_list(value) -> list:
+    """A scalar as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def fill_defaults(config: Mapping, schema: Mapping) -> dict:
+    """`config` with the schema's defaults where a key is missing."""
+    filled = dict(config)
+    for key, sub in schema.get("properties", {}).items():
+        if key not in filled and "default" in sub:
+            filled[key] = sub["default"]
+        if key in filled and "properties" in sub:
+            filled[key] = fill_defaults(filled[key], sub)
+    return filled
+
+
+def app_arguments(arguments: Mapping) -> Iterator[str]:
+    """A BIDS App's flags: `n_cpus: 8` gives `--n_cpus 8`."""
+    for name, value in arguments.items():
+        if value is None or value is False or value == []:
+            continue
+        yield name if name.startswith("-") else f"--{name}"
+        if value is not True:
+            yield from (str(v) for v in as_list(value))
+
+
+def parse_memory(text: str | int) -> int:
+    """Megabytes in `32G`, `512M`, `4000`."""
+    number, unit = re.fullmatch(r"([\d.]+)\s*([KMGT]?)i?B?", str(text)).groups()
+    scale = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024**2}[unit]
+    return max(1, round(float(number) * scale))
+
+
+def parse_time(text: str) -> int:
+    """Minutes in `24:00:00`, `1-12:00:00`, `90min`, rounded up.
+
+    Two numbers are hours and minutes after a day (`1-12:30`), minutes and
+    seconds otherwise (`90:00`), as sbatch reads them.
+    """
+    if match := re.fullmatch(r"(\d+)(min|[smhd])", text):
+        seconds = int(match[1]) * {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}[match[2]]
+    else:
+        days, _, clock = text.rpartition("-")
+        parts = [int(p) for p in clock.split(":")]
+        if len(parts) == 2:
+            parts = [*parts, 0] if days else [0, *parts]
+        seconds = int(days or 0) * 86400 + parts[0] * 3600 + parts[1] * 60 + parts[2]
+    return max(1, -(-seconds // 60))
+
+
+def resolve_path(text: str, base: Path) -> Path:
+    """An absolute path; variables and `~` are expanded."""
+    return Path(os.path.normpath(base / Path(os.path.expandvars(text)).expanduser()))
+
+
+def is_local_path(url: str) -> bool:
+    """True for a path, false for a URL or `host:path`."""
+    return "://" not in url and not re.match(r"^[^/]+:(?!/{2})", url)
+
+
+def resolve_url(url: str, base: Path) -> str:
+    """A URL as it stands, a path made absolute."""
+    return str(resolve_path(url, base)) if is_local_path(url) else url

@@ -1,0 +1,402 @@
+"""One unit, from clone to push.
+
+`steps` lists the commands; here they are carried out, timed, and their
+failures given a meaning.
+
+    look     is the unit's result in the output store already?
+    clone    the study dataset, into a private folder of this job
+    structure  the input's tree for this unit, without data
+    branch   of the job
+    inputs   the unit's files, and those it inherits
+    run      the app, by `datalad containers-run`
+    push     content first, then the branch that announces it
+    clean up, on every way out
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+
+from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, Result, read_results
+from .containers import app_environment
+from .errors import CommandError, FailureClass, WorkflowFailure
+from .records import add_attempt, read_json
+from .runners import (
+    call,
+    call_git,
+    call_git_records,
+    call_git_success,
+    end_children,
+    read_objects,
+    run_in_container,
+)
+from .scratch import JobFolder, open_folder, sweep
+from .steps import (
+    STORE_CONTENT,
+    Job,
+    Step,
+    app_command,
+    clone_steps,
+    compute_steps,
+    narrow,
+    push_steps,
+    run_inputs,
+    run_message,
+)
+from .stores import last_line, list_remote_heads, locked, missing_keys
+
+log = logging.getLogger(__name__)
+
+PUSH_TRIES = 4
+PUSH_WAIT_SECONDS = 5.0
+
+# What the app said before it failed, as far as a record keeps it.
+LOG_LINES = 20
+
+
+def process_unit(job: Job) -> dict:
+    """Compute one unit and push it; gives its record.
+
+    Raises `WorkflowFailure` with the failure's class where there is no result;
+    the attempt is then written to `results/<study>/attempts/`.
+    """
+    start = datetime.now(timezone.utc)
+    attempts = job.study.results / "attempts"
+    attempt = len(read_json(attempts / f"{job.unit.name}.json") or []) + 1
+    facts = {
+        "unit": job.unit.name,
+        "branch": job.branch,
+        "fingerprint": job.fingerprint,
+        "input_commit": job.prepared["input_commit"],
+        "container_key": job.prepared["container_key"],
+        "start": start.isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
+        "scheduler_job_id": os.environ.get("SLURM_JOB_ID"),
+        "attempt": attempt,
+        "requested": job.requested,
+    }
+    try:
+        commit, reused = find_or_compute(job)
+    except BaseException as e:
+        failure = as_failure(job, e)
+        add_attempt(
+            attempts,
+            job.unit.name,
+            {
+                **facts,
+                **closing_facts(job),
+                "failure_class": failure.failure_class.value,
+                "message": failure.message,
+                "hint": failure.hint,
+                "exit_code": failure.exit_code,
+                "log": log_tail(job),
+            },
+        )
+        raise failure from e
+    return {**facts, **closing_facts(job), "commit": commit, "reused": reused}
+
+
+def closing_facts(job: Job) -> dict:
+    """What is known of an attempt only at its end."""
+    return {
+        "end": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "seconds": {name: round(value, 3) for name, value in job.seconds.items()},
+        "peak": {"rss_mb": round(getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024, 1)},
+    }
+
+
+def find_or_compute(job: Job) -> tuple[str, bool]:
+    """The commit with the unit's result, and whether it was there before."""
+    with timed(job, "look"):
+        done = find_result(job)
+    if done:
+        log.info("%s is in the output store already: %s", job.unit.name, done.commit)
+        return done.commit, True
+    # A clone that lost its job before the push has the result: push that.
+    folder = sweep(job.study, job.unit.name, fingerprint=job.fingerprint, base=job.prepared["base"])
+    computed = folder is not None
+    folder = folder or open_folder(job.study, job.unit.name)
+    keep = False
+    try:
+        if computed:
+            log.info("an earlier attempt at %s left its result in %s", job.unit.name, folder.path)
+        else:
+            compute(job, folder)
+        commit = call_git(["rev-parse", "HEAD"], cwd=folder.clone)
+        winner = push(job, folder.clone, commit)
+    except BaseException as e:
+        # What was computed is not computed again because a disk was full.
+        pushing = isinstance(e, WorkflowFailure) and folder.state() is not None
+        keep = pushing or (job.study.keep_failed and isinstance(e, Exception))
+        if keep:
+            log.warning("the clone is kept: %s", folder.path)
+        raise
+    finally:
+        end_children()
+        with timed(job, "clean_up"):
+            folder.close(keep=keep)
+    return winner, winner != commit
+
+
+def compute(job: Job, folder: JobFolder) -> None:
+    """Everything up to the commit with the unit's results."""
+    work(job, clone_steps(job, folder.clone))
+    crippled = call_git(
+        ["config", "--default", "false", "annex.crippledfilesystem"], cwd=folder.clone
+    )
+    if crippled == "true":
+        raise WorkflowFailure(
+            f"common.work_dir {job.study.work_dir} is on a file system without symbolic links.",
+            hint="name a folder on another disk.",
+        )
+    work(job, compute_steps(job, folder.clone))
+    folder.write_state({"fingerprint": job.fingerprint, "base": job.prepared["base"]})
+
+
+def work(job: Job, steps: Iterable[Step]) -> None:
+    """Take steps in order; each one's failure gets its meaning here."""
+    with_care: dict[str, Callable[[Job, Step], object]] = {
+        "run": run_app,
+        "seal": seal,
+        "name_store": name_store,
+    }
+    meanings = {
+        "inputs": (FailureClass.INPUT_UNAVAILABLE, f"get the inputs from {job.study.input_url}"),
+        "name_store": (FailureClass.STORE_UNAVAILABLE, f"reach {job.store.url}"),
+        "push_content": (FailureClass.STORE_UNAVAILABLE, f"push content to {job.store.url}"),
+        "push_branch": (FailureClass.STORE_UNAVAILABLE, f"push its branch to {job.store.url}"),
+    }
+    for step in steps:
+        log.info("%s: %s", step.name, step)
+        guarded = step.name in ("clone", "push_branch")
+        with locked(job.study.lock_file if guarded else None) as waited, timed(job, step.name):
+            job.seconds["lock_wait"] = job.seconds.get("lock_wait", 0.0) + waited
+            try:
+                if step.name in with_care:
+                    with_care[step.name](job, step)
+                else:
+                    call(step.argv, cwd=step.cwd)
+            except CommandError as e:
+                if "No space left on device" in e.stderr:
+                    raise no_space(job, step.cwd) from e
+                failure_class, what = meanings.get(
+                    step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
+                )
+                raise WorkflowFailure(
+                    f"{job.unit.name} could not {what}: {last_line(e.stderr)}",
+                    hint="see the log; run snakemake again once the cause is gone.",
+                    failure_class=failure_class,
+                ) from e
+
+
+@contextlib.contextmanager
+def timed(job: Job, name: str) -> Iterator[None]:
+    """Add the time of a block to the job's seconds."""
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        job.seconds[name] = job.seconds.get(name, 0.0) + time.monotonic() - start
+
+
+def find_result(job: Job) -> Result | None:
+    """The unit's finished result in the output store, if its content is there too."""
+    store = job.store
+    ref = f"refs/heads/{job.branch}"
+    job.seen = list_remote_heads(store, ref).get(job.branch)
+    if job.seen is None:
+        return None
+    repository = store.repository or job.study.dataset
+    if store.repository is None:
+        call_git(
+            ["fetch", "-q", "--no-tags", "--no-write-fetch-head", store.git_url, ref],
+            cwd=repository,
+        )
+    results = read_results(repository, [job.seen])
+    if not results or results[0].fingerprint != job.fingerprint:
+        return None
+    keys = [key for _, key in annexed_files(repository, job.seen)]
+    if missing_keys(store, keys, dataset=job.study.dataset):
+        log.warning("%s has a branch whose content is incomplete; computing again", ref)
+        return None
+    return results[0]
+
+
+def annexed_files(repository: Path, commit: str) -> list[tuple[str, str]]:
+    """(path, annex key) of the files that a commit adds or changes."""
+    return [
+        (path, os.fsdecode(target).rpartition("/")[2])
+        for path, target in zip(*changed_links(repository, commit), strict=True)
+    ]
+
+
+def changed_links(repository: Path, commit: str) -> tuple[list[str], list[bytes]]:
+    """Paths and targets of the annexed links that a commit adds or changes."""
+    records = call_git_records(
+        ["diff-tree", "-r", "-z", "--no-renames", "--no-commit-id", commit], cwd=repository
+    )
+    paths, names = [], []
+    for head, path in zip(records[::2], records[1::2], strict=True):
+        _, mode, _, object_id, _ = head.split()
+        if mode == "120000":
+            paths.append(path)
+            names.append(object_id)
+    targets = list(read_objects(names, repository=repository))
+    kept = [n for n, target in enumerate(targets) if b"annex/objects/" in target]
+    return [paths[n] for n in kept], [targets[n] for n in kept]
+
+
+def run_app(job: Job, step: Step) -> None:
+    """`datalad containers-run`; tells the app's failure from DataLad's."""
+    clone, container = step.cwd, job.study.container
+    job_start = log_size(job)
+    os.environ.update(app_environment(job.study))
+    try:
+        run_in_container(
+            dataset=clone,
+            container=container.name,
+            command=app_command(job.study, job.unit),
+            inputs=run_inputs(job),
+            outputs=list(container.outputs),
+            message=run_message(job),
+        )
+    except CommandError as e:
+        if shutil.disk_usage(clone).free < 2**20:
+            raise no_space(job, clone) from e
+        if e.exit_code < 0:
+            raise
+        tail = "\n".join(f"    {line}" for line in log_tail(job, after=job_start))
+        raise WorkflowFailure(
+            f"{container.name} failed for {job.unit.name} with exit code {e.exit_code}. "
+            f"Its last lines:\n{tail or '    (it said nothing)'}",
+            hint=f"read {job.log_file or 'its output above'}, mend the cause and run snakemake "
+            "again; the other subjects go on.",
+            failure_class=FailureClass.APP_ERROR,
+            exit_code=e.exit_code,
+        ) from e
+    if call_git(["rev-parse", "HEAD"], cwd=clone) == job.prepared["base"]:
+        raise WorkflowFailure(
+            f"{container.name} ended well for {job.unit.name} but wrote nothing to "
+            f"{', '.join(container.outputs)}.",
+            hint="check container.outputs and container.bids_args.",
+            failure_class=FailureClass.APP_ERROR,
+            exit_code=0,
+        )
+
+
+def seal(job: Job, step: Step) -> None:
+    """Amend the run record: what exactly was written, and the trailers.
+
+    The output folder as a whole was declared to DataLad, so that nothing the
+    app wrote is lost.  The record names what this unit wrote, so that a rerun
+    in the merged dataset leaves every other unit alone.
+    """
+    clone = step.cwd
+    message = call_git(["log", "-1", "--format=%B"], cwd=clone)
+    start = message.index("\n{", message.index("=== Do not change lines below ==="))
+    end = message.index("\n^^^ Do not change lines above ^^^")
+    record = json.loads(message[start:end])
+    names = call_git_records(
+        ["diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "HEAD"], cwd=clone
+    )
+    record["outputs"] = narrow(names, job.unit)
+    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
+    trailers = f"{UNIT_TRAILER}: {job.unit.name}\n{FINGERPRINT_TRAILER}: {job.fingerprint}\n"
+    call_git(
+        ["commit", "-q", "--amend", "--no-verify", "--cleanup=verbatim", "-F", "-"],
+        cwd=clone,
+        stdin=f"{message[:start]}\n{text}{message[end:].rstrip()}\n\n{trailers}",
+    )
+
+
+def name_store(job: Job, step: Step) -> None:
+    """Make the special remote onto the store, unless an earlier attempt at the push did."""
+    setting = ["config", f"remote.{STORE_CONTENT}.annex-directory"]
+    if not call_git_success(setting, cwd=step.cwd):
+        call(step.argv, cwd=step.cwd)
+
+
+def push(job: Job, clone: Path, commit: str) -> str:
+    """Push content and branch, with retries; gives the commit that stands in the store.
+
+    Where another job of the same unit was faster, its result stands.
+    """
+    for attempt in range(1, PUSH_TRIES + 1):
+        try:
+            work(job, push_steps(job, clone))
+            return commit
+        except WorkflowFailure as failure:
+            before = job.seen
+            with contextlib.suppress(WorkflowFailure, CommandError):
+                if winner := find_result(job):
+                    log.info("another job finished %s first: %s", job.unit.name, winner.commit)
+                    return winner.commit
+                if job.seen != before:
+                    log.info("%s moved on; it is replaced", job.branch)
+            if attempt == PUSH_TRIES:
+                raise
+            wait = PUSH_WAIT_SECONDS * 2 ** (attempt - 1)
+            log.warning("%s; trying again in %.0f s", failure.message, wait)
+            time.sleep(wait)
+    raise AssertionError("unreachable")
+
+
+# --- what went wrong --------------------------------------------------------------
+
+
+def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
+    """Any end of a job as a failure with a class."""
+    if isinstance(error, WorkflowFailure):
+        return error
+    if isinstance(error, OSError) and error.errno == 28:
+        return no_space(job, job.study.work_dir)
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        return WorkflowFailure(
+            f"{job.unit.name} was cancelled.",
+            hint="run snakemake again; it starts where it was left.",
+            failure_class=FailureClass.CANCELLED,
+        )
+    if isinstance(error, CommandError):
+        return WorkflowFailure(
+            f"{job.unit.name} failed: {last_line(str(error))}",
+            hint="see the log; run snakemake again once the cause is gone.",
+        )
+    log.exception("this should not have happened")
+    return WorkflowFailure(
+        f"{job.unit.name} failed unexpectedly: {type(error).__name__}: {error}",
+        hint="please report it, with the log.",
+    )
+
+
+def no_space(job: Job, path: Path) -> WorkflowFailure:
+    """A failure for a full disk."""
+    return WorkflowFailure(
+        f"{job.unit.name} ran out of disk space in {path}.",
+        hint="free some space, or set common.work_dir to a larger disk.",
+        failure_class=FailureClass.NO_SPACE,
+    )
+
+
+def log_size(job: Job) -> int:
+    """Bytes of the job's log so far."""
+    return job.log_file.stat().st_size if job.log_file and job.log_file.exists() else 0
+
+
+def log_tail(job: Job, *, after: int = 0) -> list[str]:
+    """The last lines of the job's log, at most `LOG_LINES`, after an offset in bytes."""
+    if not job.log_file or not job.log_file.exists():
+        return []
+    with job.log_file.open("rb") as f:
+        size = os.fstat(f.fileno()).st_size
+        f.seek(max(after, size - 64 * 1024))
+        return f.read().decode(errors="replace").splitlines()[-LOG_LINES:]

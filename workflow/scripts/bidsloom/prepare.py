@@ -1,0 +1,252 @@
+"""Prepare the study dataset: what jobs clone, and what their branches start from.
+
+Its branch `base` holds scaffolding alone: the input registered at its pinned
+commit, the container, rules for what is annexed.  `main` starts there and
+gathers results; jobs start from `base`, so that a clone stays small however
+many units are merged.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .bids import is_annexed
+from .branches import head_of
+from .config import Study
+from .containers import call_format, image_path
+from .errors import CommandError, FailureClass, WorkflowFailure
+from .records import write_text
+from .runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
+from .stores import (
+    BASE,
+    MAIN,
+    REMOTE,
+    STUDY_SETTING,
+    Store,
+    StoreKind,
+    last_line,
+    list_remote_heads,
+    locked,
+    make_bare_store,
+    output_store,
+    read_setting,
+    share_remotes,
+    store_uuid,
+)
+from .study import VERSION_SETTING, clone_output
+
+# Small text lives in git, where it can be read and compared without fetching;
+# everything else is annexed.
+ATTRIBUTES = """\
+* annex.backend=MD5E
+* annex.largefiles=anything
+*.json annex.largefiles=largerthan=100kb
+*.tsv annex.largefiles=largerthan=100kb
+*.csv annex.largefiles=largerthan=100kb
+*.html annex.largefiles=largerthan=100kb
+*.md annex.largefiles=largerthan=100kb
+*.txt annex.largefiles=largerthan=100kb
+*.bib annex.largefiles=largerthan=100kb
+*.toml annex.largefiles=largerthan=100kb
+.bidsignore annex.largefiles=nothing
+README* annex.largefiles=nothing
+**/.git* annex.largefiles=nothing
+.datalad/environments/** annex.largefiles=anything
+"""
+
+README = """\
+# {name}
+
+Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a unit.
+
+    git log --all-match --grep 'Bidsloom-Unit: sub-01'   # the commit of a unit
+    datalad get {output}/sub-01                          # fetch its files
+    datalad rerun <commit>                               # compute them again
+"""
+
+
+def prepare_study(study: Study, *, commit: str, image_key: str) -> dict:
+    """Bring the study dataset and the output store to what the study asks for.
+
+    Gives what jobs need to know: the commit their branches start from, the
+    input commit, the image's key and the store's annex UUID.  Doing it again
+    changes nothing.
+    """
+    store = output_store(study)
+    with locked(study.lock_file):
+        open_dataset(study, store)
+        write_scaffolding(study, commit)
+        register_container(study, image_key)
+        base = call_git(["rev-parse", "HEAD"], cwd=study.dataset)
+        connect_store(study, store)
+        publish_base(study, store)
+    share_remotes(study.dataset)
+    return {
+        "dataset_id": read_setting(study.dataset, base, "datalad.dataset.id"),
+        "base": base,
+        "input_commit": commit,
+        "container_key": image_key,
+        "store_uuid": store_uuid(store, study.dataset),
+    }
+
+
+def open_dataset(study: Study, store: Store) -> None:
+    """The study dataset with `base` checked out: cloned from the store, or new."""
+    held = store.repository is None or store.repository.exists()
+    if held and BASE in list_remote_heads(store):
+        clone_output(study, store)
+        call_git(["fetch", "-q", REMOTE], cwd=study.dataset)
+        call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=study.dataset)
+    elif not head_of(study.dataset, "HEAD") if study.dataset.exists() else True:
+        call_datalad(["create", "--force", str(study.dataset)], cwd=study.results, env=PRIVATE)
+        call_git(["config", "annex.private", "true"], cwd=study.dataset)
+    if not head_of(study.dataset, BASE):
+        call_git(["branch", "-q", BASE], cwd=study.dataset)
+    call_git(["checkout", "-q", "-f", BASE], cwd=study.dataset)
+
+
+def write_scaffolding(study: Study, commit: str) -> None:
+    """Commit rules, settings and the registered input, where they changed."""
+    dataset = study.dataset
+    write_text(dataset / ".gitattributes", ATTRIBUTES)
+    app, output = study.container.name, study.container.outputs[0]
+    readme = README.format(
+        name=study.name, app=app, input_path=study.input_path, output=output
+    )
+    write_text(dataset / "README.md", readme)
+    description = {
+        "Name": study.name,
+        "BIDSVersion": "1.10.0",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": app}],
+    }
+    write_text(
+        dataset / "dataset_description.json", json.dumps(description, indent=2) + "\n"
+    )
+    settings = dataset / ".datalad" / "config"
+    set_in_file(settings, STUDY_SETTING, study.name)
+    set_in_file(settings, VERSION_SETTING, study.input_version)
+    register_input(study, commit)
+    call_git(
+        ["add", ".gitattributes", ".gitmodules", ".datalad/config", "README.md"]
+        + ["dataset_description.json"],
+        cwd=dataset,
+    )
+    if not call_git_success(["diff", "--cached", "--quiet"], cwd=dataset):
+        message = f"Register the input at {commit[:10]}"
+        call_git(["commit", "-q", "--no-verify", "-m", message], cwd=dataset)
+
+
+def register_input(study: Study, commit: str) -> None:
+    """Stage the input as a subdataset at a commit, without installing it."""
+    dataset, path = study.dataset, study.input_path
+    modules = dataset / ".gitmodules"
+    set_in_file(modules, f"submodule.{path}.path", path)
+    set_in_file(modules, f"submodule.{path}.url", study.input_url)
+    if identifier := read_setting(study.input, commit, "datalad.dataset.id"):
+        set_in_file(modules, f"submodule.{path}.datalad-id", identifier)
+        set_in_file(modules, f"submodule.{path}.datalad-url", study.input_url)
+    call_git(["update-index", "--add", "--cacheinfo", f"160000,{commit},{path}"], cwd=dataset)
+    (dataset / path).mkdir(parents=True, exist_ok=True)
+
+
+def set_in_file(path: Path, key: str, value: str) -> None:
+    """Set a value in a file of git's configuration syntax."""
+    call_git(["config", "--file", str(path), key, value], cwd=path.parent)
+
+
+def register_container(study: Study, key: str) -> None:
+    """`datalad containers-add`, where the image or its call changed."""
+    dataset, container = study.dataset, study.container
+    call_fmt = call_format(study)
+    setting = f"datalad.containers.{container.name}.cmdexec"
+    if (
+        registered_key(dataset, container.name) == key
+        and read_setting(dataset, "HEAD", setting) == call_fmt
+    ):
+        return
+    try:
+        call_datalad(
+            ["containers-add", "-d", ".", "--update", "--url", str(container.image)]
+            + ["--call-fmt", call_fmt, container.name],
+            cwd=dataset,
+        )
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The container image {container.image} cannot be registered: {last_line(e.stderr)}",
+            hint="check container.image, and the space left where results/ lies.",
+        ) from e
+    found = registered_key(dataset, container.name)
+    if found != key:
+        raise WorkflowFailure(
+            f"The container image {container.image} changed while it was being registered: "
+            f"its key is {found}, expected {key}.",
+            hint="start again once the image is complete.",
+        )
+
+
+def registered_key(dataset: Path, name: str) -> str | None:
+    """The annex key of a registered image, or None."""
+    try:
+        return call_git(["show", f"HEAD:{image_path(name)}"], cwd=dataset).rpartition("/")[2]
+    except CommandError:
+        return None
+
+
+def connect_store(study: Study, store: Store) -> None:
+    """Make the output store where it is missing, and know it as remote `output`."""
+    dataset = study.dataset
+    if store.kind is StoreKind.BARE:
+        make_bare_store(store.repository, f"output store of {study.name}")
+    known = call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
+    if store.kind is StoreKind.RIA and not known:
+        head, _, _ = store.url.partition("#")
+        call_datalad(
+            ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok", head],
+            cwd=dataset,
+        )
+    elif not known:
+        call_git(["remote", "add", REMOTE, store.git_url], cwd=dataset)
+    if store.kind is StoreKind.BARE:
+        call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
+
+
+def publish_base(study: Study, store: Store) -> None:
+    """Push the image's content, then `base`, then `main` where there is none yet."""
+    dataset = study.dataset
+    try:
+        if is_annexed(dataset):
+            call_annex(
+                ["copy", "-q", "--to", store.content_remote, "--", ".datalad/environments"],
+                cwd=dataset,
+            )
+        refs = [f"{BASE}:{BASE}"]
+        if MAIN not in list_remote_heads(store):
+            refs.append(f"{BASE}:{MAIN}")
+        call_git(["push", "-q", REMOTE, *refs], cwd=dataset)
+        push_annex_branch(dataset)
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The study dataset cannot be pushed to {store.url}: {last_line(e.stderr)}",
+            hint="check that the output store is writable and has space; nothing is lost.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+
+
+def push_annex_branch(dataset: Path) -> None:
+    """Publish location logs, taking in first what the store knows.
+
+    git-annex in the store may write that branch at any time, so a rejected
+    push is merged and tried again.
+    """
+    for attempt in range(5):
+        call_git(["fetch", "-q", REMOTE], cwd=dataset)
+        call_annex(["merge", "-q"], cwd=dataset)
+        try:
+            call_git(["push", "-q", REMOTE, "git-annex:git-annex"], cwd=dataset)
+        except CommandError:
+            if attempt == 4:
+                raise
+        else:
+            return

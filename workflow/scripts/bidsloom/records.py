@@ -1,0 +1,74 @@
+"""Small files that tell what happened: records, attempts, tables.
+
+All of them can be derived again from the output store; losing them loses
+nothing.  Written under a temporary name first, so that a reader (or a killed
+writer) never leaves half a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as f:
+            f.write(text)
+        # mkstemp's 0600 would hide the file from colleagues.
+        os.chmod(temporary, 0o666 & ~current_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def current_umask() -> int:
+    """The process' umask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path: Path, value) -> None:
+    """Write a JSON file whole or not at all."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path):
+    """The value in a JSON file; None where it is missing or cut short."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def write_tsv(path: Path, columns: list[str], rows: Iterable[Mapping]) -> None:
+    """Write a table as BIDS does: tabs, a header, `n/a` for what is unknown."""
+    lines = ["\t".join(columns)]
+    for row in rows:
+        cells = ("n/a" if row.get(c) in (None, "") else str(row[c]) for c in columns)
+        lines.append("\t".join(" ".join(cell.split()) for cell in cells))
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_tsv(path: Path) -> list[dict[str, str]]:
+    """Rows of a table; none where it is missing."""
+    try:
+        with path.open(newline="") as f:
+            return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+    except OSError:
+        return []
+
+
+def add_attempt(folder: Path, unit: str, attempt: Mapping) -> None:
+    """Append a failed attempt to the unit's list."""
+    path = folder / f"{unit}.json"
+    write_json(path, [*(read_json(path) or []), dict(attempt)])

@@ -1,0 +1,190 @@
+"""What became of every unit: tables and a page.
+
+Made from the records, the attempts and what the last merge said; reads no
+dataset and changes nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import shlex
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from .config import Study
+from .records import read_json, read_tsv, write_json, write_text, write_tsv
+
+COLUMNS = ["unit", "state", "failure_class", "exit_code", "attempts", "seconds", "commit"] + [
+    "reason",
+    "next",
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One unit in the report.
+
+    `state` is one of merged, done (waiting for the merge), unmerged (the merge
+    left it out), failed, waiting, excluded.
+    """
+
+    unit: str
+    state: str
+    failure_class: str = ""
+    exit_code: int | None = None
+    attempts: int = 0
+    seconds: float | None = None
+    commit: str = ""
+    reason: str = ""
+    next: str = ""
+    log: tuple[str, ...] = ()
+
+
+def write_report(study: Study) -> list[Row]:
+    """Write `report.tsv`, `report.json` and `report.html` of a study."""
+    rows = collect_rows(study)
+    counts = Counter(row.state for row in rows)
+    facts = {
+        "study": study.name,
+        "input": study.input_url,
+        "input_commit": (read_json(study.results / "prepared.json") or {}).get("input_commit"),
+        "app": study.container.name,
+        "image": str(study.container.image),
+        "output": study.output_url,
+        "main": (read_json(study.results / "merged.json") or {}).get("main"),
+        "counts": dict(counts),
+    }
+    write_tsv(study.results / "report.tsv", COLUMNS, (asdict(row) for row in rows))
+    write_json(study.results / "report.json", {**facts, "units": [asdict(row) for row in rows]})
+    write_text(study.results / "report.html", render_page(facts, rows))
+    return rows
+
+
+def collect_rows(study: Study) -> list[Row]:
+    """A row for every unit, and for every one left out."""
+    results = study.results
+    merged = set((read_json(results / "merged.json") or {}).get("merged", []))
+    left = {row["unit"]: row["reason"] for row in read_tsv(results / "unmerged.tsv")}
+    rows = [
+        describe_unit(
+            row["unit"],
+            record=read_json(results / "jobs" / f"{row['unit']}.json"),
+            attempts=read_json(results / "attempts" / f"{row['unit']}.json") or [],
+            merged=merged,
+            left=left,
+        )
+        for row in read_tsv(results / "subjects.tsv")
+    ]
+    excluded = read_tsv(results / "excluded.tsv")
+    return rows + [Row(row["unit"], "excluded", reason=row["reason"]) for row in excluded]
+
+
+def describe_unit(
+    unit: str, *, record: dict | None, attempts: list[dict], merged: set[str], left: dict[str, str]
+) -> Row:
+    """One unit's state, from what is known of it."""
+    if record is not None:
+        state = "unmerged" if unit in left else "merged" if unit in merged else "done"
+        return Row(
+            unit=unit,
+            state=state,
+            attempts=record.get("attempt", len(attempts) + 1),
+            seconds=round(sum(record["seconds"].values()), 1) if "seconds" in record else None,
+            commit=record["commit"],
+            reason=left.get(unit, ""),
+            next={
+                "done": "snakemake merge",
+                "unmerged": "name the file in datalad.shared_files if every unit may write it",
+            }.get(state, ""),
+        )
+    if not attempts:
+        return Row(unit, "waiting", next="snakemake --cores all")
+    last = attempts[-1]
+    return Row(
+        unit=unit,
+        state="failed",
+        failure_class=last["failure_class"],
+        exit_code=last.get("exit_code"),
+        attempts=len(attempts),
+        reason=last["message"].splitlines()[0],
+        next=last.get("hint", ""),
+        log=tuple(last.get("log", ())),
+    )
+
+
+def summarize(rows: list[Row], study: Study) -> str:
+    """A few lines for the terminal: how many, which failed, and why."""
+    counts = Counter(row.state for row in rows)
+    order = ["merged", "done", "unmerged", "failed", "waiting", "excluded"]
+    lines = [", ".join(f"{counts[s]} {s}" for s in order if counts[s]) or "no units"]
+    troubled = [row for row in rows if row.state in ("failed", "unmerged")]
+    for row in troubled[:10]:
+        lines.append(f"  {row.unit}: {row.failure_class or row.state}: {row.reason}")
+    if len(troubled) > 10:
+        lines.append(f"  and {len(troubled) - 10} more")
+    lines.append(f"Report: {shlex.quote(str(study.results / 'report.html'))}")
+    return "\n".join(lines)
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{study}: report</title>
+<style>
+:root {{ color-scheme: light dark; --line: #8886; }}
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }}
+dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }}
+dt {{ font-weight: 600; }} dd {{ margin: 0; overflow-wrap: anywhere; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }}
+pre {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: 12px; }}
+.failed, .unmerged {{ color: #c0392b; font-weight: 600; }} .merged {{ color: #2a8f4f; }}
+@media (prefers-color-scheme: dark) {{ .failed, .unmerged {{ color: #ff8577; }} .merged {{ color: #6fd08c; }} }}
+</style></head><body>
+<h1>{study}</h1>
+<p>{counts}</p>
+<dl>{facts}</dl>
+<h2>Units</h2>
+<table><thead><tr><th>Unit<th>State<th>Attempts<th>Seconds<th>Commit<th>Why, and what to do</tr></thead>
+<tbody>
+{rows}
+</tbody></table>
+</body></html>
+"""
+
+
+def render_page(facts: dict, rows: list[Row]) -> str:
+    """The report as one self-contained page."""
+    names = {
+        "input": "Input dataset",
+        "input_commit": "Input commit",
+        "app": "BIDS App",
+        "image": "Container image",
+        "output": "Output dataset",
+        "main": "Merged as",
+    }
+    listed = "".join(
+        f"<dt>{label}</dt><dd>{html.escape(str(facts[key] or 'not yet'))}</dd>"
+        for key, label in names.items()
+    )
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(facts["counts"].items()))
+    return PAGE.format(
+        study=html.escape(facts["study"]),
+        counts=counts or "no units yet",
+        facts=listed,
+        rows="\n".join(map(render_row, rows)),
+    )
+
+
+def render_row(row: Row) -> str:
+    """A table row of the page."""
+    log = html.escape("\n".join(row.log))
+    why = html.escape(" ".join(filter(None, [row.failure_class, row.reason, row.next])))
+    if log:
+        why += f"<details><summary>last lines of its log</summary><pre>{log}</pre></details>"
+    seconds = "" if row.seconds is None else row.seconds
+    return (
+        f"<tr><td>{row.unit}<td class={row.state}>{row.state}<td>{row.attempts or ''}"
+        f"<td>{seconds}<td><code>{row.commit[:10]}</code><td>{why}</tr>"
+    )

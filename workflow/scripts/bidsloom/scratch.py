@@ -1,0 +1,140 @@
+"""A job's own folder in the scratch space, and what dead jobs left there.
+
+The scratch space may be shared with other users and other studies, and a job
+may die at any moment.  A folder is therefore private (0700), has a name nobody
+can guess, and is locked by its job for as long as that lives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from .branches import digest
+from .config import Study
+from .errors import FailureClass, WorkflowFailure
+from .records import read_json, write_json
+
+log = logging.getLogger(__name__)
+
+# Marks a folder that its owner wants to look into.
+KEPT = "kept"
+
+
+@dataclass
+class JobFolder:
+    """The folder of one job; `lock` is the open file that says its owner lives."""
+
+    path: Path
+    lock: int
+
+    @property
+    def clone(self) -> Path:
+        """The job's clone of the study dataset."""
+        return self.path / "dataset"
+
+    def state(self) -> dict | None:
+        """What was computed here and not yet pushed, or None."""
+        return read_json(self.path / "computed.json")
+
+    def write_state(self, state: dict) -> None:
+        """Say that the result is complete: only its push is missing."""
+        write_json(self.path / "computed.json", state)
+
+    def close(self, *, keep: bool) -> None:
+        """Release the folder, and remove it unless it is to be kept."""
+        if keep:
+            (self.path / KEPT).touch()
+        else:
+            remove_tree(self.path)
+        os.close(self.lock)
+
+
+def folder_prefix(study: Study) -> str:
+    """What the names of this study's folders start with.
+
+    Two studies of one name, in two places, must not clean up each other.
+    """
+    return f"bidsloom-{study.name}-{digest(str(study.results))[:8]}-"
+
+
+def open_folder(study: Study, unit: str) -> JobFolder:
+    """A new folder for a job."""
+    try:
+        path = Path(tempfile.mkdtemp(prefix=f"{folder_prefix(study)}{unit}-", dir=study.work_dir))
+    except OSError as e:
+        raise WorkflowFailure(
+            f"common.work_dir {study.work_dir} cannot be used for {unit}: {e.strerror}.",
+            hint="it must exist on the node, be writable and have space.",
+            failure_class=FailureClass.NO_SPACE if e.errno == 28 else FailureClass.BAD_CONFIG,
+        ) from e
+    return JobFolder(path, take(path))
+
+
+def take(path: Path) -> int | None:
+    """Lock a folder; None where its owner lives."""
+    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder | None:
+    """Remove what dead jobs of this study left; gives this unit's unpushed result, if any.
+
+    Finished results of other units stay: their own next attempts push them.
+    """
+    found = None
+    for path in left_folders(study):
+        mine = path.name.startswith(f"{folder_prefix(study)}{unit}-")
+        with contextlib.suppress(OSError):
+            if (lock := take(path)) is None:
+                continue
+            folder = JobFolder(path, lock)
+            state = folder.state()
+            wanted = {"fingerprint": fingerprint, "base": base}
+            if mine and found is None and state == wanted:
+                found = folder
+            elif (state is not None and not mine) or (state is None and (path / KEPT).exists()):
+                os.close(lock)
+            else:
+                log.info("removing what a dead job left: %s", path)
+                end_processes_in(path)
+                folder.close(keep=False)
+    return found
+
+
+def left_folders(study: Study) -> Iterator[Path]:
+    """This study's job folders in the scratch space that belong to this user."""
+    for path in sorted(study.work_dir.glob(f"{folder_prefix(study)}*")):
+        with contextlib.suppress(OSError):
+            stat = path.lstat()
+            if path.is_dir() and not path.is_symlink() and stat.st_uid == os.getuid():
+                yield path
+
+
+def end_processes_in(path: Path) -> None:
+    """Kill programs that still work in a folder whose job is dead."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if Path(process.cwd()).is_relative_to(path):
+                process.kill()
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with annexed content, whose folders are read-only."""
+    for folder, _, _ in os.walk(path):
+        os.chmod(folder, 0o700)
+    shutil.rmtree(path)

@@ -1,0 +1,299 @@
+"""Where results live: the output store, its kinds, and what it holds.
+
+Three kinds.  A bare git-annex repository on a mounted file system (the
+default), where content is laid straight into `annex/objects`; a RIA store on a
+mounted file system, through DataLad's ORA special remote; and any other URL of
+an existing repository, through what git-annex makes of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from .bids import key_size
+from .config import Study, is_local_path
+from .errors import CommandError, FailureClass, WorkflowFailure
+from .runners import call_annex, call_git, call_git_lines, call_git_success
+
+MAIN = "main"
+# Scaffolding without results: what job branches start from.  A job's clone
+# thus stays small however many units are merged already.
+BASE = "base"
+
+# Committed in the dataset: the mark by which a store is known again.
+STUDY_SETTING = "bidsloom.study"
+
+# Name of the output store's git remote in the study dataset and in clones.
+REMOTE = "output"
+
+
+class StoreKind(Enum):
+    """How content reaches a store."""
+
+    BARE = "bare"
+    RIA = "ria"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The output store; `repository` is its git directory where it is mounted."""
+
+    url: str
+    kind: StoreKind
+    repository: Path | None
+    alias: str = ""
+
+    @property
+    def git_url(self) -> str:
+        """What git fetches from and pushes to."""
+        return str(self.repository) if self.repository else self.url
+
+    @property
+    def content_remote(self) -> str:
+        """The git-annex remote of the study dataset that holds content."""
+        return f"{REMOTE}-storage" if self.kind is StoreKind.RIA else REMOTE
+
+
+def output_store(study: Study) -> Store:
+    """The study's output store, without a look at it."""
+    url = study.output_url
+    if url.startswith("ria+file://"):
+        parts = urlsplit(url)
+        base, label = Path(unquote(parts.path)), unquote(parts.fragment)
+        if label and not label.startswith("~"):
+            return Store(url, StoreKind.RIA, base / label[:3] / label[3:])
+        alias = label.removeprefix("~") or study.name
+        return Store(url, StoreKind.RIA, base / "alias" / alias, alias)
+    if url.startswith("file://"):
+        return Store(url, StoreKind.BARE, Path(unquote(urlsplit(url).path)))
+    if is_local_path(url):
+        return Store(url, StoreKind.BARE, Path(url))
+    return Store(url, StoreKind.OTHER, None)
+
+
+def check_store(store: Store, study: Study) -> bool:
+    """True where the store holds this study, false where it is empty or missing.
+
+    Looks only.  Raises `WorkflowFailure` where it holds something else, cannot
+    be written to, or cannot be reached.
+    """
+    if store.repository is None:
+        if store.url.startswith("ria+"):
+            raise WorkflowFailure(
+                f"The output store {store.url} is of a kind that jobs cannot push to.",
+                hint="use ria+file:// on a mounted file system, a path, or the URL of a "
+                "git repository.",
+            )
+        return bool(list_remote_heads(store))
+    check_writable(store.repository)
+    if not os.path.lexists(store.repository):
+        if store.kind is StoreKind.RIA and not store.alias:
+            raise WorkflowFailure(
+                f"The output store {store.url} names a dataset id that is not there.",
+                hint="name an alias instead, ria+file:///path#~name; it is made when missing.",
+            )
+        return False
+    if not store.repository.is_dir():
+        raise foreign(store, "a file")
+    if not any(store.repository.iterdir()):
+        return False
+    if not call_git_success(["rev-parse", "--git-dir"], cwd=store.repository) or not (
+        is_git_directory(store.repository)
+    ):
+        raise foreign(store, "a folder that is no bare git repository")
+    heads = list_remote_heads(store)
+    if not heads:
+        return False
+    check_owner(store.repository, MAIN, study, store)
+    return True
+
+
+def is_git_directory(path: Path) -> bool:
+    """True where a folder is itself a bare repository, not inside another one."""
+    try:
+        found = call_git(["rev-parse", "--is-bare-repository", "--absolute-git-dir"], cwd=path)
+    except CommandError:
+        return False
+    bare, git_dir = found.splitlines()
+    return bare == "true" and Path(git_dir).resolve() == path.resolve()
+
+
+def foreign(store: Store, what: str) -> WorkflowFailure:
+    """A letter about a store that is not ours to write to."""
+    return WorkflowFailure(
+        f"The output store {store.url} is {what}, not the output dataset of this study.",
+        hint="give datalad.output_repos a path that does not exist yet (it is made), "
+        "or the store of this very study.",
+    )
+
+
+def check_owner(repository: Path, revision: str, study: Study, store: Store) -> None:
+    """Refuse a store whose main is not this study's output dataset."""
+    found = read_setting(repository, revision, STUDY_SETTING)
+    if found is None:
+        raise foreign(store, "a repository with other content")
+    if found != study.name:
+        raise foreign(store, f"the output dataset of study {found!r}")
+
+
+def read_setting(repository: Path, revision: str, key: str) -> str | None:
+    """A setting committed in the dataset's `.datalad/config`, or None."""
+    try:
+        return call_git(
+            ["config", "--blob", f"{revision}:.datalad/config", "--get", key], cwd=repository
+        )
+    except CommandError:
+        return None
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that cannot be written to, nor made."""
+    folder = path
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    try:
+        # A nameless file: nobody ever sees it.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as e:
+        raise WorkflowFailure(
+            f"The output store {path} cannot be written to: {folder}: {e.strerror}.",
+            hint="check datalad.output_repos, your permissions and the quota there.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+
+
+def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, str]:
+    """Branch -> commit in the store."""
+    try:
+        lines = call_git_lines(["ls-remote", store.git_url, pattern], cwd=Path("/"))
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The output store {store.url} cannot be read: {last_line(e.stderr)}",
+            hint="check datalad.output_repos and that you can reach it: "
+            f"git ls-remote '{store.git_url}'",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+    found = (line.split("\t") for line in lines)
+    return {ref.removeprefix("refs/heads/"): commit for commit, ref in found}
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "(no message)"
+
+
+def make_bare_store(repository: Path, description: str) -> None:
+    """A bare git-annex repository, as the output store of a study."""
+    repository.mkdir(parents=True, exist_ok=True)
+    if not is_git_directory(repository):
+        call_git(["init", "-q", "--bare", "--initial-branch", MAIN], cwd=repository)
+    if not call_git_success(["config", "annex.uuid"], cwd=repository):
+        call_annex(["init", "-q", description], cwd=repository)
+
+
+def store_uuid(store: Store, dataset: Path) -> str:
+    """The annex UUID under which the store's content is known."""
+    if store.kind is StoreKind.BARE:
+        return call_git(["config", "annex.uuid"], cwd=store.repository)
+    return call_git(["config", f"remote.{store.content_remote}.annex-uuid"], cwd=dataset)
+
+
+def missing_keys(store: Store, keys: Iterable[str], *, dataset: Path) -> set[str]:
+    """Those of the annex keys whose content is not in the store, whole.
+
+    The store itself is looked at, not a location log: for a bare store each
+    object file and its size, for others what git-annex finds there now.
+    """
+    keys = sorted(set(keys))
+    if store.kind is StoreKind.BARE:
+        return {key for key in keys if not holds_object(store.repository, key)}
+    if not keys:
+        return set()
+    found = call_annex(
+        ["checkpresentkey", "--batch", store.content_remote],
+        cwd=dataset,
+        stdin="".join(f"{key}\n" for key in keys),
+    ).splitlines()
+    return {key for key, answer in zip(keys, found, strict=True) if answer != "1"}
+
+
+def holds_object(repository: Path, key: str) -> bool:
+    """True where a bare repository holds a key's content, of the size the key tells."""
+    try:
+        size = os.stat(object_path(repository, key)).st_size
+    except OSError:
+        return False
+    return size == (key_size(key) if re.search(r"-s\d+", key) else size)
+
+
+def object_path(repository: Path, key: str) -> Path:
+    """Where a bare repository keeps a key (git-annex' internals, "hashdirlower")."""
+    digest = hashlib.md5(os.fsencode(key)).hexdigest()
+    return repository / "annex" / "objects" / digest[:3] / digest[3:6] / key / key
+
+
+def share_remotes(repository: Path) -> Path:
+    """Write a clone's remotes to a file that other clones can include.
+
+    A job's clone comes from here, yet fetches content from the true places;
+    what it took to enable them (a special remote's settings) is already known.
+    """
+    target = repository / ".git" / "bidsloom-remotes"
+    settings = call_git(
+        ["config", "--local", "--null", "--get-regexp", r"^remote\."], cwd=repository
+    )
+    lines = []
+    for entry in filter(None, settings.split("\0")):
+        key, _, value = entry.partition("\n")
+        _, _, rest = key.partition(".")
+        name, _, variable = rest.rpartition(".")
+        if variable != "fetch":
+            lines.append(f"[remote {quoted(name)}]\n\t{variable} = {quoted(value)}\n")
+    temporary = target.with_suffix(f".{os.getpid()}")
+    temporary.write_text("".join(lines))
+    temporary.replace(target)
+    return target
+
+
+def quoted(value: str) -> str:
+    """A value in git's configuration syntax."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+@contextlib.contextmanager
+def locked(path: Path | None) -> Iterator[float]:
+    """Hold a file locked; gives the seconds waited.  Without a path, no lock.
+
+    `flock` is passed on to the server by NFS since Linux 2.6.12, and is
+    released by the kernel when its holder dies.
+    """
+    if path is None:
+        yield 0.0
+        return
+    start = time.monotonic()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(path, "a+")  # noqa: SIM115  (closed below)
+    except OSError as e:
+        raise WorkflowFailure(
+            f"The lock file {path} cannot be opened: {e.strerror}.",
+            hint="set datalad.lock_file to a path that every job can write to.",
+        ) from e
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield time.monotonic() - start

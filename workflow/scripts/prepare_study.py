@@ -1,0 +1,17 @@
+"""Prepare the study dataset and the output store (rule prepare_study)."""
+
+from pathlib import Path
+
+from bidsloom.config import Study
+from bidsloom.entry import entry_point
+from bidsloom.prepare import prepare_study
+from bidsloom.records import write_json
+
+if __name__ == "__main__":
+    with entry_point(snakemake.log[0]):  # noqa: F821
+        prepared = prepare_study(
+            Study.from_config(snakemake.config),  # noqa: F821
+            commit=snakemake.params.input_commit,  # noqa: F821
+            image_key=snakemake.params.image_key,  # noqa: F821
+        )
+        write_json(Path(snakemake.output.prepared), prepared)  # noqa: F821

@@ -1,0 +1,88 @@
+"""Process one unit (rule process_subject), or by hand:
+
+    python workflow/scripts/process_subject.py --config config/config.yaml --subject 001
+"""
+
+import argparse
+from pathlib import Path
+
+from bidsloom.config import Study, read_config
+from bidsloom.entry import entry_point
+from bidsloom.errors import WorkflowFailure
+from bidsloom.job import process_unit
+from bidsloom.records import read_json, write_json
+from bidsloom.steps import Job, clone_steps, compute_steps, push_steps
+from bidsloom.study import read_unit
+
+
+def open_job(study: Study, unit: str, **facts) -> Job:
+    """The job of a unit in a study that was prepared."""
+    prepared = read_json(study.results / "prepared.json")
+    if prepared is None:
+        raise WorkflowFailure(
+            f"Study {study.name} is not prepared: {study.results / 'prepared.json'} is missing.",
+            hint="run `snakemake --cores 1 prepare_study list_subjects` first.",
+        )
+    return Job(study, read_unit(study, unit), prepared, **facts)
+
+
+def unit_name(arguments: argparse.Namespace) -> str:
+    """The unit that `--subject` and `--session` name."""
+    name = f"sub-{arguments.subject.removeprefix('sub-')}"
+    if arguments.session:
+        name += f"_ses-{arguments.session.removeprefix('ses-')}"
+    return name
+
+
+def show_commands(job: Job) -> None:
+    """Print the commands of a job, in order, ready to paste."""
+    home = job.study.work_dir / f"bidsloom-{job.study.name}-{job.unit.name}"
+    clone = home / "dataset"
+    print(f"# {job.unit.name}: {job.branch}")
+    print(f"mkdir -m 700 '{home}'")
+    for steps in (clone_steps, compute_steps, push_steps):
+        for step in steps(job, clone):
+            print(step)
+    print(f"chmod -R u+w '{home}' && rm -rf '{home}'")
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description="Process one unit of a prepared study and push its job branch.",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the study's YAML or JSON file")
+    parser.add_argument("--subject", required=True, help="label, with or without sub-")
+    parser.add_argument("--session", help="label, where one session is processed per job")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the commands in order, run none"
+    )
+    arguments = parser.parse_args()
+    with entry_point():
+        study = Study.from_config(read_config(arguments.config))
+        job = open_job(study, unit_name(arguments))
+        if arguments.dry_run:
+            show_commands(job)
+            return
+        record = process_unit(job)
+        write_json(study.results / "jobs" / f"{job.unit.name}.json", record)
+        print(f"{job.unit.name} is done: {record['branch']} at {record['commit']}")
+
+
+if "snakemake" in globals():
+    snakemake = globals()["snakemake"]
+    log_file = Path(snakemake.log[0])
+    with entry_point(log_file):
+        job = open_job(
+            Study.from_config(snakemake.config),
+            snakemake.wildcards.unit,
+            log_file=log_file,
+            requested={
+                "threads": snakemake.threads,
+                "mem_mb": snakemake.resources.get("mem_mb"),
+                "runtime": snakemake.resources.get("runtime"),
+            },
+        )
+        write_json(Path(snakemake.output.record), process_unit(job))
+elif __name__ == "__main__":
+    main()
