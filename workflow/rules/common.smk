@@ -40,6 +40,19 @@ def unit_results(wildcards) -> list[str]:
     return [f"results/{STUDY.name}/jobs/{unit}.json" for unit in OPENED.names]
 
 
+def what_a_job_needs(wildcards) -> list[str]:
+    """The prepared study, unless the unit is done: then nothing makes it due again.
+
+    The files' time does not matter: whether a unit is due is said by its
+    fingerprint, not by a list that was written again.
+    """
+    if OPENED and wildcards.unit in OPENED.done:
+        return []
+    return ancient(
+        [f"results/{STUDY.name}/prepared.json", f"results/{STUDY.name}/subjects.tsv"]
+    )
+
+
 def fingerprint_of(wildcards) -> str:
     """What a unit's result must be made from; a change makes the unit due again."""
     if OPENED:

@@ -10,10 +10,7 @@ OUTPUTS  results/{study}/jobs/{unit}.json
 
 rule process_subject:
     input:
-        # Their time does not matter: whether a unit is due is said by its
-        # fingerprint, not by a list that was written again.
-        prepared=ancient("results/{study}/prepared.json"),
-        subjects=ancient("results/{study}/subjects.tsv"),
+        what_a_job_needs,
     output:
         record="results/{study}/jobs/{unit}.json",
     params:

@@ -27,7 +27,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
-from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, Result, read_results
+from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, Result, read_ledger, read_results
 from .containers import app_environment
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .records import add_attempt, read_json
@@ -53,7 +53,7 @@ from .steps import (
     run_inputs,
     run_message,
 )
-from .stores import last_line, list_remote_heads, locked, missing_keys
+from .stores import MAIN, REMOTE, last_line, list_remote_heads, locked, missing_keys
 
 log = logging.getLogger(__name__)
 
@@ -214,9 +214,9 @@ def find_result(job: Job) -> Result | None:
     store = job.store
     ref = f"refs/heads/{job.branch}"
     job.seen = list_remote_heads(store, ref).get(job.branch)
-    if job.seen is None:
-        return None
     repository = store.repository or job.study.dataset
+    if job.seen is None:
+        return find_merged(job, repository)
     if store.repository is None:
         call_git(
             ["fetch", "-q", "--no-tags", "--no-write-fetch-head", store.git_url, ref],
@@ -230,6 +230,17 @@ def find_result(job: Job) -> Result | None:
         log.warning("%s has a branch whose content is incomplete; computing again", ref)
         return None
     return results[0]
+
+
+def find_merged(job: Job, repository: Path) -> Result | None:
+    """The unit's result if main holds it already, under the same fingerprint."""
+    main = MAIN if job.store.repository else f"refs/remotes/{REMOTE}/{MAIN}"
+    folder = f"{job.study.container.outputs[0]}/{job.unit.folder}"
+    # Main's whole history is read only where there is something to find.
+    if not call_git_success(["rev-parse", "--verify", "-q", f"{main}:{folder}"], cwd=repository):
+        return None
+    result = read_ledger(repository, main).get(job.unit.name)
+    return result if result and result.fingerprint == job.fingerprint else None
 
 
 def annexed_files(repository: Path, commit: str) -> list[tuple[str, str]]:

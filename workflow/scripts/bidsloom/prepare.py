@@ -80,6 +80,7 @@ def prepare_study(study: Study, *, commit: str, image_key: str) -> dict:
         register_container(study, image_key)
         base = call_git(["rev-parse", "HEAD"], cwd=study.dataset)
         connect_store(study, store)
+        fetch_image(study, store)
         publish_base(study, store)
     share_remotes(study.dataset)
     return {
@@ -210,6 +211,20 @@ def connect_store(study: Study, store: Store) -> None:
         call_git(["remote", "add", REMOTE, store.git_url], cwd=dataset)
     if store.kind is StoreKind.BARE:
         call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
+
+
+def fetch_image(study: Study, store: Store) -> None:
+    """Have the image's content in the study dataset, where jobs link to it."""
+    image = image_path(study.container.name)
+    try:
+        call_annex(["get", "-q", "--", image], cwd=study.dataset)
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The container image {image} of the output dataset cannot be fetched from "
+            f"{store.url}: {last_line(e.stderr)}",
+            hint="check that the store is whole and reachable.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
 
 
 def publish_base(study: Study, store: Store) -> None:

@@ -9,20 +9,25 @@ index and a job's start costs none at all.
 from __future__ import annotations
 
 import dataclasses
-import os
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .bids import Unit, Units, list_units
 from .branches import digest, fingerprint, fingerprint_text, head_of, list_job_branches, read_ledger
-from .config import ConfigFailure, Study, is_local_path
+from .config import Study
 from .containers import call_format, image_key
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .preflight import (
+    check,
+    check_identity,
+    check_input_url,
+    check_scratch,
+    check_tools,
+    check_work_dir,
+)
 from .records import read_json, read_tsv, write_json, write_tsv
-from .scratch import remove_tree
 from .runners import PRIVATE, call_datalad, call_git, call_git_success
+from .scratch import remove_tree
 from .stores import (
     BASE,
     MAIN,
@@ -43,12 +48,16 @@ VERSION_SETTING = "bidsloom.input-version"
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study that was looked at: its units, and the image they run with."""
+    """A study that was looked at: its units, and the image they run with.
+
+    `done` names the units whose record tells of a result that still holds.
+    """
 
     study: Study
     store: Store
     units: Units
     image_key: str
+    done: frozenset[str] = frozenset()
 
     def fingerprint(self, name: str) -> str:
         """The fingerprint that a unit's result must have now."""
@@ -93,81 +102,7 @@ def open_study(study: Study) -> OpenStudy:
         opened = OpenStudy(study, store, units, image_key(study))
         check(lambda: check_scratch(study, units))
         restore_records(opened)
-    return opened
-
-
-def check(*looks: Callable[[], object]) -> None:
-    """Take every look, then raise all that was found wrong at once."""
-    problems = []
-    for look in looks:
-        try:
-            look()
-        except WorkflowFailure as e:
-            problems.append(e)
-    if problems:
-        raise ConfigFailure(problems)
-
-
-def check_tools() -> None:
-    """Refuse to start without the programs that every job needs."""
-    for tool in ("git", "git-annex"):
-        if shutil.which(tool) is None:
-            raise WorkflowFailure(
-                f"The program {tool} was not found on PATH.",
-                hint=f"load its module (module load {tool}), or run `make setup` and start "
-                "snakemake from the environment it makes.",
-            )
-
-
-def check_identity() -> None:
-    """Refuse to start where git could not sign a commit."""
-    # Not `git var GIT_COMMITTER_IDENT`: it invents an address from the host's name.
-    for setting, variable in (("user.name", "NAME"), ("user.email", "EMAIL")):
-        given = all(os.environ.get(f"GIT_{who}_{variable}") for who in ("AUTHOR", "COMMITTER"))
-        if not given and not call_git_success(["config", "--get", setting], cwd=Path.cwd()):
-            raise WorkflowFailure(
-                f"git does not know who you are: {setting} is not set, and every result is a "
-                "commit with your name.",
-                hint='git config --global user.name "Your Name" && '
-                "git config --global user.email you@example.org",
-            )
-
-
-def check_work_dir(path: Path) -> None:
-    """Refuse a scratch folder that is missing or cannot be written to."""
-    if not path.is_dir():
-        raise WorkflowFailure(
-            f"common.work_dir {path} does not exist or is no folder.",
-            hint=f"make it (mkdir -p '{path}'), or name another one.",
-        )
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise WorkflowFailure(
-            f"common.work_dir {path} cannot be written to.",
-            hint="name a folder that you own, on a disk with space.",
-        )
-
-
-def check_scratch(study: Study, units: Units) -> None:
-    """Refuse a scratch folder without room for the largest unit's inputs."""
-    largest = max(units.units, key=lambda unit: unit.bytes)
-    free = shutil.disk_usage(study.work_dir).free
-    if free < largest.bytes + 2**20:
-        raise WorkflowFailure(
-            f"common.work_dir {study.work_dir} has {free / 2**20:.0f} MB free, but the inputs of "
-            f"{largest.name} alone take {largest.bytes / 2**20:.0f} MB.",
-            hint="free some space there, or name a folder on a larger disk.",
-            failure_class=FailureClass.NO_SPACE,
-        )
-
-
-def check_input_url(url: str) -> None:
-    """Refuse a local input that is not there, before anything is cloned."""
-    if is_local_path(url) and not Path(url).is_dir():
-        raise WorkflowFailure(
-            f"The input dataset {url} does not exist.",
-            hint="set datalad.input_repo to the path or URL of a DataLad dataset.",
-            failure_class=FailureClass.INPUT_UNAVAILABLE,
-        )
+        return dataclasses.replace(opened, done=find_done(opened))
 
 
 def clone_output(study: Study, store: Store) -> None:
@@ -376,6 +311,17 @@ def restore_records(opened: OpenStudy) -> None:
                     "restored": True,
                 },
             )
+
+
+def find_done(opened: OpenStudy) -> frozenset[str]:
+    """Names of the units whose record has the fingerprint they must have now."""
+    jobs = opened.study.results / "jobs"
+    records = {name: read_json(jobs / f"{name}.json") for name in opened.names}
+    return frozenset(
+        name
+        for name, record in records.items()
+        if record and record["fingerprint"] == opened.fingerprint(name)
+    )
 
 
 def fetch_output(study: Study) -> None:

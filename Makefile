@@ -1,0 +1,40 @@
+# demo and test set up what they need; on a fresh machine start with either.
+# Needs Python 3.11 or newer, git and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH
+# Without compiled modules every job would pay seconds for its imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test lint format docs setup clean-demo
+
+demo: setup
+	@bash demo/run.sh
+
+test: setup
+	@$(BIN)/pytest -n auto --dist worksteal
+
+lint: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+
+format: setup
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+docs: setup
+	$(BIN)/python workflow/scripts/describe_config.py > config/README.md
+
+setup: .venv/made
+
+.venv/made: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -qq --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m compileall -q .venv || true
+	@touch $@
+
+clean-demo:
+	@chmod -R u+w demo/bids demo/derivatives.git demo/scratch results/demo 2>/dev/null || true
+	rm -rf demo/bids demo/derivatives.git demo/scratch results/demo

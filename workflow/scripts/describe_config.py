@@ -1,0 +1,59 @@
+"""Print config/README.md, made from the schema of the configuration."""
+
+from collections.abc import Iterator
+
+from bidsloom.config import load_schema
+
+HEAD = """\
+# The config file
+
+One YAML (or JSON) file per study; `config/config.yaml` is the demo's.
+With `snakemake --configfile my-study.yaml` that file alone is the study.
+Paths are absolute, or relative to the folder where `snakemake` is started; `~` and `$VARIABLES` are expanded.
+
+<!-- Made from workflow/schemas/config.schema.yaml by `make docs`. -->
+
+| Key | Type | Default | Meaning |
+|---|---|---|---|
+"""
+
+
+def describe(schema: dict, prefix: str = "") -> Iterator[str]:
+    """A table row for every key below a schema."""
+    for name, sub in schema["properties"].items():
+        key = f"{prefix}{name}"
+        if "properties" in sub and "description" not in sub:
+            yield from describe(sub, f"{key}.")
+            continue
+        yield f"| `{key}` | {type_of(sub)} | {default_of(name, sub, schema)} | {meaning_of(sub)} |"
+
+
+def type_of(schema: dict) -> str:
+    """A key's type in words."""
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    words = {"array": "list", "object": "mapping", "string": "text", "boolean": "true or false"}
+    return " or ".join(words.get(kind, kind) for kind in kinds)
+
+
+def default_of(name: str, schema: dict, parent: dict) -> str:
+    """A key's default."""
+    if name in parent.get("required", []):
+        return "**required**"
+    if schema.get("default") in (None, ""):
+        return ""
+    value = schema["default"]
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def meaning_of(schema: dict) -> str:
+    """A key's description, with an example."""
+    text = " ".join(schema["description"].split())
+    if schema.get("examples"):
+        text += f" Example: `{schema['examples'][0]}`"
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(HEAD + "\n".join(describe(load_schema())))
