@@ -29,7 +29,6 @@ include: "workflow/rules/common.smk"
 
 
 wildcard_constraints:
-    study=re.escape(STUDY.name),
     unit=UNIT,
 
 

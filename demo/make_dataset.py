@@ -82,7 +82,10 @@ def write_dataset(root: Path) -> None:
             folder = root / f"sub-{subject}" / (f"ses-{session}" if session else "")
             write_images(folder, prefix, part=2 * n + m)
     (root / "participants.tsv").write_text("\n".join(rows) + "\n")
-    columns = {"age": {"Description": "age in years"}, "sex": {"Levels": {"M": "male", "F": "female"}}}
+    columns = {
+        "age": {"Description": "age in years"},
+        "sex": {"Levels": {"M": "male", "F": "female"}},
+    }
     write_json(root / "participants.json", columns)
 
 

@@ -28,7 +28,7 @@ def look_at_study(study: Study):
     """The study with its units, or the end of Snakemake with a letter."""
     set_up_environment()
     try:
-        return open_study(study)
+        return open_study(study, busy=any(Path(".snakemake", "locks").glob("*")))
     except ConfigFailure as e:
         sys.exit(letter(e.problems))
     except WorkflowFailure as e:
@@ -48,9 +48,7 @@ def what_a_job_needs(wildcards) -> list[str]:
     """
     if OPENED and wildcards.unit in OPENED.done:
         return []
-    return ancient(
-        [f"results/{STUDY.name}/prepared.json", f"results/{STUDY.name}/subjects.tsv"]
-    )
+    return ancient([f"results/{STUDY.name}/prepared.json", f"results/{STUDY.name}/subjects.tsv"])
 
 
 def fingerprint_of(wildcards) -> str:

@@ -11,11 +11,11 @@ rule merge_branches:
     input:
         unit_results,
     output:
-        "results/{study}/merged.txt",
+        f"results/{STUDY.name}/merged.txt",
     log:
-        "results/{study}/logs/merge_branches.log",
+        f"results/{STUDY.name}/logs/merge_branches.log",
     message:
-        "Merge the job branches of study {wildcards.study}"
+        "Merge the job branches"
     script:
         "../scripts/merge_branches.py"
 

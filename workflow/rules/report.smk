@@ -8,16 +8,16 @@ OUTPUTS  results/{study}/report.html, report.tsv, report.json
 
 rule write_report:
     input:
-        "results/{study}/merged.txt",
-        "results/{study}/subjects.tsv",
+        f"results/{STUDY.name}/merged.txt",
+        f"results/{STUDY.name}/subjects.tsv",
     output:
-        "results/{study}/report.html",
-        "results/{study}/report.tsv",
-        "results/{study}/report.json",
+        f"results/{STUDY.name}/report.html",
+        f"results/{STUDY.name}/report.tsv",
+        f"results/{STUDY.name}/report.json",
     log:
-        "results/{study}/logs/write_report.log",
+        f"results/{STUDY.name}/logs/write_report.log",
     message:
-        "Report on study {wildcards.study}"
+        "Report on the study"
     script:
         "../scripts/report.py"
 

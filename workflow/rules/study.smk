@@ -10,30 +10,30 @@ OUTPUTS  results/{study}/prepared.json
 
 rule prepare_study:
     output:
-        prepared="results/{study}/prepared.json",
+        prepared=f"results/{STUDY.name}/prepared.json",
+    log:
+        f"results/{STUDY.name}/logs/prepare_study.log",
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         image_key=lambda wildcards: OPENED and OPENED.image_key,
         call_fmt=lambda wildcards: STUDY.container.call_fmt,
         output_url=lambda wildcards: STUDY.output_url,
-    log:
-        "results/{study}/logs/prepare_study.log",
     message:
-        "Prepare study {wildcards.study}"
+        "Prepare the study dataset and the output store"
     script:
         "../scripts/prepare_study.py"
 
 
 rule list_subjects:
     output:
-        subjects="results/{study}/subjects.tsv",
-        excluded="results/{study}/excluded.tsv",
+        subjects=f"results/{STUDY.name}/subjects.tsv",
+        excluded=f"results/{STUDY.name}/excluded.tsv",
+    log:
+        f"results/{STUDY.name}/logs/list_subjects.log",
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         selection=lambda wildcards: [STUDY.by_session, STUDY.include, STUDY.exclude],
-    log:
-        "results/{study}/logs/list_subjects.log",
     message:
-        "List the units of study {wildcards.study}"
+        "List the units"
     script:
         "../scripts/list_subjects.py"

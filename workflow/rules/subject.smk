@@ -12,14 +12,14 @@ rule process_subject:
     input:
         what_a_job_needs,
     output:
-        record="results/{study}/jobs/{unit}.json",
-    params:
-        fingerprint=fingerprint_of,
+        record=f"results/{STUDY.name}/jobs/{{unit}}.json",
     log:
-        "results/{study}/logs/{unit}.log",
+        f"results/{STUDY.name}/logs/{{unit}}.log",
     threads: STUDY.resources.cpus
     resources:
         **job_resources(STUDY),
+    params:
+        fingerprint=fingerprint_of,
     message:
         "Process {wildcards.unit}"
     script:

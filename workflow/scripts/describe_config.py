@@ -9,7 +9,8 @@ HEAD = """\
 
 One YAML (or JSON) file per study; `config/config.yaml` is the demo's.
 With `snakemake --configfile my-study.yaml` that file alone is the study.
-Paths are absolute, or relative to the folder where `snakemake` is started; `~` and `$VARIABLES` are expanded.
+Paths are absolute, or relative to the folder where `snakemake` is started.
+`~` and `$VARIABLES` in them are expanded.
 
 <!-- Made from workflow/schemas/config.schema.yaml by `make docs`. -->
 

@@ -7,10 +7,10 @@ from bidsloom.entry import entry_point
 from bidsloom.study import cached_units, write_unit_tables
 
 if __name__ == "__main__":
-    with entry_point(snakemake.log[0]):  # noqa: F821
-        study = Study.from_config(snakemake.config)  # noqa: F821
+    with entry_point(snakemake.log[0]):
+        study = Study.from_config(snakemake.config)
         write_unit_tables(
-            cached_units(study, snakemake.params.input_commit),  # noqa: F821
-            subjects=Path(snakemake.output.subjects),  # noqa: F821
-            excluded=Path(snakemake.output.excluded),  # noqa: F821
+            cached_units(study, snakemake.params.input_commit),
+            subjects=Path(snakemake.output.subjects),
+            excluded=Path(snakemake.output.excluded),
         )

@@ -9,8 +9,8 @@ from bidsloom.merge import merge_branches
 from bidsloom.records import write_json
 
 if __name__ == "__main__":
-    with entry_point(snakemake.log[0]):  # noqa: F821
-        study = Study.from_config(snakemake.config)  # noqa: F821
+    with entry_point(snakemake.log[0]):
+        study = Study.from_config(snakemake.config)
         merged = merge_branches(study)
         write_json(study.results / "merged.json", merged)
         if merged["unmerged"]:
@@ -19,5 +19,5 @@ if __name__ == "__main__":
                 + "\n".join(f"  {unit}: {why}" for unit, why in merged["unmerged"].items()),
                 hint=f"see {study.results / 'report.html'}; the others are merged.",
             )
-        if snakemake.output:  # noqa: F821
-            Path(snakemake.output[0]).write_text(merged["main"] + "\n")  # noqa: F821
+        if snakemake.output:
+            Path(snakemake.output[0]).write_text(merged["main"] + "\n")

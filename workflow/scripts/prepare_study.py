@@ -8,10 +8,10 @@ from bidsloom.prepare import prepare_study
 from bidsloom.records import write_json
 
 if __name__ == "__main__":
-    with entry_point(snakemake.log[0]):  # noqa: F821
+    with entry_point(snakemake.log[0]):
         prepared = prepare_study(
-            Study.from_config(snakemake.config),  # noqa: F821
-            commit=snakemake.params.input_commit,  # noqa: F821
-            image_key=snakemake.params.image_key,  # noqa: F821
+            Study.from_config(snakemake.config),
+            commit=snakemake.params.input_commit,
+            image_key=snakemake.params.image_key,
         )
-        write_json(Path(snakemake.output.prepared), prepared)  # noqa: F821
+        write_json(Path(snakemake.output.prepared), prepared)

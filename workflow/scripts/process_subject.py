@@ -1,10 +1,11 @@
 """Process one unit (rule process_subject), or by hand:
 
-    python workflow/scripts/process_subject.py --config config/config.yaml --subject 001
+python workflow/scripts/process_subject.py --config config/config.yaml --subject 001
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from bidsloom.config import Study, read_config
 from bidsloom.entry import entry_point
@@ -15,7 +16,7 @@ from bidsloom.steps import Job, clone_steps, compute_steps, push_steps
 from bidsloom.study import read_unit
 
 
-def open_job(study: Study, unit: str, **facts) -> Job:
+def open_job(study: Study, unit: str, **facts: Any) -> Job:
     """The job of a unit in a study that was prepared."""
     prepared = read_json(study.results / "prepared.json")
     if prepared is None:
@@ -70,7 +71,6 @@ def main() -> None:
 
 
 if "snakemake" in globals():
-    snakemake = globals()["snakemake"]
     log_file = Path(snakemake.log[0])
     with entry_point(log_file):
         job = open_job(

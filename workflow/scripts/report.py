@@ -5,5 +5,5 @@ from bidsloom.entry import entry_point
 from bidsloom.report import write_report
 
 if __name__ == "__main__":
-    with entry_point(snakemake.log[0]):  # noqa: F821
-        write_report(Study.from_config(snakemake.config))  # noqa: F821
+    with entry_point(snakemake.log[0]):
+        write_report(Study.from_config(snakemake.config))

@@ -44,6 +44,7 @@ class Unit:
     files, bytes : int
         Number and size of the files in that folder; the size of annexed files
         comes from their keys.
+
     """
 
     name: str
@@ -126,9 +127,7 @@ def list_units(
             "that has it.",
         )
     root_files = [(name, id) for name, (mode, id) in sorted(root.items()) if mode != FOLDER]
-    units, excluded = select_units(
-        folders, root_files=root_files, include=include, exclude=exclude
-    )
+    units, excluded = select_units(folders, root_files=root_files, include=include, exclude=exclude)
     if not units:
         raise WorkflowFailure(
             f"No subject of {where} is left to process: "
@@ -189,10 +188,10 @@ def read_folders(repository: Path, commit: str, *, by_session: bool) -> dict[str
         if not re.fullmatch(f"sub-{LABEL}", parts[0]):
             continue
         name = parts[0]
-        if by_session and len(parts) > 1 and re.fullmatch(f"ses-{LABEL}", parts[1]):
-            if len(parts) > 2 or mode == FOLDER:
-                name = f"{parts[0]}_{parts[1]}"
-                subjects_with_sessions.add(parts[0])
+        in_folder = len(parts) > 2 or (len(parts) == 2 and mode == FOLDER)
+        if by_session and in_folder and re.fullmatch(f"ses-{LABEL}", parts[1]):
+            name = f"{parts[0]}_{parts[1]}"
+            subjects_with_sessions.add(parts[0])
         folder = folders.setdefault(name, Folder())
         if mode == FOLDER:
             if path == name.replace("_", "/", 1):
@@ -279,7 +278,7 @@ _ENTITIES: list = []
 
 
 def load_entities() -> list:
-    """pybids' BIDS entities, loaded once.
+    """Pybids' BIDS entities, loaded once.
 
     Without them `parse_file_entities` reads its configuration anew at every
     call, 15 times slower.

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .bids import Unit
 from .config import Study
 from .errors import CommandError
-from .runners import call_git, call_git_lines
+from .runners import call, call_git, call_git_lines, read_objects
 
 UNIT_TRAILER = "Bidsloom-Unit"
 FINGERPRINT_TRAILER = "Bidsloom-Fingerprint"
 
-_FORMAT = "%H%x00%(trailers:key={0},valueonly,separator=)%x00%(trailers:key={1},valueonly,separator=)"
+_FORMAT = (
+    "%H%x00%(trailers:key={0},valueonly,separator=)%x00%(trailers:key={1},valueonly,separator=)"
+)
 RESULT_FORMAT = _FORMAT.format(UNIT_TRAILER, FINGERPRINT_TRAILER)
 
 
@@ -34,12 +37,29 @@ class Result:
     fingerprint: str
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A file in a tree."""
+
+    mode: str
+    blob: str
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A result with the files it adds, and those of them that are annexed."""
+
+    result: Result
+    files: dict[str, Entry]
+    keys: frozenset[str]
+
+
 def branch_name(app: str, unit: str) -> str:
     """The job branch of a unit."""
     return f"job/{app}/{unit}"
 
 
-def digest(value) -> str:
+def digest(value: object) -> str:
     """A short digest of anything JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -88,6 +108,37 @@ def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
     )
     found = [line.split("\0") for line in lines]
     return [Result(unit, commit, mark) for commit, unit, mark in found if unit and mark]
+
+
+def read_branches(repository: Path, results: Iterable[Result]) -> Iterator[Branch]:
+    """What each result adds to the commit it started from."""
+    results = list(results)
+    if not results:
+        return
+    out = call(
+        ["git", "diff-tree", "--stdin", "-r", "-z", "--no-renames", "--always"],
+        cwd=repository,
+        stdin="".join(f"{r.commit}\n" for r in results),
+    )
+    files: dict[str, dict[str, Entry]] = {r.commit: {} for r in results}
+    fields = iter(out.decode(errors="surrogateescape").split("\0"))
+    current: dict[str, Entry] = {}
+    for text in fields:
+        if text.startswith(":"):
+            _, mode, _, blob, _ = text.split()
+            current[next(fields)] = Entry(mode, blob)
+        elif text.strip():
+            current = files[text.strip()]
+    links = sorted({e.blob for f in files.values() for e in f.values() if e.mode == "120000"})
+    targets = dict(zip(links, read_objects(links, repository=repository), strict=True))
+    for result in results:
+        own = files[result.commit]
+        keys = {
+            os.fsdecode(targets[e.blob]).rpartition("/")[2]
+            for e in own.values()
+            if b"annex/objects/" in targets.get(e.blob, b"")
+        }
+        yield Branch(result, own, frozenset(keys))
 
 
 def list_job_branches(repository: Path, prefix: str, app: str) -> list[Result]:

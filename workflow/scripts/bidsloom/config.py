@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
@@ -43,7 +44,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one job asks for; None leaves it to the profile.  `mem_mb` in MB, `runtime` in minutes."""
+    """What one job asks for (MB, minutes); None leaves it to the profile."""
 
     cpus: int
     mem_mb: int | None
@@ -211,7 +212,7 @@ def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
         named.append(("container.outputs", output))
 
 
-def value_at(config: Mapping, *keys: str):
+def value_at(config: Any, *keys: str) -> Any:
     """The value under nested keys, or None."""
     for key in keys:
         if not isinstance(config, Mapping):
@@ -283,7 +284,7 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}."
 
 
-def as_list(value) -> list:
+def as_list(value: Any) -> list:
     """A scalar as a list of one."""
     return value if isinstance(value, list) else [value]
 

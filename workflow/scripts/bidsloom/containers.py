@@ -24,9 +24,7 @@ def call_format(study: Study) -> str:
     container = study.container
     if container.call_fmt:
         return container.call_fmt
-    wanted = (
-        ("apptainer", "singularity") if container.runtime == "auto" else (container.runtime,)
-    )
+    wanted = ("apptainer", "singularity") if container.runtime == "auto" else (container.runtime,)
     for runtime in wanted:
         if shutil.which(runtime):
             return ISOLATED.format(runtime=runtime)

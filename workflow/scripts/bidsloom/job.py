@@ -23,11 +23,18 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
-from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, Result, read_ledger, read_results
+from .branches import (
+    FINGERPRINT_TRAILER,
+    UNIT_TRAILER,
+    Result,
+    read_branches,
+    read_ledger,
+    read_results,
+)
 from .containers import app_environment
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .records import add_attempt, read_json
@@ -37,7 +44,6 @@ from .runners import (
     call_git_records,
     call_git_success,
     end_children,
-    read_objects,
     run_in_container,
 )
 from .scratch import JobFolder, open_folder, sweep
@@ -70,7 +76,7 @@ def process_unit(job: Job) -> dict:
     Raises `WorkflowFailure` with the failure's class where there is no result;
     the attempt is then written to `results/<study>/attempts/`.
     """
-    start = datetime.now(timezone.utc)
+    start = datetime.now(UTC)
     attempts = job.study.results / "attempts"
     attempt = len(read_json(attempts / f"{job.unit.name}.json") or []) + 1
     facts = {
@@ -109,7 +115,7 @@ def process_unit(job: Job) -> dict:
 def closing_facts(job: Job) -> dict:
     """What is known of an attempt only at its end."""
     return {
-        "end": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "end": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": {name: round(value, 3) for name, value in job.seconds.items()},
         "peak": {"rss_mb": round(getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024, 1)},
     }
@@ -225,8 +231,8 @@ def find_result(job: Job) -> Result | None:
     results = read_results(repository, [job.seen])
     if not results or results[0].fingerprint != job.fingerprint:
         return None
-    keys = [key for _, key in annexed_files(repository, job.seen)]
-    if missing_keys(store, keys, dataset=job.study.dataset):
+    (branch,) = read_branches(repository, results)
+    if missing_keys(store, branch.keys, dataset=job.study.dataset):
         log.warning("%s has a branch whose content is incomplete; computing again", ref)
         return None
     return results[0]
@@ -241,30 +247,6 @@ def find_merged(job: Job, repository: Path) -> Result | None:
         return None
     result = read_ledger(repository, main).get(job.unit.name)
     return result if result and result.fingerprint == job.fingerprint else None
-
-
-def annexed_files(repository: Path, commit: str) -> list[tuple[str, str]]:
-    """(path, annex key) of the files that a commit adds or changes."""
-    return [
-        (path, os.fsdecode(target).rpartition("/")[2])
-        for path, target in zip(*changed_links(repository, commit), strict=True)
-    ]
-
-
-def changed_links(repository: Path, commit: str) -> tuple[list[str], list[bytes]]:
-    """Paths and targets of the annexed links that a commit adds or changes."""
-    records = call_git_records(
-        ["diff-tree", "-r", "-z", "--no-renames", "--no-commit-id", commit], cwd=repository
-    )
-    paths, names = [], []
-    for head, path in zip(records[::2], records[1::2], strict=True):
-        _, mode, _, object_id, _ = head.split()
-        if mode == "120000":
-            paths.append(path)
-            names.append(object_id)
-    targets = list(read_objects(names, repository=repository))
-    kept = [n for n, target in enumerate(targets) if b"annex/objects/" in target]
-    return [paths[n] for n in kept], [targets[n] for n in kept]
 
 
 def run_app(job: Job, step: Step) -> None:

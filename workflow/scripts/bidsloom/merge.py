@@ -10,23 +10,25 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .branches import (
+    Branch,
+    Entry,
     Result,
     branch_name,
     head_of,
     list_job_branches,
+    read_branches,
     read_ledger,
 )
 from .config import Study
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .prepare import push_annex_branch
 from .records import add_attempt, write_tsv
-from .runners import call, call_annex, call_git, read_objects
+from .runners import call, call_annex, call_git
 from .stores import (
     BASE,
     MAIN,
@@ -47,23 +49,6 @@ PARENTS_PER_COMMIT = 1000
 
 REMOTE_MAIN = f"refs/remotes/{REMOTE}/{MAIN}"
 REMOTE_BASE = f"refs/remotes/{REMOTE}/{BASE}"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A file in a tree."""
-
-    mode: str
-    blob: str
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A result with the files it adds, and those of them that are annexed."""
-
-    result: Result
-    files: dict[str, Entry]
-    keys: frozenset[str]
 
 
 @dataclass
@@ -124,40 +109,6 @@ def merge_branches(study: Study) -> dict:
         "merged": sorted({*ledger, *(b.result.unit for b in weave.merged)}),
         "unmerged": weave.left,
     }
-
-
-# --- look -------------------------------------------------------------------
-
-
-def read_branches(repository: Path, results: Iterable[Result]) -> Iterator[Branch]:
-    """What each result adds to the commit it started from."""
-    results = list(results)
-    if not results:
-        return
-    out = call(
-        ["git", "diff-tree", "--stdin", "-r", "-z", "--no-renames", "--always"],
-        cwd=repository,
-        stdin="".join(f"{r.commit}\n" for r in results),
-    )
-    files: dict[str, dict[str, Entry]] = {r.commit: {} for r in results}
-    fields = iter(out.decode(errors="surrogateescape").split("\0"))
-    current: dict[str, Entry] = {}
-    for text in fields:
-        if text.startswith(":"):
-            _, mode, _, blob, _ = text.split()
-            current[next(fields)] = Entry(mode, blob)
-        elif text.strip():
-            current = files[text.strip()]
-    links = sorted({e.blob for f in files.values() for e in f.values() if e.mode == "120000"})
-    targets = dict(zip(links, read_objects(links, repository=repository), strict=True))
-    for result in results:
-        own = files[result.commit]
-        keys = {
-            os.fsdecode(targets[e.blob]).rpartition("/")[2]
-            for e in own.values()
-            if b"annex/objects/" in targets.get(e.blob, b"")
-        }
-        yield Branch(result, own, frozenset(keys))
 
 
 def shared_patterns(study: Study) -> list[str]:
@@ -325,9 +276,7 @@ def remove_branches(study: Study, results: list[Result]) -> None:
     refs = {f"refs/heads/{branch_name(study.container.name, r.unit)}": r.commit for r in results}
     leases = [f"--force-with-lease={ref}:{commit}" for ref, commit in refs.items()]
     try:
-        call_git(
-            ["push", "-q", *leases, REMOTE, *(f":{ref}" for ref in refs)], cwd=study.dataset
-        )
+        call_git(["push", "-q", *leases, REMOTE, *(f":{ref}" for ref in refs)], cwd=study.dataset)
     except CommandError as e:
         log.warning("some merged job branches stay: %s", last_line(e.stderr))
 

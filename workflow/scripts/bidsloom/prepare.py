@@ -34,7 +34,7 @@ from .stores import (
     share_remotes,
     store_uuid,
 )
-from .study import VERSION_SETTING, clone_output
+from .study import VERSION_SETTING, clone_output, preparation
 
 # Small text lives in git, where it can be read and compared without fetching;
 # everything else is annexed.
@@ -89,6 +89,7 @@ def prepare_study(study: Study, *, commit: str, image_key: str) -> dict:
         "input_commit": commit,
         "container_key": image_key,
         "store_uuid": store_uuid(store, study.dataset),
+        "made_from": preparation(study, commit, image_key),
     }
 
 
@@ -112,9 +113,7 @@ def write_scaffolding(study: Study, commit: str) -> None:
     dataset = study.dataset
     write_text(dataset / ".gitattributes", ATTRIBUTES)
     app, output = study.container.name, study.container.outputs[0]
-    readme = README.format(
-        name=study.name, app=app, input_path=study.input_path, output=output
-    )
+    readme = README.format(name=study.name, app=app, input_path=study.input_path, output=output)
     write_text(dataset / "README.md", readme)
     description = {
         "Name": study.name,
@@ -122,9 +121,7 @@ def write_scaffolding(study: Study, commit: str) -> None:
         "DatasetType": "derivative",
         "GeneratedBy": [{"Name": app}],
     }
-    write_text(
-        dataset / "dataset_description.json", json.dumps(description, indent=2) + "\n"
-    )
+    write_text(dataset / "dataset_description.json", json.dumps(description, indent=2) + "\n")
     settings = dataset / ".datalad" / "config"
     set_in_file(settings, STUDY_SETTING, study.name)
     set_in_file(settings, VERSION_SETTING, study.input_version)

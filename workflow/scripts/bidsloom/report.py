@@ -10,7 +10,6 @@ import html
 import shlex
 from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from .config import Study
 from .records import read_json, read_tsv, write_json, write_text, write_tsv

@@ -24,6 +24,9 @@ from .errors import CommandError
 # environment, what it points to does not.
 TOOL_DIR = str(Path(sys.executable).parent)
 
+# What a program may be given to read.
+Stdin = str | bytes | None
+
 # No prompt may ever hang a job; background `git gc` would race with the clean-up
 # of a clone, and pruning during pushes corrupts a store.
 GIT_SETTINGS = {
@@ -70,7 +73,7 @@ def call(
     cmd: list[str],
     *,
     cwd: Path,
-    stdin: str | bytes | None = None,
+    stdin: Stdin = None,
     env: Mapping[str, str] | None = None,
 ) -> bytes:
     """Run a program and give its standard output.
@@ -94,12 +97,18 @@ def call(
     return done.stdout
 
 
-def call_git(args: list[str], *, cwd: Path, stdin=None, env=None) -> str:
+def call_git(
+    args: list[str],
+    *,
+    cwd: Path,
+    stdin: Stdin = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
     """Output of a git command, without the final newline."""
     return call(["git", *args], cwd=cwd, stdin=stdin, env=env).decode().rstrip("\n")
 
 
-def call_git_lines(args: list[str], *, cwd: Path, stdin=None) -> list[str]:
+def call_git_lines(args: list[str], *, cwd: Path, stdin: Stdin = None) -> list[str]:
     """Lines that a git command prints."""
     return call_git(args, cwd=cwd, stdin=stdin).splitlines()
 
@@ -120,12 +129,12 @@ def call_git_success(args: list[str], *, cwd: Path) -> bool:
     return True
 
 
-def call_annex(args: list[str], *, cwd: Path, stdin=None) -> str:
+def call_annex(args: list[str], *, cwd: Path, stdin: Stdin = None) -> str:
     """Output of a git-annex command, without the final newline."""
     return call(["git", "annex", *args], cwd=cwd, stdin=stdin).decode().rstrip("\n")
 
 
-def call_datalad(args: list[str], *, cwd: Path, env=None) -> str:
+def call_datalad(args: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """Output of a DataLad command, run in a process of its own."""
     return call(["datalad", *args], cwd=cwd, env=env).decode()
 
@@ -167,6 +176,7 @@ def run_in_container(
     CommandError
         With the app's own exit code where the app failed, or with -1 where
         DataLad could not start it or not save its results.
+
     """
     from datalad_container.containers_run import ContainersRun
 

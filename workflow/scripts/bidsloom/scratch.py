@@ -117,7 +117,7 @@ def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder 
 
 
 def left_folders(study: Study) -> Iterator[Path]:
-    """This study's job folders in the scratch space that belong to this user."""
+    """The study's job folders in the scratch space that belong to this user."""
     for path in sorted(study.work_dir.glob(f"{folder_prefix(study)}*")):
         with contextlib.suppress(OSError):
             stat = path.lstat()
@@ -136,5 +136,5 @@ def end_processes_in(path: Path) -> None:
 def remove_tree(path: Path) -> None:
     """Remove a folder with annexed content, whose folders are read-only."""
     for folder, _, _ in os.walk(path):
-        os.chmod(folder, 0o700)
+        Path(folder).chmod(0o700)
     shutil.rmtree(path)

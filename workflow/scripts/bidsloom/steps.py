@@ -20,7 +20,6 @@ from .runners import call_git
 from .stores import Store, StoreKind, output_store
 from .study import cached_units, unit_fingerprint
 
-
 # The private special remote onto a bare store's objects, in a job's clone.
 STORE_CONTENT = "store-content"
 

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .bids import Unit, Units, list_units
-from .branches import digest, fingerprint, fingerprint_text, head_of, list_job_branches, read_ledger
+from .branches import (
+    digest,
+    fingerprint,
+    fingerprint_text,
+    head_of,
+    list_job_branches,
+    read_branches,
+    read_ledger,
+)
 from .config import Study
 from .containers import call_format, image_key
 from .errors import CommandError, FailureClass, WorkflowFailure
@@ -37,6 +45,7 @@ from .stores import (
     check_store,
     last_line,
     locked,
+    missing_keys,
     output_store,
     read_setting,
     share_remotes,
@@ -77,8 +86,11 @@ def unit_fingerprint(study: Study, unit: Unit, key: str) -> str:
     return fingerprint_text(fingerprint(study, unit, key))
 
 
-def open_study(study: Study) -> OpenStudy:
-    """Check everything a study names, then list its units.
+def open_study(study: Study, *, busy: bool = False) -> OpenStudy:
+    """Check everything a study names, list its units, and settle their records.
+
+    `busy` says that another run of this study may be under way: its records
+    are then left where they are.
 
     Raises `ConfigFailure` with every fault found.
     """
@@ -101,6 +113,9 @@ def open_study(study: Study) -> OpenStudy:
         units = cached_units(study, commit)
         opened = OpenStudy(study, store, units, image_key(study))
         check(lambda: check_scratch(study, units))
+        if not busy:
+            drop_outdated_files(opened)
+            set_aside_records(opened)
         restore_records(opened)
         return dataclasses.replace(opened, done=find_done(opened))
 
@@ -154,7 +169,7 @@ def clone(url: str, target: Path, *, key: str) -> None:
 
 
 def clone_error(text: str) -> str:
-    """git's own words in DataLad's report of a failed clone."""
+    """Git's own words in DataLad's report of a failed clone."""
     fatal = [line for line in text.splitlines() if "fatal: " in line]
     return fatal[-1].partition("fatal: ")[2].strip("'] ") if fatal else last_line(text)
 
@@ -279,6 +294,44 @@ def read_unit(study: Study, name: str) -> Unit:
     )
 
 
+def preparation(study: Study, commit: str, key: str) -> str:
+    """A digest of all that the study dataset is prepared from."""
+    container = study.container
+    return digest(
+        [commit, key, container.name, call_format(study), container.outputs]
+        + [study.input_url, study.input_version, study.input_path, study.output_url]
+    )
+
+
+def drop_outdated_files(opened: OpenStudy) -> None:
+    """Remove `prepared.json` and the tables where they tell of another study than this."""
+    study = opened.study
+    prepared = read_json(study.results / "prepared.json") or {}
+    if prepared.get("made_from") != preparation(study, opened.units.commit, opened.image_key):
+        (study.results / "prepared.json").unlink(missing_ok=True)
+    listed = [(row["unit"], row["tree"]) for row in read_tsv(study.results / "subjects.tsv")]
+    if listed != [(unit.name, unit.tree) for unit in opened.units.units]:
+        (study.results / "subjects.tsv").unlink(missing_ok=True)
+
+
+def set_aside_records(opened: OpenStudy) -> None:
+    """Move away the records of results that no longer hold, and back those that do again.
+
+    Snakemake's own notes of a record's parameters would do, but they are lost
+    with `.snakemake/`, and a restored record never had any.
+    """
+    jobs, aside = opened.study.results / "jobs", opened.study.results / "superseded"
+    for name in opened.names:
+        record = read_json(jobs / f"{name}.json")
+        if record and record["fingerprint"] != opened.fingerprint(name):
+            aside.mkdir(exist_ok=True)
+            (jobs / f"{name}.json").replace(aside / f"{name}.json")
+            record = None
+        old = read_json(aside / f"{name}.json") if record is None and aside.exists() else None
+        if old and old["fingerprint"] == opened.fingerprint(name):
+            (aside / f"{name}.json").replace(jobs / f"{name}.json")
+
+
 def restore_records(opened: OpenStudy) -> None:
     """Write the record of every unit whose result the store already has.
 
@@ -293,10 +346,14 @@ def restore_records(opened: OpenStudy) -> None:
         return
     fetch_output(study)
     done = read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}")
-    for result in list_job_branches(
-        study.dataset, f"refs/remotes/{REMOTE}/", study.container.name
-    ):
-        done[result.unit] = result
+    results = list_job_branches(study.dataset, f"refs/remotes/{REMOTE}/", study.container.name)
+    branches = list(read_branches(study.dataset, results))
+    absent = missing_keys(
+        opened.store, {key for b in branches for key in b.keys}, dataset=study.dataset
+    )
+    # What was merged was complete; a branch may have been announced by a job
+    # whose content is lost.
+    done |= {b.result.unit: b.result for b in branches if not b.keys & absent}
     for name in missing:
         result = done.get(name)
         if result and result.fingerprint == opened.fingerprint(name):

@@ -1,0 +1,63 @@
+"""A BIDS App for tests: small, real, and troublesome where it is told to be.
+
+Its switches are files in the folder `--switches`, so that a test changes its
+behaviour without changing its command line:
+
+    fail-<label>   exit with the code written in it
+    wait           go on only when this file is gone
+    silent         write nothing
+    clash          every subject writes its own content to one file
+
+It leaves a file `ran-<label>-<pid>` there each time it runs.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+parser.add_argument("bids_dir", type=Path)
+parser.add_argument("output_dir", type=Path)
+parser.add_argument("level")
+parser.add_argument("--participant-label")
+parser.add_argument("--session-label")
+parser.add_argument("--switches", type=Path)
+parser.add_argument("--note", default="")
+args = parser.parse_args()
+label = args.participant_label
+unit = f"sub-{label}" + (f"_ses-{args.session_label}" if args.session_label else "")
+folder = args.output_dir / unit.replace("_", "/", 1)
+
+if args.switches:
+    (args.switches / f"ran-{label}-{os.getpid()}").touch()
+    while (args.switches / "wait").exists():
+        time.sleep(0.05)
+    if (args.switches / f"fail-{label}").exists():
+        print(f"no brain found in {unit}", flush=True)
+        sys.exit(int((args.switches / f"fail-{label}").read_text()))
+    if (args.switches / "silent").exists():
+        sys.exit(0)
+
+source = args.bids_dir / unit.replace("_", "/", 1)
+files = sorted(p for p in source.rglob("*") if p.is_file())
+digests = {
+    p.relative_to(args.bids_dir).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+    for p in files
+}
+folder.mkdir(parents=True, exist_ok=True)
+variable = os.environ.get("PROBE_VARIABLE", "")
+report = {"files": digests, "note": args.note, "variable": variable}
+(folder / f"{unit}_desc-probe.json").write_text(json.dumps(report, indent=1))
+(folder / f"{unit}_desc-probe.dat").write_bytes(b"".join(p.read_bytes() for p in files))
+(args.output_dir / f"{unit}.html").write_text(f"<p>{unit}</p>")
+(args.output_dir / "dataset_description.json").write_text('{"Name": "probe"}')
+(args.output_dir / "logs").mkdir(exist_ok=True)
+(args.output_dir / "logs" / "CITATION.md").write_text(f"first of all {unit}\n")
+if args.switches and (args.switches / "clash").exists():
+    (args.output_dir / "atlas.dat").write_text(unit)
+seen = sorted(p.name for p in args.bids_dir.iterdir() if p.name.startswith("sub-"))
+print(f"{unit} sees {seen}", flush=True)

@@ -1,0 +1,232 @@
+"""Mistakes of a user end in one clear letter, before any job, with nothing written."""
+
+import os
+import subprocess
+
+import pytest
+from conftest import git, make_input, run
+
+
+def bare_git(path, *files):
+    """A git repository with some files, no DataLad."""
+    path.mkdir(parents=True)
+    git("init", "-q", cwd=path)
+    for name in files:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text("{}")
+    git("add", "-A", cwd=path)
+    git("commit", "-q", "-m", "x", "--allow-empty", cwd=path)
+    return path
+
+
+def input_missing(w):
+    w.config["datalad"]["input_repo"] = "no such folder"
+
+
+def input_url_missing(w):
+    w.config["datalad"]["input_repo"] = "file:///no/such/dataset"
+
+
+def input_no_git(w):
+    (w.root / "plain").mkdir()
+    w.config["datalad"]["input_repo"] = "plain"
+
+
+def input_no_bids(w):
+    w.config["datalad"]["input_repo"] = str(
+        bare_git(w.root / "nobids", "sub-01/anat/sub-01_T1w.json")
+    )
+
+
+def input_no_subjects(w):
+    w.config["datalad"]["input_repo"] = str(bare_git(w.root / "empty", "dataset_description.json"))
+
+
+def input_bad_label(w):
+    files = [
+        "dataset_description.json",
+        "sub-01;rm -rf/anat/x_T1w.json",
+        "sub-02/anat/sub-02_T1w.json",
+    ]
+    w.config["datalad"]["input_repo"] = str(bare_git(w.root / "label", *files))
+
+
+def version_unknown(w):
+    w.config["datalad"]["input_version"] = "v99"
+
+
+def subject_absent(w):
+    w.config["subjects"] = {"include": ["01", "77"]}
+
+
+def subject_shell(w):
+    w.config["subjects"] = {"include": ["01;rm"]}
+
+
+def output_below_file(w):
+    (w.root / "file").write_text("")
+    w.config["datalad"]["output_repos"] = ["file/store"]
+
+
+def output_other_repository(w):
+    bare_git(w.root / "theirs", "a")
+    git("clone", "-q", "--bare", w.root / "theirs", w.root / "theirs.git", cwd=w.root)
+    w.config["datalad"]["output_repos"] = ["theirs.git"]
+
+
+def output_work_tree(w):
+    w.config["datalad"]["output_repos"] = [str(bare_git(w.root / "tree", "a"))]
+
+
+def output_folder_with_files(w):
+    (w.root / "folder").mkdir()
+    (w.root / "folder" / "thesis.tex").write_text("")
+    w.config["datalad"]["output_repos"] = ["folder"]
+
+
+def output_url_unreachable(w):
+    w.config["datalad"]["output_repos"] = ["http://127.0.0.1:9/store.git"]
+
+
+def outputs_alike(w):
+    w.config["container"]["outputs"] = ["probe", "probe"]
+
+
+def output_inside_input(w):
+    w.config["container"]["outputs"] = ["sourcedata/raw/derivatives"]
+
+
+def image_missing(w):
+    w.config["container"]["image"] = "missing.sif"
+
+
+def name_slash(w):
+    w.config["container"]["name"] = "fmri/prep"
+
+
+def name_space(w):
+    w.config["container"]["name"] = "fmri prep"
+
+
+def work_dir_missing(w):
+    w.config["common"]["work_dir"] = "nowhere"
+
+
+def runtime_missing(w):
+    del w.config["container"]["call_fmt"]
+    w.config["container"]["runtime"] = "apptainer"
+
+
+def unknown_key(w):
+    w.config["datalad"]["input_rep"] = "x"
+
+
+CASES = [
+    (input_missing, "does not exist"),
+    (input_url_missing, "cannot be cloned"),
+    (input_no_git, "cannot be cloned"),
+    (input_no_bids, "no dataset_description.json"),
+    (input_no_subjects, "holds no subjects"),
+    (input_bad_label, "'sub-01;rm -rf'"),
+    (version_unknown, "'v99' is no branch, tag or commit"),
+    (subject_absent, "sub-77"),
+    (subject_shell, "subjects.include.0 is '01;rm'"),
+    (output_below_file, "cannot be written to"),
+    (output_other_repository, "a repository with other content"),
+    (output_work_tree, "no bare git repository"),
+    (output_folder_with_files, "no bare git repository"),
+    (output_url_unreachable, "cannot be read"),
+    (outputs_alike, "the same place as 'probe'"),
+    (output_inside_input, "the same place as 'sourcedata/raw'"),
+    (image_missing, "missing.sif cannot be read"),
+    (name_slash, "container.name is 'fmri/prep'"),
+    (name_space, "container.name is 'fmri prep'"),
+    (work_dir_missing, "nowhere does not exist"),
+    (runtime_missing, "No container runtime"),
+    (unknown_key, "did you mean 'input_repo'?"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "words"), CASES, ids=lambda c: getattr(c, "__name__", ""))
+def test_letter(workspace, spoil, words):
+    """The fault is named with a hint; no traceback, no job, no store."""
+    spoil(workspace)
+    before = {p for p in workspace.root.rglob("*") if "results" not in p.parts}
+    done = workspace.snakemake(check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Hint: " in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not workspace.runs()
+    left = {p for p in workspace.root.rglob("*") if not {"results", ".snakemake"} & set(p.parts)}
+    assert left - before <= {workspace.root / "study.yaml"}
+
+
+def test_all_faults_in_one_pass(workspace):
+    """Independent faults are reported together."""
+    image_missing(workspace)
+    work_dir_missing(workspace)
+    output_folder_with_files(workspace)
+    said = workspace.snakemake(check=False).stderr
+    assert "3 things stand in the way" in said
+
+
+def test_missing_git_identity(workspace, own_home):
+    """Without user.name and user.email nothing starts, and the letter says what to type."""
+    empty = workspace.root / "home"
+    empty.mkdir()
+    done = workspace.snakemake(check=False, env={"HOME": str(empty), "XDG_CONFIG_HOME": str(empty)})
+    assert done.returncode == 1
+    assert "git config --global user.name" in done.stderr
+
+
+def test_missing_git_annex(workspace):
+    """git-annex off PATH, and not in the environment either, is a letter."""
+    # An environment with everything but git-annex, which pip would have put there.
+    tools = workspace.root / "tools"
+    tools.mkdir()
+    for tool in ("git", "sh", "bash", "env", "uname"):
+        (tools / tool).symlink_to(run("which", tool, cwd="/").stdout.strip())
+    code = (
+        "import bidsloom.runners as r, os; r.TOOL_DIR = os.environ['PATH']; r.set_up_environment()\n"
+        "from bidsloom.preflight import check_tools\ncheck_tools()"
+    )
+    done = subprocess.run(
+        [run("which", "python", cwd="/").stdout.strip(), "-c", code],
+        env={
+            "PATH": str(tools),
+            "PYTHONPATH": os.path.join(os.path.dirname(__file__), "../../workflow/scripts"),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert "git-annex was not found on PATH" in done.stderr
+
+
+def test_store_of_another_study(workspace, tmp_path):
+    """A store is known by its study's name, and by its input dataset."""
+    workspace.config["subjects"] = {"include": ["01"]}
+    workspace.snakemake()
+    workspace.config["study"] = "second"
+    assert "output dataset of study 'probe'" in workspace.snakemake(check=False).stderr
+    workspace.config["study"] = "probe"
+    other = make_input(tmp_path / "other", {"01": [None]})
+    workspace.config["datalad"]["input_repo"] = str(other)
+    done = workspace.snakemake(check=False)
+    assert done.returncode == 1
+    assert "it is another dataset" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
+def test_work_dir_without_space(workspace):
+    """A scratch disk smaller than the largest subject is refused."""
+    disk = workspace.root / "small disk"
+    disk.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "none", disk, cwd="/")
+    try:
+        workspace.config["common"]["work_dir"] = str(disk)
+        done = workspace.snakemake(check=False)
+    finally:
+        run("umount", disk, cwd="/")
+    assert done.returncode == 1
+    assert "MB free" in done.stderr

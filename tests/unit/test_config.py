@@ -1,0 +1,168 @@
+"""The configuration: defaults, faults, and what a study makes of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from bidsloom.config import ConfigFailure, Study, load_schema, parse_memory, parse_time, read_config
+from bidsloom.errors import WorkflowFailure
+from conftest import REPOSITORY, run
+
+# What users of the system before this one have; it must go on working.
+OLD = {
+    "common": {"work_dir": "/tmp/bids_work"},
+    "datalad": {
+        "input_repo": "https://github.com/lab/bids.git",
+        "output_repos": ["https://github.com/lab/results.git"],
+        "clone_method": "clone",
+        "lock_file": "/tmp/datalad.lock",
+    },
+    "hpc": {
+        "partition": "compute",
+        "time": "24:00:00",
+        "mem": "32G",
+        "cpus": 8,
+        "modules": ["datalad", "apptainer"],
+        "environment": {"VAR": "value"},
+    },
+    "container": {
+        "name": "fmriprep",
+        "image": "/containers/fmriprep.sif",
+        "outputs": ["fmriprep"],
+        "bids_args": {"analysis_level": "participant", "n_cpus": 8},
+    },
+}
+
+
+def faults(config) -> list[str]:
+    """All faults of a configuration, as the user reads them."""
+    with pytest.raises(ConfigFailure) as caught:
+        Study.from_config(config)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def changed(section, **values):
+    """The old configuration with a section's keys changed."""
+    return {**OLD, section: {**OLD[section], **values}}
+
+
+def test_old_json_is_accepted_unchanged(tmp_path):
+    """The JSON file of the system before means what it meant."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(OLD))
+    study = Study.from_config(read_config(path))
+    assert study.name == "fmriprep"
+    assert (study.resources.mem_mb, study.resources.runtime, study.resources.cpus) == (
+        32768,
+        1440,
+        8,
+    )
+    assert study.container.arguments == ("--n_cpus", "8")
+    assert study.container.analysis_level == "participant"
+    assert Path("/tmp/datalad.lock") == study.lock_file
+
+
+def test_shipped_config_is_valid():
+    """The demo's study is complete."""
+    assert Study.from_config(read_config(REPOSITORY / "config" / "config.yaml")).name == "demo"
+
+
+def test_every_fault_in_one_pass():
+    """Faults of different keys are reported together, each with a hint."""
+    config = changed("hpc", cpus=0, mem="lots")
+    config["container"] = {**OLD["container"], "name": "fmri prep"}
+    config["nonsense"] = 1
+    found = faults(config)
+    assert len(found) == 4
+    assert all("Hint: " in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (changed("datalad", input_rep="x"), "did you mean 'input_repo'?"),
+        (changed("container", runtime="aptainer"), "did you mean 'apptainer'?"),
+        (changed("hpc", time=86400), "put it in quotes"),
+        (changed("container", runtime="none"), "call_fmt is empty"),
+        ({**OLD, "subjects": {"include": [1]}}, "put labels in quotes"),
+        ({k: v for k, v in OLD.items() if k != "container"}, "container is missing"),
+        (changed("datalad", output_repos=["a", "b"]), "one output store per study"),
+        (changed("container", outputs=["A", "a"]), "the same place as 'A'"),
+        ([], "expected: keys with values"),
+    ],
+)
+def test_fault_says_what_to_type(config, words):
+    """Each fault names the key and the remedy."""
+    assert any(words in fault for fault in faults(config))
+
+
+def test_unquoted_time_is_a_trap_that_is_told():
+    """YAML reads 24:00:00 without quotes as a number of seconds."""
+    config = yaml.safe_load("hpc: {time: 24:00:00}")
+    assert any("quotes" in fault for fault in faults({**OLD, **config}))
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("24:00:00", 1440),
+        ("1-12:00:00", 2160),
+        ("1-12:30", 2190),
+        ("90:00", 90),
+        ("90min", 90),
+        ("00:00:30", 1),
+        ("2h", 120),
+    ],
+)
+def test_time_in_minutes(text, minutes):
+    assert minutes == parse_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mb"), [("32G", 32768), ("512M", 512), (4000, 4000), ("1.5G", 1536), ("1T", 2**20)]
+)
+def test_memory_in_megabytes(text, mb):
+    assert mb == parse_memory(text)
+
+
+def test_app_arguments():
+    """Flags, repeated values and bare flags, in the order of the file."""
+    arguments = {
+        "output-spaces": ["a", "b"],
+        "notrack": True,
+        "skip": False,
+        "-w": "x",
+        "empty": None,
+    }
+    study = Study.from_config(changed("container", bids_args=arguments))
+    assert study.container.arguments == ("--output-spaces", "a", "b", "--notrack", "-w", "x")
+
+
+def test_unreadable_file_is_a_letter(tmp_path):
+    """A missing or broken config file is no traceback."""
+    with pytest.raises(WorkflowFailure, match="cannot be read"):
+        read_config(tmp_path / "missing.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1,")
+    with pytest.raises(WorkflowFailure, match="not valid YAML"):
+        read_config(tmp_path / "broken.yaml")
+
+
+def test_every_key_is_described():
+    """The schema describes each key: it is the reference table's only source."""
+
+    def leaves(schema):
+        for sub in schema["properties"].values():
+            if "properties" in sub and "description" not in sub:
+                yield from leaves(sub)
+            else:
+                yield sub
+
+    assert all(len(sub["description"]) > 10 for sub in leaves(load_schema()))
+
+
+def test_config_table_is_current():
+    """config/README.md is what `make docs` writes."""
+    script = REPOSITORY / "workflow" / "scripts" / "describe_config.py"
+    wanted = run("python", script, cwd=REPOSITORY).stdout
+    assert wanted == (REPOSITORY / "config" / "README.md").read_text(), "run: make docs"

@@ -1,0 +1,122 @@
+"""Pure decisions: what is merged, what a record names, what a fingerprint tells."""
+
+import dataclasses
+
+import pytest
+from bidsloom.bids import Unit
+from bidsloom.branches import Branch, Entry, Result, fingerprint
+from bidsloom.config import Study
+from bidsloom.merge import decide
+from bidsloom.steps import app_command, narrow
+from test_config import OLD
+
+SHARED = ["out/*.json", "out/logs/*"]
+
+
+def branch(unit: str, **files: str) -> Branch:
+    """A result with files (`a_b` stands for out/a/b) and their blobs."""
+    entries = {
+        "out/" + name.replace("_", "/"): Entry("100644", blob) for name, blob in files.items()
+    }
+    return Branch(Result(unit, f"commit-of-{unit}", "f"), entries, frozenset())
+
+
+def test_disjoint_branches_are_merged():
+    weave = decide([branch("sub-1", a="x"), branch("sub-2", b="y")], held={}, shared=SHARED)
+    assert [b.result.unit for b in weave.merged] == ["sub-1", "sub-2"]
+    assert weave.left == {}
+
+
+def test_identical_content_is_no_conflict():
+    weave = decide([branch("sub-1", a="x"), branch("sub-2", a="x")], held={}, shared=[])
+    assert weave.left == {}
+
+
+def test_conflict_names_path_and_both_units():
+    """Both newcomers stay out; a third is merged."""
+    three = [branch("sub-1", a="x"), branch("sub-2", a="y"), branch("sub-3", b="z")]
+    weave = decide(three, held={}, shared=[])
+    assert [b.result.unit for b in weave.merged] == ["sub-3"]
+    assert weave.left["sub-1"] == "conflict: out/a was also written by sub-2"
+    assert weave.left["sub-2"] == "conflict: out/a was also written by sub-1"
+
+
+def test_what_main_holds_wins_over_a_newcomer():
+    weave = decide([branch("sub-2", a="y")], held={"sub-1": branch("sub-1", a="x")}, shared=[])
+    assert weave.left["sub-2"] == "conflict: out/a was also written by sub-1"
+
+
+@pytest.mark.parametrize("late", ["sub-1", "sub-2"])
+def test_shared_file_does_not_depend_on_who_came_first(late):
+    """Whichever unit is merged later, the first unit's content stands."""
+    both = {"sub-1": branch("sub-1", logs_c="one"), "sub-2": branch("sub-2", logs_c="two")}
+    held = {unit: b for unit, b in both.items() if unit != late}
+    weave = decide([both[late]], held=held, shared=SHARED)
+    assert [{"out/logs/c": Entry("100644", "one")}] == weave.written
+
+
+def test_new_result_replaces_the_old_one_whole():
+    """Files that only the old result had are removed, unless somebody else has them too."""
+    held = {"sub-1": branch("sub-1", a="x", gone="x", both="x"), "sub-2": branch("sub-2", both="x")}
+    weave = decide([branch("sub-1", a="new")], held=held, shared=[])
+    assert [{"out/gone": None, "out/a": Entry("100644", "new")}] == weave.written
+
+
+def unit(name: str) -> Unit:
+    subject, _, session = name.removeprefix("sub-").partition("_ses-")
+    return Unit(name, subject, session or None, "tree", "inherited", 1, 1)
+
+
+def test_narrow_names_what_belongs_to_the_unit():
+    """Folders of the unit stand for their files; a longer label is another unit."""
+    paths = [
+        "out/sub-1/a",
+        "out/sub-1/b/c",
+        "out/sub-1.html",
+        "out/x.json",
+        "out/fs/sub-1/m",
+        "out/sub-11/a",
+    ]
+    wanted = ["out/fs/sub-1", "out/sub-1", "out/sub-1.html", "out/sub-11/a", "out/x.json"]
+    assert wanted == narrow(paths, unit("sub-1"))
+
+
+def test_narrow_keeps_sessions_apart():
+    paths = ["out/sub-1/ses-a/x", "out/sub-1/ses-a/y", "out/sub-1/anat/z"]
+    assert narrow(paths, unit("sub-1_ses-a")) == ["out/sub-1/anat/z", "out/sub-1/ses-a"]
+
+
+def changed_causes(**changes) -> set[str]:
+    """Causes of the fingerprint that differ after a change of the configuration."""
+    before = fingerprint(Study.from_config(OLD), unit("sub-1"), "key")
+    config = {**OLD, **{k: {**OLD[k], **v} for k, v in changes.items()}}
+    after = fingerprint(Study.from_config(config), unit("sub-1"), "key")
+    return {cause for cause in before if before[cause] != after[cause]}
+
+
+def test_fingerprint_tells_the_cause():
+    """Each cause by its name; what changes no result changes no fingerprint."""
+    assert {"command"} == changed_causes(container={"bids_args": {"n_cpus": 4}})
+    assert {"environment"} == changed_causes(hpc={"environment": {"VAR": "other"}})
+    assert set() == changed_causes(
+        hpc={"mem": "1G", "partition": "long"}, common={"work_dir": "/x"}
+    )
+    study = Study.from_config(OLD)
+    other = dataclasses.replace(unit("sub-1"), tree="another")
+    before, after = (fingerprint(study, u, "key") for u in (unit("sub-1"), other))
+    assert {"input"} == {cause for cause in before if before[cause] != after[cause]}
+    assert fingerprint(study, unit("sub-1"), "other")["image"] != before["image"]
+
+
+def test_command_doubles_braces():
+    """DataLad formats the command; what the user wrote reaches the app."""
+    config = {**OLD, "container": {**OLD["container"], "bids_args": {"filter": '{"a": 1}'}}}
+    command = app_command(Study.from_config(config), unit("sub-1_ses-2"))
+    assert command[3:] == [
+        "--participant-label",
+        "1",
+        "--session-label",
+        "2",
+        "--filter",
+        '{{"a": 1}}',
+    ]
