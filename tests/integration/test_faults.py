@@ -101,7 +101,7 @@ def test_killed_between_content_and_branch(workspace, undisturbed_tree):
     assert list(workspace.scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_killed_at_random_moments(workspace, undisturbed_tree, seed):
     """However often and whenever a run dies, the study ends as if nothing had happened."""
     moments = random.Random(seed)
@@ -207,4 +207,16 @@ def test_store_that_is_gone_for_a_while(workspace, undisturbed_tree):
     workspace.config["subjects"] = {}
     workspace.snakemake()
     assert workspace.runs() == ["01", "02", "03"]
+    assert undisturbed_tree == workspace.tree()
+
+
+def test_locks_of_a_killed_git_are_waited_out(workspace, undisturbed_tree):
+    """Lock files that a dead git left, in the store and in the study's clones, stop nobody."""
+    workspace.snakemake("--cores", "1", "prepare_study", "list_subjects")
+    (workspace.results / "dataset" / ".git" / "index.lock").touch()
+    (workspace.store / "refs" / "heads" / "main.lock").touch()
+    folder = workspace.store / "refs" / "heads" / "job" / "probe"
+    folder.mkdir(parents=True)
+    (folder / "sub-02.lock").touch()
+    workspace.snakemake()
     assert undisturbed_tree == workspace.tree()

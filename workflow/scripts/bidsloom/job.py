@@ -59,7 +59,7 @@ from .steps import (
     run_inputs,
     run_message,
 )
-from .stores import MAIN, REMOTE, last_line, list_remote_heads, locked, missing_keys
+from .stores import MAIN, REMOTE, last_line, list_remote_heads, locked, missing_keys, push_refs
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +175,7 @@ def work(job: Job, steps: Iterable[Step]) -> None:
         "run": run_app,
         "seal": seal,
         "name_store": name_store,
+        "push_branch": push_branch,
     }
     meanings = {
         "inputs": (FailureClass.INPUT_UNAVAILABLE, f"get the inputs from {job.study.input_url}"),
@@ -317,6 +318,11 @@ def name_store(job: Job, step: Step) -> None:
     setting = ["config", f"remote.{STORE_CONTENT}.annex-directory"]
     if not call_git_success(setting, cwd=step.cwd):
         call(step.argv, cwd=step.cwd)
+
+
+def push_branch(job: Job, step: Step) -> None:
+    """Announce the result, waiting out what a killed push left in the store."""
+    push_refs(step.argv[2:], cwd=step.cwd)
 
 
 def push(job: Job, clone: Path, commit: str) -> str:

@@ -34,10 +34,12 @@ from .stores import (
     MAIN,
     REMOTE,
     Store,
+    exclusive,
     last_line,
     locked,
     missing_keys,
     output_store,
+    push_refs,
     store_uuid,
 )
 from .study import fetch_output
@@ -68,7 +70,7 @@ def merge_branches(study: Study) -> dict:
     it again.
     """
     store = output_store(study)
-    with locked(study.lock_file):
+    with locked(study.lock_file), exclusive(study):
         fetch_output(study)
         main = head_of(study.dataset, REMOTE_MAIN)
         if main is None:
@@ -259,7 +261,7 @@ def publish(
             call_annex(["setpresentkey", "--batch"], cwd=dataset, stdin=lines)
         push_annex_branch(dataset)
         lease = f"--force-with-lease=refs/heads/{MAIN}:{main}"
-        call_git(["push", "-q", lease, REMOTE, f"{commit}:refs/heads/{MAIN}"], cwd=dataset)
+        push_refs([lease, REMOTE, f"{commit}:refs/heads/{MAIN}"], cwd=dataset)
     except CommandError as e:
         raise WorkflowFailure(
             f"main cannot be published to {store.url}: {last_line(e.stderr)}",
@@ -276,7 +278,7 @@ def remove_branches(study: Study, results: list[Result]) -> None:
     refs = {f"refs/heads/{branch_name(study.container.name, r.unit)}": r.commit for r in results}
     leases = [f"--force-with-lease={ref}:{commit}" for ref, commit in refs.items()]
     try:
-        call_git(["push", "-q", *leases, REMOTE, *(f":{ref}" for ref in refs)], cwd=study.dataset)
+        push_refs([*leases, REMOTE, *(f":{ref}" for ref in refs)], cwd=study.dataset)
     except CommandError as e:
         log.warning("some merged job branches stay: %s", last_line(e.stderr))
 

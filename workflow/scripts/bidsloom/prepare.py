@@ -18,6 +18,7 @@ from .containers import call_format, image_path
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .records import write_text
 from .runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
+from .scratch import remove_tree
 from .stores import (
     BASE,
     MAIN,
@@ -25,11 +26,13 @@ from .stores import (
     STUDY_SETTING,
     Store,
     StoreKind,
+    exclusive,
     last_line,
     list_remote_heads,
     locked,
     make_bare_store,
     output_store,
+    push_refs,
     read_setting,
     share_remotes,
     store_uuid,
@@ -74,7 +77,7 @@ def prepare_study(study: Study, *, commit: str, image_key: str) -> dict:
     changes nothing.
     """
     store = output_store(study)
-    with locked(study.lock_file):
+    with locked(study.lock_file), exclusive(study):
         open_dataset(study, store)
         write_scaffolding(study, commit)
         register_container(study, image_key)
@@ -100,9 +103,14 @@ def open_dataset(study: Study, store: Store) -> None:
         clone_output(study, store)
         call_git(["fetch", "-q", REMOTE], cwd=study.dataset)
         call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=study.dataset)
-    elif not head_of(study.dataset, "HEAD") if study.dataset.exists() else True:
-        call_datalad(["create", "--force", str(study.dataset)], cwd=study.results, env=PRIVATE)
-        call_git(["config", "annex.private", "true"], cwd=study.dataset)
+    elif not study.dataset.exists():
+        # Under another name until it is complete: a killed run leaves nothing half made.
+        new = study.results / ".dataset.making"
+        if new.exists():
+            remove_tree(new)
+        call_datalad(["create", str(new)], cwd=study.results, env=PRIVATE)
+        call_git(["config", "annex.private", "true"], cwd=new)
+        new.rename(study.dataset)
     if not head_of(study.dataset, BASE):
         call_git(["branch", "-q", BASE], cwd=study.dataset)
     call_git(["checkout", "-q", "-f", BASE], cwd=study.dataset)
@@ -201,7 +209,8 @@ def connect_store(study: Study, store: Store) -> None:
     if store.kind is StoreKind.RIA and not known:
         head, _, _ = store.url.partition("#")
         call_datalad(
-            ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok", head],
+            ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok"]
+            + ["--existing", "reconfigure", head],
             cwd=dataset,
         )
     elif not known:
@@ -236,7 +245,7 @@ def publish_base(study: Study, store: Store) -> None:
         refs = [f"{BASE}:{BASE}"]
         if MAIN not in list_remote_heads(store):
             refs.append(f"{BASE}:{MAIN}")
-        call_git(["push", "-q", REMOTE, *refs], cwd=dataset)
+        push_refs([REMOTE, *refs], cwd=dataset)
         push_annex_branch(dataset)
     except CommandError as e:
         raise WorkflowFailure(
@@ -256,7 +265,7 @@ def push_annex_branch(dataset: Path) -> None:
         call_git(["fetch", "-q", REMOTE], cwd=dataset)
         call_annex(["merge", "-q"], cwd=dataset)
         try:
-            call_git(["push", "-q", REMOTE, "git-annex:git-annex"], cwd=dataset)
+            push_refs([REMOTE, "git-annex:git-annex"], cwd=dataset)
         except CommandError:
             if attempt == 4:
                 raise

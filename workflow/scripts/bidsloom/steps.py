@@ -176,7 +176,7 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
     ref = f"refs/heads/{job.branch}"
     yield Step(
         "push_branch",
-        ["git", "push", "-q", f"--force-with-lease={ref}:{job.seen or ''}"]
+        ["git", "push", f"--force-with-lease={ref}:{job.seen or ''}"]
         + [store.git_url, f"HEAD:{ref}"],
         clone,
     )

@@ -34,6 +34,8 @@ BASE = "base"
 # Committed in the dataset: the mark by which a store is known again.
 STUDY_SETTING = "bidsloom.study"
 
+STALE_LOCK_SECONDS = 30.0
+
 # Name of the output store's git remote in the study dataset and in clones.
 REMOTE = "output"
 
@@ -273,6 +275,47 @@ def quoted(value: str) -> str:
     """A value in git's configuration syntax."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def push_refs(args: list[str], *, cwd: Path) -> None:
+    """`git push` that outlives what a killed push left behind.
+
+    git holds the lock file of a ref for milliseconds; one that is older than
+    `STALE_LOCK_SECONDS` belongs to nobody and is removed.
+    Raises `CommandError` for any other failure at once.
+    """
+    while True:
+        try:
+            call_git(["push", "-q", *args], cwd=cwd)
+            return
+        except CommandError as e:
+            found = re.search(r"Unable to create '([^']+\.lock)': File exists", e.stderr)
+            if not found:
+                raise
+            wait_out(Path(found[1]))
+
+
+def wait_out(lock: Path) -> None:
+    """Wait until a lock file is gone, or remove it once it is stale."""
+    with contextlib.suppress(FileNotFoundError):
+        while time.time() - lock.stat().st_mtime < STALE_LOCK_SECONDS:
+            time.sleep(1)
+        lock.unlink()
+
+
+@contextlib.contextmanager
+def exclusive(study: Study) -> Iterator[None]:
+    """Be the only one who changes the study's own clones.
+
+    Whoever held this before is gone: lock files that a killed git left in the
+    clones belong to nobody.
+    """
+    study.results.mkdir(parents=True, exist_ok=True)
+    with locked(study.results / ".clones.lock"):
+        for clone in (study.dataset, study.input):
+            for lock in (clone / ".git").rglob("*.lock") if clone.exists() else ():
+                lock.unlink(missing_ok=True)
+        yield
 
 
 @contextlib.contextmanager

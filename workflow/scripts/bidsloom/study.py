@@ -43,8 +43,8 @@ from .stores import (
     Store,
     check_owner,
     check_store,
+    exclusive,
     last_line,
-    locked,
     missing_keys,
     output_store,
     read_setting,
@@ -103,9 +103,7 @@ def open_study(study: Study, *, busy: bool = False) -> OpenStudy:
         lambda: check_input_url(study.input_url),
         lambda: check_store(output_store(study), study),
     )
-    study.results.mkdir(parents=True, exist_ok=True)
-    # Two dry runs at once would clone into each other's folder.
-    with locked(study.results / ".open.lock"):
+    with exclusive(study):
         store = output_store(study)
         if check_store(store, study):
             clone_output(study, store)
