@@ -5,7 +5,7 @@ The dataset is looked at once, in the main process; a job's process reads the
 few files that were left for it.
 """
 
-import re
+import shlex
 
 from bidsloom.config import UNIT, ConfigFailure, Study
 from bidsloom.errors import WorkflowFailure, letter
@@ -88,6 +88,11 @@ def conclude_study(study: Study) -> str:
         return letter([e])
     return tell_outcome(study)
 
+
+# Snakemake puts the interpreter into shell commands as it is: a repository in
+# a folder with a space in its name would find none.
+if sys.executable != shlex.quote(sys.executable):
+    sys.executable = shlex.quote(sys.executable)
 
 STUDY = load_study(config)
 # A SLURM job parses this file twice; only the main process looks at the dataset.
