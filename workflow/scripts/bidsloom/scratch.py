@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,11 @@ class JobFolder:
         if keep:
             (self.path / KEPT).touch()
         else:
-            remove_tree(self.path)
+            try:
+                remove_tree(self.path)
+            except OSError as e:
+                # The result is pushed; a later job of this study sweeps it up.
+                log.warning("%s cannot be removed now: %s", self.path, e)
         os.close(self.lock)
 
 
@@ -133,8 +138,21 @@ def end_processes_in(path: Path) -> None:
                 process.kill()
 
 
-def remove_tree(path: Path) -> None:
-    """Remove a folder with annexed content, whose folders are read-only."""
-    for folder, _, _ in os.walk(path):
-        Path(folder).chmod(0o700)
-    shutil.rmtree(path)
+def remove_tree(path: Path, *, tries: int = 5) -> None:
+    """Remove a folder with annexed content, whose folders are read-only.
+
+    git-annex may still be tidying its own files there when its caller is
+    back: what appears or disappears meanwhile is looked for again.
+    """
+    for left in reversed(range(tries)):
+        try:
+            for folder, _, _ in os.walk(path):
+                Path(folder).chmod(0o700)
+            shutil.rmtree(path)
+            return
+        except OSError:
+            if not path.exists():
+                return
+            if not left:
+                raise
+            time.sleep(0.2)
