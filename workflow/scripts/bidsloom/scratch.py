@@ -155,4 +155,5 @@ def remove_tree(path: Path, *, tries: int = 5) -> None:
                 return
             if not left:
                 raise
+            end_processes_in(path)
             time.sleep(0.2)
