@@ -14,7 +14,8 @@ demo: setup
 	@bash demo/run.sh
 
 test: setup
-	@$(BIN)/pytest -n auto --dist worksteal
+	@bash tests/install_packages.sh
+	@$(BIN)/pytest -n auto --dist loadgroup
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -5,6 +5,8 @@ behaviour without changing its command line:
 
     fail-<label>   exit with the code written in it
     wait           go on only when this file is gone
+    hog-<label>    take as many MB of memory as are written in it, for some seconds
+    slow-<label>   take as many seconds as are written in it
     silent         write nothing
     clash          every subject writes its own content to one file
 
@@ -36,6 +38,12 @@ if args.switches:
     (args.switches / f"ran-{label}-{os.getpid()}").touch()
     while (args.switches / "wait").exists():
         time.sleep(0.05)
+    if (args.switches / f"hog-{label}").exists():
+        ballast = bytearray(int((args.switches / f"hog-{label}").read_text()) * 2**20)
+        time.sleep(8)
+        del ballast
+    if (args.switches / f"slow-{label}").exists():
+        time.sleep(float((args.switches / f"slow-{label}").read_text()))
     if (args.switches / f"fail-{label}").exists():
         print(f"no brain found in {unit}", flush=True)
         sys.exit(int((args.switches / f"fail-{label}").read_text()))
@@ -60,4 +68,4 @@ report = {"files": digests, "note": args.note, "variable": variable}
 if args.switches and (args.switches / "clash").exists():
     (args.output_dir / "atlas.dat").write_text(unit)
 seen = sorted(p.name for p in args.bids_dir.iterdir() if p.name.startswith("sub-"))
-print(f"{unit} sees {seen}", flush=True)
+print(f"{unit} sees {seen} on {os.environ.get('SLURMD_NODENAME')}", flush=True)

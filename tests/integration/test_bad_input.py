@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import git, make_input, run
+from studies import git, make_input, run
 
 
 def bare_git(path, *files):

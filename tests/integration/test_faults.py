@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from conftest import JOB_SCRIPT, git, run
+from studies import JOB_SCRIPT, git, run
 
 
 def kill(process) -> None:

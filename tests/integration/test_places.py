@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import git, run
+from studies import git, run
 
 
 @pytest.fixture(scope="module")

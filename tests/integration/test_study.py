@@ -4,7 +4,10 @@ import json
 import shutil
 
 import pytest
-from conftest import JOB_SCRIPT, Workspace, git, make_input, make_workspace, run
+from studies import JOB_SCRIPT, Workspace, git, make_input, make_workspace, run
+
+# One worker makes the finished study, and looks at it from all sides.
+pytestmark = pytest.mark.xdist_group("study")
 
 
 @pytest.fixture(scope="module")

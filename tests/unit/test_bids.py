@@ -3,7 +3,7 @@
 import pytest
 from bidsloom.bids import key_size, list_units
 from bidsloom.errors import WorkflowFailure
-from conftest import git, write_bids, write_unit
+from studies import git, write_bids, write_unit
 
 
 def commit_all(root) -> str:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from bidsloom.config import ConfigFailure, Study, load_schema, parse_memory, parse_time, read_config
 from bidsloom.errors import WorkflowFailure
-from conftest import REPOSITORY, run
+from studies import REPOSITORY, run
 
 # What users of the system before this one have; it must go on working.
 OLD = {

@@ -12,8 +12,10 @@ from bidsloom.errors import WorkflowFailure, letter
 from bidsloom.merge import merge_branches
 from bidsloom.records import read_json, write_json
 from bidsloom.report import collect_rows, summarize, write_report
+from bidsloom.retry import Request, next_request
 from bidsloom.runners import set_up_environment
 from bidsloom.study import open_study, read_unit, unit_fingerprint
+from slurm_watch import watch_slurm
 
 
 def load_study(config: dict) -> Study:
@@ -28,7 +30,14 @@ def look_at_study(study: Study):
     """The study with its units, or the end of Snakemake with a letter."""
     set_up_environment()
     try:
-        return open_study(study, busy=any(Path(".snakemake", "locks").glob("*")))
+        # With --jobs and no --cores the work is done elsewhere, where the
+        # scratch folder is looked at by the job itself.
+        asked = workflow.resource_settings
+        return open_study(
+            study,
+            busy=any(Path(".snakemake", "locks").glob("*")),
+            here=asked.nodes is None or asked.cores is not None,
+        )
     except ConfigFailure as e:
         sys.exit(letter(e.problems))
     except WorkflowFailure as e:
@@ -60,15 +69,41 @@ def fingerprint_of(wildcards) -> str:
     return unit_fingerprint(STUDY, unit, prepared["container_key"])
 
 
+def profile_default(name: str) -> int | None:
+    """A number among the profile's `default-resources`, or None."""
+    given = workflow.resource_settings.default_resources
+    for word in given.args if given else ():
+        key, _, value = word.partition("=")
+        if key == name and value.isdigit():
+            return int(value)
+    return None
+
+
+def request_for(unit: str) -> Request:
+    """Memory and time of a unit's next job: the study's, else the profile's, raised by cause."""
+    asked = STUDY.resources
+    base = Request(
+        mem_mb=asked.mem_mb or profile_default("mem_mb"),
+        runtime=asked.runtime or profile_default("runtime"),
+    )
+    attempts = read_json(STUDY.results / "attempts" / f"{unit}.json") or []
+    return next_request(base, attempts, asked.retry)
+
+
 def job_resources(study: Study) -> dict:
     """What a study asks for each of its jobs; the rest is the profile's."""
     asked = study.resources
     wanted = {
-        "mem_mb": asked.mem_mb,
-        "runtime": asked.runtime,
         "slurm_partition": asked.partition,
         "slurm_account": asked.account,
+        "qos": asked.qos,
+        "gpu": asked.gpus,
+        "slurm_extra": asked.sbatch or None,
     }
+    if asked.mem_mb or profile_default("mem_mb"):
+        wanted["mem_mb"] = lambda wildcards, attempt: request_for(wildcards.unit).mem_mb
+    if asked.runtime or profile_default("runtime"):
+        wanted["runtime"] = lambda wildcards, attempt: request_for(wildcards.unit).runtime
     return {name: value for name, value in wanted.items() if value is not None}
 
 
@@ -97,3 +132,6 @@ if sys.executable != shlex.quote(sys.executable):
 STUDY = load_study(config)
 # A SLURM job parses this file twice; only the main process looks at the dataset.
 OPENED = look_at_study(STUDY) if workflow.is_main_process else None
+
+if workflow.is_main_process:
+    watch_slurm(STUDY)

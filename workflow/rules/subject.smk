@@ -15,6 +15,8 @@ rule process_subject:
         record=f"results/{STUDY.name}/jobs/{{unit}}.json",
     log:
         f"results/{STUDY.name}/logs/{{unit}}.log",
+    envmodules:
+        *STUDY.resources.modules,
     threads: STUDY.resources.cpus
     resources:
         **job_resources(STUDY),

@@ -4,6 +4,7 @@ python workflow/scripts/process_subject.py --config config/config.yaml --subject
 """
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from bidsloom.entry import entry_point
 from bidsloom.errors import WorkflowFailure
 from bidsloom.job import process_unit
 from bidsloom.records import read_json, write_json
+from bidsloom.runners import describe_scheduler_job
 from bidsloom.steps import Job, clone_steps, compute_steps, push_steps
 from bidsloom.study import read_unit
 
@@ -83,6 +85,8 @@ if "snakemake" in globals():
                 "runtime": snakemake.resources.get("runtime"),
             },
         )
+        if scheduler_job := describe_scheduler_job():
+            logging.info(scheduler_job)
         write_json(Path(snakemake.output.record), process_unit(job))
 elif __name__ == "__main__":
     main()

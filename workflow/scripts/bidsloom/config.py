@@ -43,6 +43,16 @@ class Container:
 
 
 @dataclass(frozen=True)
+class RetryPolicy:
+    """How much more the next attempt gets; caps in MB and minutes, None: no cap."""
+
+    memory_factor: float
+    time_factor: float
+    max_mem_mb: int | None
+    max_runtime: int | None
+
+
+@dataclass(frozen=True)
 class Resources:
     """What one job asks for (MB, minutes); None leaves it to the profile."""
 
@@ -51,6 +61,10 @@ class Resources:
     runtime: int | None
     partition: str | None
     account: str | None
+    qos: str | None
+    gpus: int | None
+    sbatch: str
+    retry: RetryPolicy
     modules: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]
 
@@ -114,6 +128,19 @@ class Study:
                 runtime=parse_time(hpc["time"]) if "time" in hpc else None,
                 partition=hpc.get("partition"),
                 account=hpc.get("account"),
+                qos=hpc.get("qos"),
+                gpus=hpc.get("gpus"),
+                sbatch=hpc["sbatch"],
+                retry=RetryPolicy(
+                    memory_factor=hpc["retry"]["memory_factor"],
+                    time_factor=hpc["retry"]["time_factor"],
+                    max_mem_mb=parse_memory(hpc["retry"]["max_mem"])
+                    if "max_mem" in hpc["retry"]
+                    else None,
+                    max_runtime=parse_time(hpc["retry"]["max_time"])
+                    if "max_time" in hpc["retry"]
+                    else None,
+                ),
                 modules=tuple(hpc["modules"]),
                 environment=tuple(sorted((k, str(v)) for k, v in hpc["environment"].items())),
             ),

@@ -270,12 +270,14 @@ def run_app(job: Job, step: Step) -> None:
         if e.exit_code < 0:
             raise
         tail = "\n".join(f"    {line}" for line in log_tail(job, after=job_start))
+        # 137: the kernel's way to end what takes too much memory.
+        killed = e.exit_code in (137, -9)
         raise WorkflowFailure(
             f"{container.name} failed for {job.unit.name} with exit code {e.exit_code}. "
             f"Its last lines:\n{tail or '    (it said nothing)'}",
             hint=f"read {job.log_file or 'its output above'}, mend the cause and run snakemake "
             "again; the other subjects go on.",
-            failure_class=FailureClass.APP_ERROR,
+            failure_class=FailureClass.OUT_OF_MEMORY if killed else FailureClass.APP_ERROR,
             exit_code=e.exit_code,
         ) from e
     if call_git(["rev-parse", "HEAD"], cwd=clone) == job.prepared["base"]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -202,6 +204,20 @@ def run_in_container(
             if isinstance(why, tuple):
                 why = why[0] % why[1:]
             raise CommandError(command, str(dataset), -1 if code is None else code, str(why))
+
+
+def describe_scheduler_job() -> str:
+    """The SLURM job that this process belongs to, with its node and its log; empty outside one."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None:
+        return ""
+    try:
+        told = call(["scontrol", "show", "job", job], cwd=Path("/")).decode()
+    except (CommandError, OSError):
+        told = ""
+    log = re.search(r"StdOut=(.*)", told)
+    node = os.environ.get("SLURMD_NODENAME", socket.gethostname())
+    return f"SLURM job {job} on {node}" + (f"; SLURM's own log: {log[1]}" if log else "")
 
 
 def end_children() -> None:

@@ -86,18 +86,19 @@ def unit_fingerprint(study: Study, unit: Unit, key: str) -> str:
     return fingerprint_text(fingerprint(study, unit, key))
 
 
-def open_study(study: Study, *, busy: bool = False) -> OpenStudy:
+def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenStudy:
     """Check everything a study names, list its units, and settle their records.
 
     `busy` says that another run of this study may be under way: its records
-    are then left where they are.
+    are then left where they are.  `here` says that jobs run on this machine,
+    whose scratch folder is then looked at too.
 
     Raises `ConfigFailure` with every fault found.
     """
     check(
         check_tools,
         check_identity,
-        lambda: check_work_dir(study.work_dir),
+        lambda: here and check_work_dir(study.work_dir),
         lambda: image_key(study),
         lambda: call_format(study),
         lambda: check_input_url(study.input_url),
@@ -110,7 +111,7 @@ def open_study(study: Study, *, busy: bool = False) -> OpenStudy:
         commit = pin_input(study)
         units = cached_units(study, commit)
         opened = OpenStudy(study, store, units, image_key(study))
-        check(lambda: check_scratch(study, units))
+        check(lambda: here and check_scratch(study, units))
         if not busy:
             drop_outdated_files(opened)
             set_aside_records(opened)

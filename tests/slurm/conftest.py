@@ -1,0 +1,118 @@
+"""A SLURM cluster for the tests, and studies that run on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cluster import Cluster, missing_programs
+from studies import REPOSITORY, Workspace, make_input, make_workspace, run
+
+INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
+
+
+def pytest_collection_modifyitems(items):
+    """All tests of SLURM run in one process, on one cluster."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slurm)
+            item.add_marker(pytest.mark.xdist_group("slurm"))
+
+
+@pytest.fixture(scope="session")
+def shared_disk():
+    """A folder that all nodes see: not /tmp, which is private to each job."""
+    path = Path(tempfile.mkdtemp(prefix="bidsloom-tests-", dir="/var/tmp"))
+    path.chmod(0o755)
+    yield path
+    run("chmod", "-R", "u+w", path, cwd="/", check=False)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster(shared_disk):
+    """Four nodes with accounting; as root each job has a private /tmp."""
+    if missing := missing_programs():
+        reason = f"no {', '.join(missing)}; install with: {INSTALL}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    private = os.geteuid() == 0 and not REPOSITORY.is_relative_to("/tmp")
+    cluster = Cluster(shared_disk / "cluster", private_tmp=private)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@dataclass
+class ClusterStudy(Workspace):
+    """A study that runs on the cluster, as a user runs it."""
+
+    cluster: Cluster = None
+
+    def command(self, *args) -> list[str]:
+        # From the repository root, by the profile's name alone.
+        return [
+            *("timeout", "--kill-after=10", "400", "snakemake", "--profile", "slurm"),
+            *("--directory", str(self.root), "--configfile", str(self.write_config())),
+            *("--slurm-init-seconds-before-status-checks", "3"),
+            *map(str, args),
+        ]
+
+    def snakemake(self, *args, check=True, **kwargs):
+        environment = self.cluster.environment
+        return run(*self.command(*args), cwd=REPOSITORY, env=environment, check=check, timeout=420)
+
+    def start(self, *args) -> subprocess.Popen:
+        with (self.root / "snakemake.out").open("w") as out:
+            return subprocess.Popen(
+                self.command(*args)[3:],
+                cwd=REPOSITORY,
+                env={**os.environ, **self.cluster.environment},
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            )
+
+    def job_of(self, unit: str, seconds: float = 90) -> str:
+        """SLURM's id of the running job of a unit."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for line in self.cluster.ask("squeue", "-h", "-t", "R", "-o", "%i %k").splitlines():
+                if line.endswith(f"_{unit}"):
+                    return line.split()[0]
+            time.sleep(0.1)
+        pytest.fail(f"no running job of {unit}: {(self.root / 'snakemake.out').read_text()}")
+
+
+@pytest.fixture(scope="session")
+def three_subjects(shared_disk):
+    """An input dataset on the shared disk."""
+    (shared_disk / "in put").mkdir()
+    return make_input(shared_disk / "in put" / "bids", {"01": [None], "02": [None], "03": [None]})
+
+
+@pytest.fixture
+def study(shared_disk, cluster, three_subjects, request):
+    """A study of three subjects on the cluster; /tmp of the node is its scratch."""
+    root = Path(tempfile.mkdtemp(prefix=f"{request.node.name[:20]} ", dir=shared_disk))
+    plain = make_workspace(root / "my study", three_subjects)
+    plain.config["common"]["work_dir"] = "/tmp"
+    plain.config["hpc"] = {"mem": "900M", "time": "00:05:00"}
+    made = ClusterStudy(plain.root, plain.config, cluster)
+    yield made
+    cluster.ask("scancel", "-u", cluster.user)
+    with contextlib.suppress(FileNotFoundError):
+        (made.switches / "wait").unlink()

@@ -1,0 +1,215 @@
+"""Studies on a real SLURM cluster."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+
+import psutil
+from studies import git, make_input, make_workspace, run
+from test_faults import wait_for
+
+
+def test_twelve_subjects_on_all_nodes(study, shared_disk):
+    """The cluster gives the same tree as this machine; jobs run on every node."""
+    labels = [f"{n:02}" for n in range(1, 13)]
+    root = make_input(shared_disk / "twelve", {label: [None] for label in labels})
+    study.config["datalad"]["input_repo"] = str(root)
+    here = make_workspace(study.root / "here", root)
+    here.config["hpc"] = study.config["hpc"]
+    here.snakemake()
+    study.snakemake()
+    assert here.tree() == study.tree()
+    logs = [(study.results / "logs" / f"sub-{label}.log").read_text() for label in labels]
+    nodes = {log.rsplit(" on ", 1)[1].split()[0] for log in logs}
+    assert {"node1", "node2", "node3", "node4"} == nodes
+    record = json.loads((study.results / "jobs" / "sub-07.json").read_text())
+    assert record["scheduler_job_id"].isdigit()
+    assert record["requested"]["mem_mb"] == 900
+    # SLURM's log is named in the unit's own, and accounting knows the subject.
+    assert f"/{record['scheduler_job_id']}.log" in logs[6]
+    comment = study.cluster.ask(
+        "sacct", "-n", "-X", "-P", "-o", "comment", "-j", record["scheduler_job_id"]
+    )
+    assert comment.endswith("sub-07")
+
+
+def test_retry_by_cause(study):
+    """More memory after running out of it, the same once more after the app's own error."""
+    (study.switches / "hog-01").write_text("1100")
+    (study.switches / "fail-02").write_text("3")
+    done = study.snakemake(check=False)
+    assert done.returncode != 0
+    assert [a["failure_class"] for a in study.attempts("sub-01")] == ["out_of_memory"]
+    assert study.attempts("sub-01")[0]["requested"]["mem_mb"] == 900
+    record = json.loads((study.results / "jobs" / "sub-01.json").read_text())
+    assert record["requested"]["mem_mb"] == 1800
+    errors = study.attempts("sub-02")
+    assert [(a["failure_class"], a["exit_code"], a["requested"]["mem_mb"]) for a in errors] == [
+        ("app_error", 3, 900)
+    ] * 2
+    assert study.runs().count("02") == 2
+    assert "sub-03.html" in study.tree() and "sub-01.html" in study.tree()
+
+
+def test_timeout_gets_more_time(study):
+    """After its time limit a job is tried again with more time."""
+    study.config["subjects"] = {"include": ["01"]}
+    study.config["hpc"] |= {"time": "00:01:00", "retry": {"time_factor": 3}}
+    (study.switches / "slow-01").write_text("90")
+    study.snakemake()
+    (attempt,) = study.attempts("sub-01")
+    assert (attempt["failure_class"], attempt["requested"]["runtime"]) == ("timeout", 1)
+    record = json.loads((study.results / "jobs" / "sub-01.json").read_text())
+    assert record["requested"]["runtime"] == 3
+
+
+def test_bad_input_is_not_tried_again(study):
+    """A scratch folder that the node lacks fails once, by name."""
+    study.config["common"]["work_dir"] = "/nowhere/on/any/node"
+    study.config["subjects"] = {"include": ["01"]}
+    done = study.snakemake(check=False)
+    assert done.returncode != 0
+    (attempt,) = study.attempts("sub-01")
+    assert attempt["failure_class"] == "bad_config"
+    assert "/nowhere/on/any/node" in attempt["message"]
+
+
+def test_cancelled_preempted_and_forgotten_jobs_end(study):
+    """None is waited for in vain; each attempt has its cause, and the next one succeeds."""
+    (study.switches / "wait").touch()
+    study.config["hpc"]["cpus"] = 4
+    process = study.start()
+    one, two = study.job_of("sub-01"), study.job_of("sub-02")
+    wait_for(lambda: len(study.runs()) == 3)
+    study.cluster.ask("scancel", one)
+    node = study.cluster.ask("squeue", "-h", "-j", two, "-o", "%N")
+    urgent = ["sbatch", "-p", "urgent", "-w", node, "-c", "4", "--mem=100", "--wrap", "sleep 5"]
+    study.cluster.ask(*urgent)
+    wait_for(lambda: study.attempts("sub-01") and study.attempts("sub-02"), 120)
+    (study.switches / "wait").unlink()
+    assert process.wait(timeout=240) == 0, (study.root / "snakemake.out").read_text()
+    assert [a["failure_class"] for a in study.attempts("sub-01")] == ["cancelled"]
+    (preempted,) = study.attempts("sub-02")
+    assert preempted["failure_class"] == "cancelled"
+    assert "preemption" in preempted["message"]
+
+
+def test_node_that_dies_with_its_job(study):
+    """Its job is tried again elsewhere, asking for the same."""
+    study.config["subjects"] = {"include": ["01"]}
+    (study.switches / "wait").touch()
+    process = study.start()
+    job = study.job_of("sub-01")
+    wait_for(study.runs)
+    node = study.cluster.ask("squeue", "-h", "-j", job, "-o", "%N")
+    study.cluster.cut_power(int(node.removeprefix("node")))
+    try:
+        (study.switches / "wait").unlink()
+        assert process.wait(timeout=240) == 0, (study.root / "snakemake.out").read_text()
+    finally:
+        study.cluster.start_node(int(node.removeprefix("node")))
+        study.cluster.wait_for_nodes()
+    (attempt,) = study.attempts("sub-01")
+    assert attempt["failure_class"] == "node_failure"
+    assert attempt["requested"]["mem_mb"] == 900
+
+
+def test_killed_process_tree_of_a_job(study):
+    """SIGKILL to all of a job's processes is an attempt that failed, and another succeeds."""
+    study.config["subjects"] = {"include": ["01"]}
+    (study.switches / "wait").touch()
+    process = study.start()
+    study.job_of("sub-01")
+    wait_for(study.runs)
+    pid = int(next(study.switches.glob("ran-01-*")).name.split("-")[2])
+    family = [psutil.Process(pid), *psutil.Process(pid).parents()]
+    # From the app up to the step's first process; what is above is SLURM's own.
+    for process_ in family:
+        if process_.name().startswith("slurm"):
+            break
+        process_.kill()
+    (study.switches / "wait").unlink()
+    assert process.wait(timeout=240) == 0, (study.root / "snakemake.out").read_text()
+    (attempt,) = study.attempts("sub-01")
+    assert attempt["failure_class"] == "node_failure"
+
+
+def test_controller_restarts_in_mid_run(study):
+    """A slurmctld that is away for a while loses no job."""
+    (study.switches / "wait").touch()
+    process = study.start()
+    wait_for(lambda: len(study.runs()) == 3, 120)
+    study.cluster.restart_controller(pause=8)
+    (study.switches / "wait").unlink()
+    assert process.wait(timeout=240) == 0, (study.root / "snakemake.out").read_text()
+    assert study.runs() == ["01", "02", "03"]
+
+
+def test_ctrl_c_cancels_the_jobs(study):
+    """An interrupted study leaves no job in the queue and no clone on a node."""
+    study.config["common"]["work_dir"] = str(study.scratch)
+    (study.switches / "wait").touch()
+    process = study.start()
+    wait_for(lambda: len(study.runs()) == 3, 120)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(timeout=120) != 0
+    wait_for(lambda: not study.cluster.ask("squeue", "-h"), 60)
+    wait_for(lambda: not list(study.scratch.iterdir()), 20)
+
+
+def test_killed_head_and_rerun(study):
+    """A new Snakemake beside the jobs of a killed one neither doubles nor loses a subject."""
+    (study.switches / "wait").touch()
+    process = study.start()
+    wait_for(lambda: len(study.runs()) == 3, 120)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    again = study.start("--nolock")
+    wait_for(lambda: len(study.runs()) == 6, 120)
+    (study.switches / "wait").unlink()
+    assert again.wait(timeout=240) == 0, (study.root / "snakemake.out").read_text()
+    wait_for(lambda: not study.cluster.ask("squeue", "-h"), 60)
+    study.snakemake()
+    assert study.branches() == ["base", "git-annex", "main"]
+    for unit in ("sub-01", "sub-02", "sub-03"):
+        commits = git(
+            "log", "main", "--format=%H", f"--grep=Bidsloom-Unit: {unit}", cwd=study.store
+        )
+        assert len(commits.split()) == 1
+
+
+def test_graphics_card_reaches_sbatch(study):
+    """`hpc.gpus` is asked for; the only node with a card gets the job."""
+    study.config["subjects"] = {"include": ["01"]}
+    study.config["hpc"]["gpus"] = 1
+    study.snakemake()
+    record = json.loads((study.results / "jobs" / "sub-01.json").read_text())
+    asked = study.cluster.ask(
+        "sacct", "-n", "-X", "-P", "-o", "AllocTRES", "-j", record["scheduler_job_id"]
+    )
+    assert "gres/gpu=1" in asked
+
+
+def test_store_without_space_for_a_while(study):
+    """A full store fails the push by name; with space again the study ends as if nothing was."""
+    disk = study.root / "small"
+    disk.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=2m", "none", disk, cwd="/")
+    try:
+        study.config["datalad"]["output_repos"] = [str(disk / "store.git")]
+        study.snakemake("prepare_study", "list_subjects")
+        ballast = disk / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as f:
+            while True:
+                f.write(b"\0" * 4096)
+        done = study.snakemake("--retries", "0", check=False)
+        assert done.returncode != 0
+        assert study.attempts("sub-01")[-1]["failure_class"] in ("no_space", "store_unavailable")
+        ballast.unlink()
+        study.snakemake()
+        assert study.branches(disk / "store.git") == ["base", "git-annex", "main"]
+    finally:
+        time.sleep(0.5)
+        run("umount", "-l", disk, cwd="/")

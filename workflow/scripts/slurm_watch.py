@@ -1,0 +1,149 @@
+"""Watch over SLURM jobs: none is waited for in vain, each end gets its cause.
+
+Works in Snakemake's main process, around snakemake-executor-plugin-slurm
+2.8.0, which waits for ever for a job
+
+- that `scancel` ended, when asked by sacct ("CANCELLED by 1000"),
+- that was preempted without being queued again,
+- that SLURM has forgotten,
+- whose state could not be asked for once.
+
+Each of them is told to the plugin in words that it knows.  When a job has
+failed, the cause is written among the unit's attempts, and whether another
+attempt is worth it is decided by that cause.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bidsloom.config import Study
+from bidsloom.records import read_json, write_json
+from bidsloom.retry import classify_scheduler_end, is_worth_retrying
+
+PLUGIN = "snakemake_executor_plugin_slurm"
+
+# Status cycles without a word of a job until it counts as vanished.
+CYCLES = 2
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """What is known of the running jobs, by their SLURM ids."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.active: set[str] = set()
+        self.states: dict[str, str] = {}
+        self.unseen: Counter[str] = Counter()
+        self.answered = False
+
+    def translate(self, statuses: dict[str, str]) -> dict[str, str]:
+        """SLURM's states in words that the plugin acts upon."""
+        self.states |= statuses
+        self.answered = True
+        told = {job: state.split(" ")[0].rstrip("+") for job, state in statuses.items()}
+        for job, state in told.items():
+            # The profile forbids requeueing: a preempted job does not come back.
+            if state in ("PREEMPTED", "REVOKED"):
+                told[job] = "CANCELLED"
+        for job in self.active - set(told):
+            if self.unseen[job] >= CYCLES:
+                self.states[job] = "VANISHED"
+                told[job] = "FAILED"
+        return told
+
+    def end_cycle(self) -> None:
+        """Count the jobs that SLURM did not speak of in this cycle."""
+        if self.answered:
+            for job in self.active:
+                self.unseen[job] = 0 if job in self.states else self.unseen[job] + 1
+        self.states = {j: s for j, s in self.states.items() if s == "VANISHED"}
+        self.answered = False
+
+    def conclude(self, unit: str, job: str, slurm_log: Path | None, requested: dict) -> list[dict]:
+        """Write why an attempt ended, unless the job said it better itself; gives all attempts."""
+        path = self.study.results / "attempts" / f"{unit}.json"
+        attempts = read_json(path) or []
+        text = read_tail(slurm_log)
+        failure_class, why = classify_scheduler_end(self.states.get(job, ""), text)
+        own = attempts[-1] if attempts and attempts[-1].get("scheduler_job_id") == job else None
+        # A job that could still speak knows its app's failure; what SLURM did
+        # to it looks like a cancellation from within.
+        if own is None or own["failure_class"] == "cancelled":
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            told = {
+                "unit": unit,
+                "scheduler_job_id": job,
+                "scheduler_state": self.states.get(job, ""),
+                "attempt": len(attempts) + (own is None),
+                "requested": requested,
+                "end": now,
+                "failure_class": failure_class.value,
+                "message": f"SLURM job {job} of {unit} ended without a result: {why}.",
+                "hint": f"SLURM's own log: {slurm_log}",
+                "log": text.splitlines()[-20:],
+            }
+            attempts = [*(attempts[:-1] if own else attempts), {**(own or {}), **told}]
+            write_json(path, attempts)
+        return attempts
+
+
+def read_tail(path: Path | None) -> str:
+    """The last 64 kB of a log; nothing where there is none."""
+    try:
+        return path.read_bytes()[-65536:].decode(errors="replace") if path else ""
+    except OSError:
+        return ""
+
+
+def watch_slurm(study: Study) -> None:
+    """Put a watch between Snakemake and its SLURM plugin, where that is in use."""
+    plugin = sys.modules.get(PLUGIN)
+    if plugin is None:
+        return
+    watch = Watch(study)
+    query, executor = plugin.query_job_status, plugin.Executor
+    check, report = executor.check_active_jobs, executor.report_job_error
+
+    async def query_job_status(command: str, logger: Any) -> tuple[dict[str, str], float]:
+        statuses, seconds = await query(command, logger)
+        # No answer is no news: an empty one keeps every job waited for.
+        return ({}, 0.0) if statuses is None else (watch.translate(statuses), seconds)
+
+    async def check_active_jobs(self: Any, active_jobs: list) -> AsyncIterator:
+        watch.active = {job.external_jobid for job in active_jobs}
+        async for job in check(self, active_jobs):
+            yield job
+        watch.end_cycle()
+
+    def report_job_error(self: Any, job_info: Any, msg: Any = None, **details: Any) -> None:
+        job = job_info.job
+        unit = getattr(job, "wildcards", None) and job.wildcards.get("unit")
+        if unit:
+            attempts = watch.conclude(
+                unit,
+                job_info.external_jobid,
+                job_info.aux.get("slurm_logfile"),
+                {
+                    "threads": job.threads,
+                    "mem_mb": job.resources.get("mem_mb"),
+                    "runtime": job.resources.get("runtime"),
+                },
+            )
+            if not is_worth_retrying(attempts, this_run=job.attempt):
+                job.attempt = max(job.attempt, job.restart_times + 1)
+            last = attempts[-1]
+            msg = f"{last['failure_class']}: {last['message']}"
+        report(self, job_info, msg=msg, **details)
+
+    plugin.query_job_status = query_job_status
+    executor.check_active_jobs = check_active_jobs
+    executor.report_job_error = report_job_error
