@@ -42,6 +42,7 @@ localrules:
     all,
     prepare_study,
     list_subjects,
+    job_scripts,
     merge_branches,
     merge,
     write_report,

@@ -5,8 +5,10 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
+import pytest
 from studies import git, make_input, make_workspace, run
 from test_faults import wait_for
 
@@ -213,3 +215,62 @@ def test_store_without_space_for_a_while(study):
     finally:
         time.sleep(0.5)
         run("umount", "-l", disk, cwd="/")
+
+
+def test_job_scripts_do_the_whole_job(study):
+    """A script submitted by hand is a unit done; the header asks for the same."""
+    study.config["hpc"] |= {"environment": {"PROBE_VARIABLE": "by hand"}, "cpus": 2}
+    study.snakemake("job_scripts")
+    scripts = sorted((study.results / "scripts").glob("*.sh"))
+    assert [p.name for p in scripts] == ["sub-01.sh", "sub-02.sh", "sub-03.sh"]
+    for script in scripts:
+        run("bash", "-n", script, cwd="/")
+        run("shellcheck", script, cwd="/")
+    study.cluster.ask("sbatch", "--wait", str(scripts[1]))
+    assert study.runs() == ["02"]
+    record = json.loads((study.results / "jobs" / "sub-02.json").read_text())
+    job = study.cluster.ask("scontrol", "show", "job", record["scheduler_job_id"])
+    assert "TimeLimit=00:05:00" in job
+    assert "CPUs/Task=2" in job
+    study.snakemake()
+    assert study.runs() == ["01", "02", "03"]
+    text = git("show", "main:probe/sub-02/sub-02_desc-probe.json", cwd=study.store)
+    assert json.loads(text)["variable"] == "by hand"
+
+
+def test_node_local_lock_is_refused(study):
+    """A lock file in /tmp is another one on each node: one check says so, no job is spent."""
+    study.config["datalad"]["lock_file"] = "/tmp/bidsloom-test.lock"
+    done = study.snakemake("--retries", "0", check=False)
+    if not study.cluster.private_tmp:
+        pytest.skip("needs root, so that each job has its own /tmp")
+    assert done.returncode != 0
+    log = (study.results / "logs" / "check_lock.log").read_text()
+    assert "keeps no other node out" in log
+    assert study.runs() == []
+    study.config["datalad"]["lock_file"] = str(study.root / "study.lock")
+    study.snakemake()
+    assert study.runs() == ["01", "02", "03"]
+
+
+def test_modules_are_loaded_and_missed_by_name(study, monkeypatch):
+    """`hpc.modules` reach the job; a missing one is told with its node, and not tried again."""
+    if not Path("/usr/share/modules/init/bash").exists():
+        pytest.skip("needs: apt-get install environment-modules")
+    modules = study.root / "modules"
+    modules.mkdir()
+    (modules / "probe-tools").write_text("#%Module1.0\nsetenv PROBE_VARIABLE from-the-module\n")
+    monkeypatch.setenv("BASH_ENV", "/usr/share/modules/init/bash")
+    monkeypatch.setenv("MODULEPATH", str(modules))
+    study.config["hpc"]["modules"] = ["probe-tools"]
+    study.config["subjects"] = {"include": ["01"]}
+    study.snakemake()
+    text = git("show", "main:probe/sub-01/sub-01_desc-probe.json", cwd=study.store)
+    assert json.loads(text)["variable"] == "from-the-module"
+    study.config["hpc"]["modules"] = ["not-there"]
+    study.config["subjects"] = {"include": ["01", "02"]}
+    done = study.snakemake(check=False)
+    assert done.returncode != 0
+    (attempt,) = study.attempts("sub-02")
+    assert attempt["failure_class"] == "bad_config"
+    assert "hpc.modules is missing on node" in attempt["message"]

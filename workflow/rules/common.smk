@@ -57,7 +57,10 @@ def what_a_job_needs(wildcards) -> list[str]:
     """
     if OPENED and wildcards.unit in OPENED.done:
         return []
-    return ancient([f"results/{STUDY.name}/prepared.json", f"results/{STUDY.name}/subjects.tsv"])
+    needed = [f"results/{STUDY.name}/prepared.json", f"results/{STUDY.name}/subjects.tsv"]
+    if STUDY.lock_file:
+        needed.append(f"results/{STUDY.name}/lock_checked.json")
+    return ancient(needed)
 
 
 def fingerprint_of(wildcards) -> str:
@@ -69,13 +72,13 @@ def fingerprint_of(wildcards) -> str:
     return unit_fingerprint(STUDY, unit, prepared["container_key"])
 
 
-def profile_default(name: str) -> int | None:
-    """A number among the profile's `default-resources`, or None."""
+def profile_default(name: str) -> str | int | None:
+    """A value among the profile's `default-resources`, or None."""
     given = workflow.resource_settings.default_resources
     for word in given.args if given else ():
         key, _, value = word.partition("=")
-        if key == name and value.isdigit():
-            return int(value)
+        if key == name:
+            return int(value) if value.isdigit() else value.strip("'\"")
     return None
 
 
@@ -105,6 +108,22 @@ def job_resources(study: Study) -> dict:
     if asked.runtime or profile_default("runtime"):
         wanted["runtime"] = lambda wildcards, attempt: request_for(wildcards.unit).runtime
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def sbatch_options(study: Study) -> dict:
+    """What a job script asks SLURM for, by the names of sbatch's options."""
+    asked = study.resources
+    minutes = asked.runtime or profile_default("runtime")
+    memory = asked.mem_mb or profile_default("mem_mb")
+    return {
+        "cpus-per-task": asked.cpus,
+        "mem": memory and f"{memory}M",
+        "time": minutes,
+        "gpus": asked.gpus,
+        "qos": asked.qos,
+        "partition": asked.partition or profile_default("slurm_partition"),
+        "account": asked.account or profile_default("slurm_account"),
+    }
 
 
 def tell_outcome(study: Study) -> str:

@@ -24,8 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from bidsloom.config import Study
+from bidsloom.errors import CommandError
 from bidsloom.records import read_json, write_json
 from bidsloom.retry import classify_scheduler_end, is_worth_retrying
+from bidsloom.runners import call
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 
@@ -87,13 +89,22 @@ class Watch:
                 "requested": requested,
                 "end": now,
                 "failure_class": failure_class.value,
-                "message": f"SLURM job {job} of {unit} ended without a result: {why}.",
+                "message": f"SLURM job {job} of {unit} has no result: {why}{node_of(job)}.",
                 "hint": f"SLURM's own log: {slurm_log}",
                 "log": text.splitlines()[-20:],
             }
             attempts = [*(attempts[:-1] if own else attempts), {**(own or {}), **told}]
             write_json(path, attempts)
         return attempts
+
+
+def node_of(job: str) -> str:
+    """Where a job ran, as far as SLURM still knows."""
+    try:
+        node = call(["squeue", "-h", "--states=all", "-j", job, "-o", "%N"], cwd=Path("/"))
+    except (CommandError, OSError):
+        return ""
+    return f" on {node.decode().strip()}" if node.strip() else ""
 
 
 def read_tail(path: Path | None) -> str:

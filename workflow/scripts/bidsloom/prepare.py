@@ -28,6 +28,7 @@ from .stores import (
     StoreKind,
     exclusive,
     last_line,
+    leave_lock_token,
     list_remote_heads,
     locked,
     make_bare_store,
@@ -92,6 +93,7 @@ def prepare_study(study: Study, *, commit: str, image_key: str) -> dict:
         "input_commit": commit,
         "container_key": image_key,
         "store_uuid": store_uuid(store, study.dataset),
+        "lock_token": leave_lock_token(study),
         "made_from": preparation(study, commit, image_key),
     }
 

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import re
+import socket
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -20,10 +21,12 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 from .bids import key_size
 from .config import Study, is_local_path
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .records import write_text
 from .runners import call_annex, call_git, call_git_lines, call_git_success
 
 MAIN = "main"
@@ -316,6 +319,42 @@ def exclusive(study: Study) -> Iterator[None]:
             for lock in (clone / ".git").rglob("*.lock") if clone.exists() else ():
                 lock.unlink(missing_ok=True)
         yield
+
+
+def leave_lock_token(study: Study) -> str | None:
+    """Lay a token beside the lock file, for `check_lock` on a node to compare."""
+    if study.lock_file is None:
+        return None
+    token = uuid4().hex
+    with locked(study.lock_file):
+        write_text(lock_token_file(study), token)
+    return token
+
+
+def lock_token_file(study: Study) -> Path:
+    """The file beside the lock file that tells one folder from its namesakes."""
+    return study.lock_file.with_name(f".{study.lock_file.name}.{study.name}")
+
+
+def check_lock(study: Study, token: str) -> dict:
+    """Refuse a lock file that this node has for itself: it would lock nothing.
+
+    Gives what was compared, and where.
+    """
+    node = os.environ.get("SLURMD_NODENAME", socket.gethostname())
+    try:
+        found = lock_token_file(study).read_text()
+    except OSError:
+        found = None
+    if found != token:
+        raise WorkflowFailure(
+            f"datalad.lock_file {study.lock_file} is not the same file on {node} as where the "
+            "study was prepared: a lock there keeps no other node out.",
+            hint="name a file on the file system that all nodes share, "
+            "or leave lock_file empty: pushes of different subjects need no lock.",
+        )
+    with locked(study.lock_file):
+        return {"lock_file": str(study.lock_file), "node": node}
 
 
 @contextlib.contextmanager

@@ -299,6 +299,7 @@ def preparation(study: Study, commit: str, key: str) -> str:
     return digest(
         [commit, key, container.name, call_format(study), container.outputs]
         + [study.input_url, study.input_version, study.input_path, study.output_url]
+        + [str(study.lock_file)]
     )
 
 
