@@ -230,3 +230,15 @@ def test_work_dir_without_space(workspace):
         run("umount", disk, cwd="/")
     assert done.returncode == 1
     assert "MB free" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a folder to another user")
+def test_folders_of_another_user(workspace):
+    """Git refuses other users' folders; the letter says how to trust them."""
+    workspace.store.mkdir(parents=True)
+    git("init", "-q", "--bare", cwd=workspace.store)
+    run("chown", "-R", "nobody", workspace.store, cwd="/")
+    done = workspace.snakemake(check=False)
+    assert done.returncode == 1
+    assert "belongs to another user" in done.stderr
+    assert "safe.directory" in done.stderr

@@ -220,3 +220,17 @@ def test_locks_of_a_killed_git_are_waited_out(workspace, undisturbed_tree):
     (folder / "sub-02.lock").touch()
     workspace.snakemake()
     assert undisturbed_tree == workspace.tree()
+
+
+def test_store_that_was_only_just_made(workspace, undisturbed_tree):
+    """A run that died after making the store, before pushing to it, is no stranger's store."""
+    workspace.store.mkdir(parents=True)
+    git("init", "-q", "--bare", cwd=workspace.store)
+    git("annex", "init", "-q", cwd=workspace.store)
+    assert workspace.branches() == ["git-annex"]
+    workspace.snakemake()
+    git("update-ref", "-d", "refs/heads/main", cwd=workspace.store)
+    run("chmod", "-R", "u+w", workspace.results, cwd=workspace.root)
+    shutil.rmtree(workspace.results)
+    workspace.snakemake()
+    assert undisturbed_tree == workspace.tree()

@@ -59,7 +59,7 @@ def test_timeout_gets_more_time(study):
     """After its time limit a job is tried again with more time."""
     study.config["subjects"] = {"include": ["01"]}
     study.config["hpc"] |= {"time": "00:01:00", "retry": {"time_factor": 3}}
-    (study.switches / "slow-01").write_text("90")
+    (study.switches / "slow-01").write_text("75")
     study.snakemake()
     (attempt,) = study.attempts("sub-01")
     assert (attempt["failure_class"], attempt["requested"]["runtime"]) == ("timeout", 1)
@@ -274,3 +274,22 @@ def test_modules_are_loaded_and_missed_by_name(study, monkeypatch):
     (attempt,) = study.attempts("sub-02")
     assert attempt["failure_class"] == "bad_config"
     assert "hpc.modules is missing on node" in attempt["message"]
+
+
+def test_scratch_disk_without_space(study):
+    """A scratch disk that fills up is told as such, tried once more, and nothing of it is kept."""
+    disk = study.root / "scratch of the node"
+    disk.mkdir()
+    run("mount", "-t", "tmpfs", "-o", "size=400k", "none", disk, cwd="/")
+    study.config["common"]["work_dir"] = str(disk)
+    study.config["subjects"] = {"include": ["01"]}
+    try:
+        done = study.snakemake(check=False)
+        assert done.returncode != 0
+        assert {"no_space"} == {a["failure_class"] for a in study.attempts("sub-01")}
+        assert list(disk.iterdir()) == []
+    finally:
+        run("umount", "-l", disk, cwd="/")
+    study.config["common"]["work_dir"] = "/tmp"
+    study.snakemake()
+    assert "sub-01.html" in study.tree()

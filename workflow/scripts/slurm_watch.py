@@ -134,6 +134,12 @@ def watch_slurm(study: Study) -> None:
         async for job in check(self, active_jobs):
             yield job
         watch.end_cycle()
+        # The plugin asks ever less often, up to three minutes; one question
+        # for all jobs is cheap, and an end shall be known within three of them.
+        first = self.workflow.executor_settings.init_seconds_before_status_checks
+        self.next_seconds_between_status_checks = min(
+            self.next_seconds_between_status_checks, 3 * first
+        )
 
     def report_job_error(self: Any, job_info: Any, msg: Any = None, **details: Any) -> None:
         job = job_info.job

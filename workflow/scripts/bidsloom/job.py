@@ -37,6 +37,7 @@ from .branches import (
 )
 from .containers import app_environment
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .preflight import check_tools
 from .records import add_attempt, read_json
 from .runners import (
     call,
@@ -92,6 +93,7 @@ def process_unit(job: Job) -> dict:
         "requested": job.requested,
     }
     try:
+        check_node()
         commit, reused = find_or_compute(job)
     except BaseException as e:
         failure = as_failure(job, e)
@@ -110,6 +112,18 @@ def process_unit(job: Job) -> dict:
         )
         raise failure from e
     return {**facts, **closing_facts(job), "commit": commit, "reused": reused}
+
+
+def check_node() -> None:
+    """Refuse a node that lacks a program; another one may have it."""
+    try:
+        check_tools()
+    except WorkflowFailure as e:
+        raise WorkflowFailure(
+            f"On node {socket.gethostname()}: {e.message}",
+            hint=e.hint,
+            failure_class=FailureClass.NODE_FAILURE,
+        ) from e
 
 
 def closing_facts(job: Job) -> dict:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from .config import RetryPolicy
 from .errors import FailureClass
 
-ONCE_MORE = {FailureClass.APP_ERROR, FailureClass.INPUT_UNAVAILABLE}
-NEVER = {FailureClass.BAD_CONFIG, FailureClass.NO_SPACE}
+ONCE_MORE = {FailureClass.APP_ERROR, FailureClass.INPUT_UNAVAILABLE, FailureClass.NO_SPACE}
+NEVER = {FailureClass.BAD_CONFIG}
 
 
 @dataclass(frozen=True)

@@ -114,25 +114,35 @@ def check_store(store: Store, study: Study) -> bool:
         raise foreign(store, "a file")
     if not any(store.repository.iterdir()):
         return False
-    if not call_git_success(["rev-parse", "--git-dir"], cwd=store.repository) or not (
-        is_git_directory(store.repository)
-    ):
+    if not is_git_directory(store.repository):
         raise foreign(store, "a folder that is no bare git repository")
-    heads = list_remote_heads(store)
-    if not heads:
-        return False
-    check_owner(store.repository, MAIN, study, store)
-    return True
+    # git-annex makes its branch before anything is pushed; a killed run may
+    # have pushed base and not yet main.
+    heads = set(list_remote_heads(store)) - {"git-annex"}
+    if heads:
+        check_owner(store.repository, BASE if BASE in heads else MAIN, study, store)
+    return bool(heads)
 
 
 def is_git_directory(path: Path) -> bool:
     """True where a folder is itself a bare repository, not inside another one."""
     try:
         found = call_git(["rev-parse", "--is-bare-repository", "--absolute-git-dir"], cwd=path)
-    except CommandError:
+    except CommandError as e:
+        refuse_strangers(path, e.stderr)
         return False
     bare, git_dir = found.splitlines()
     return bare == "true" and Path(git_dir).resolve() == path.resolve()
+
+
+def refuse_strangers(path: Path | str, stderr: str) -> None:
+    """Tell what git's "dubious ownership" means, where that is what it said."""
+    if "dubious ownership" in stderr:
+        raise WorkflowFailure(
+            f"git does not touch {path}: the folder belongs to another user.",
+            hint=f"if you trust it: git config --global --add safe.directory '{path}' "
+            f"(for a work tree also '{path}/.git')",
+        )
 
 
 def foreign(store: Store, what: str) -> WorkflowFailure:
@@ -145,7 +155,7 @@ def foreign(store: Store, what: str) -> WorkflowFailure:
 
 
 def check_owner(repository: Path, revision: str, study: Study, store: Store) -> None:
-    """Refuse a store whose main is not this study's output dataset."""
+    """Refuse a store whose branch is not this study's output dataset."""
     found = read_setting(repository, revision, STUDY_SETTING)
     if found is None:
         raise foreign(store, "a repository with other content")

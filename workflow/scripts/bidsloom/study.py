@@ -48,6 +48,7 @@ from .stores import (
     missing_keys,
     output_store,
     read_setting,
+    refuse_strangers,
     share_remotes,
 )
 
@@ -157,6 +158,7 @@ def clone(url: str, target: Path, *, key: str) -> None:
     except CommandError as e:
         if temporary.exists():
             remove_tree(temporary)
+        refuse_strangers(url, e.stderr)
         raise WorkflowFailure(
             f"{url} ({key}) cannot be cloned: it is no git repository, or cannot be reached. "
             f"git says: {clone_error(e.stderr)}",
