@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from bidsloom.config import ConfigFailure, Study, load_schema, parse_memory, parse_time, read_config
+from bidsloom.config import ConfigFailure, Study, parse_memory, parse_time, read_config
 from bidsloom.errors import WorkflowFailure
+from bidsloom.faults import load_schema
 from studies import REPOSITORY, run
 
 # What users of the system before this one have; it must go on working.

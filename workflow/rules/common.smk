@@ -7,6 +7,7 @@ few files that were left for it.
 
 import shlex
 
+from bidsloom.look import open_study
 from bidsloom.config import UNIT, ConfigFailure, Study
 from bidsloom.errors import WorkflowFailure, letter
 from bidsloom.merge import merge_branches
@@ -14,7 +15,7 @@ from bidsloom.records import read_json, write_json
 from bidsloom.report import collect_rows, summarize, write_report
 from bidsloom.retry import Request, next_request
 from bidsloom.runners import set_up_environment
-from bidsloom.study import open_study, read_unit, unit_fingerprint
+from bidsloom.study import read_unit, unit_fingerprint
 from slurm_watch import watch_slurm
 
 

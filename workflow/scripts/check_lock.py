@@ -4,8 +4,8 @@ from pathlib import Path
 
 from bidsloom.config import Study
 from bidsloom.entry import entry_point
+from bidsloom.locks import check_lock
 from bidsloom.records import read_json, write_json
-from bidsloom.stores import check_lock
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):

@@ -1,11 +1,21 @@
 """Run a BIDS App over every unit of a DataLad dataset, one provenance record each.
 
 The library behind the workflow's rules; it knows nothing of Snakemake.
-Read it in the order of a study: `config` (what was asked), `bids` (who is in
-the dataset), `study` (looking before anything is submitted, and the study
-dataset that jobs clone), `job` (one unit, from clone to push), `merge` (job
-branches into main) and `report`.
-Below them: `stores` and `branches` (where results live), `containers`,
-`records` (small JSON files), `runners` (the only place that starts programs)
-and `errors`.
+Read it in the order of a study:
+
+config      what was asked, frozen (`faults` tells what is wrong with it)
+look        everything it names is looked at before anything is submitted
+bids        who is in the dataset
+clones      the study's own clones of input and output
+settle      what `results/` says, brought in line with the store
+prepare     the study dataset that jobs clone
+job         one unit, from clone to push (`steps` lists the commands,
+            `scratch` is its folder, `failures` its bad ends)
+retry       what the next attempt asks for
+merge       job branches into main
+report      what became of every unit
+
+Below them: `stores`, `branches` and `locks` (where results live),
+`containers`, `records` (small files), `runners` (the only place that starts
+programs) and `errors`.
 """

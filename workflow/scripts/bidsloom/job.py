@@ -37,6 +37,8 @@ from .branches import (
 )
 from .containers import app_environment
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .failures import as_failure, log_size, log_tail, no_space
+from .locks import locked, push_refs
 from .preflight import check_tools
 from .records import add_attempt, read_json
 from .runners import (
@@ -60,15 +62,12 @@ from .steps import (
     run_inputs,
     run_message,
 )
-from .stores import MAIN, REMOTE, last_line, list_remote_heads, locked, missing_keys, push_refs
+from .stores import MAIN, REMOTE, last_line, list_remote_heads, missing_keys
 
 log = logging.getLogger(__name__)
 
 PUSH_TRIES = 4
 PUSH_WAIT_SECONDS = 5.0
-
-# What the app said before it failed, as far as a record keeps it.
-LOG_LINES = 20
 
 
 def process_unit(job: Job) -> dict:
@@ -364,54 +363,3 @@ def push(job: Job, clone: Path, commit: str) -> str:
             log.warning("%s; trying again in %.0f s", failure.message, wait)
             time.sleep(wait)
     raise AssertionError("unreachable")
-
-
-# --- what went wrong --------------------------------------------------------------
-
-
-def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
-    """Any end of a job as a failure with a class."""
-    if isinstance(error, WorkflowFailure):
-        return error
-    if isinstance(error, OSError) and error.errno == 28:
-        return no_space(job, job.study.work_dir)
-    if isinstance(error, (KeyboardInterrupt, SystemExit)):
-        return WorkflowFailure(
-            f"{job.unit.name} was cancelled.",
-            hint="run snakemake again; it starts where it was left.",
-            failure_class=FailureClass.CANCELLED,
-        )
-    if isinstance(error, CommandError):
-        return WorkflowFailure(
-            f"{job.unit.name} failed: {last_line(str(error))}",
-            hint="see the log; run snakemake again once the cause is gone.",
-        )
-    log.exception("this should not have happened")
-    return WorkflowFailure(
-        f"{job.unit.name} failed unexpectedly: {type(error).__name__}: {error}",
-        hint="please report it, with the log.",
-    )
-
-
-def no_space(job: Job, path: Path) -> WorkflowFailure:
-    """A failure for a full disk."""
-    return WorkflowFailure(
-        f"{job.unit.name} ran out of disk space in {path}.",
-        hint="free some space, or set common.work_dir to a larger disk.",
-        failure_class=FailureClass.NO_SPACE,
-    )
-
-
-def log_size(job: Job) -> int:
-    """Bytes of the job's log so far."""
-    return job.log_file.stat().st_size if job.log_file and job.log_file.exists() else 0
-
-
-def log_tail(job: Job, *, after: int = 0) -> list[str]:
-    """The last lines of the job's log, at most `LOG_LINES`, after an offset in bytes."""
-    if not job.log_file or not job.log_file.exists():
-        return []
-    with job.log_file.open("rb") as f:
-        size = os.fstat(f.fileno()).st_size
-        f.seek(max(after, size - 64 * 1024))
-        return f.read().decode(errors="replace").splitlines()[-LOG_LINES:]

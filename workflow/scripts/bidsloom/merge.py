@@ -24,25 +24,14 @@ from .branches import (
     read_branches,
     read_ledger,
 )
+from .clones import fetch_output
 from .config import Study
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .locks import exclusive, locked, push_refs
 from .prepare import push_annex_branch
 from .records import add_attempt, write_tsv
 from .runners import call, call_annex, call_git
-from .stores import (
-    BASE,
-    MAIN,
-    REMOTE,
-    Store,
-    exclusive,
-    last_line,
-    locked,
-    missing_keys,
-    output_store,
-    push_refs,
-    store_uuid,
-)
-from .study import fetch_output
+from .stores import BASE, MAIN, REMOTE, Store, last_line, missing_keys, output_store, store_uuid
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,15 @@ from pathlib import Path
 
 from .bids import is_annexed
 from .branches import head_of
+from .clones import VERSION_SETTING, clone_output
 from .config import Study
 from .containers import call_format, image_path
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .locks import exclusive, leave_lock_token, locked, push_refs
 from .records import write_text
 from .runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
 from .scratch import remove_tree
+from .settle import preparation
 from .stores import (
     BASE,
     MAIN,
@@ -26,19 +29,14 @@ from .stores import (
     STUDY_SETTING,
     Store,
     StoreKind,
-    exclusive,
     last_line,
-    leave_lock_token,
     list_remote_heads,
-    locked,
     make_bare_store,
     output_store,
-    push_refs,
     read_setting,
     share_remotes,
     store_uuid,
 )
-from .study import VERSION_SETTING, clone_output, preparation
 
 # Small text lives in git, where it can be read and compared without fetching;
 # everything else is annexed.

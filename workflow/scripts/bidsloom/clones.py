@@ -1,0 +1,161 @@
+"""The study's own clones: of the input dataset, and of the output dataset.
+
+Both have no work tree of their own making and are private: they stand in
+nobody's location log.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .branches import head_of
+from .config import Study
+from .errors import CommandError, FailureClass, WorkflowFailure
+from .records import read_json, write_json
+from .runners import PRIVATE, call_datalad, call_git, call_git_success
+from .scratch import remove_tree
+from .stores import (
+    BASE,
+    MAIN,
+    REMOTE,
+    Store,
+    check_owner,
+    last_line,
+    read_setting,
+    refuse_strangers,
+    share_remotes,
+)
+
+VERSION_SETTING = "bidsloom.input-version"
+
+
+def clone_output(study: Study, store: Store) -> None:
+    """Clone the output dataset that the store holds, unless that was done before."""
+    if not study.dataset.exists():
+        url = store.git_url if store.repository and not store.url.startswith("ria") else store.url
+        clone(url, study.dataset, key="datalad.output_repos")
+        call_git(["remote", "rename", "origin", REMOTE], cwd=study.dataset)
+        check_owner_of_clone(study, store)
+        share_remotes(study.dataset)
+    elif call_git_success(["remote", "get-url", REMOTE], cwd=study.dataset):
+        check_owner_of_clone(study, store)
+
+
+def check_owner_of_clone(study: Study, store: Store) -> None:
+    """Refuse a URL whose dataset is another study's; mounted stores were looked at directly."""
+    if store.repository is None and head_of(study.dataset, f"{REMOTE}/{MAIN}"):
+        try:
+            check_owner(study.dataset, f"{REMOTE}/{MAIN}", study, store)
+        except WorkflowFailure:
+            remove_tree(study.dataset)
+            raise
+
+
+def clone(url: str, target: Path, *, key: str) -> None:
+    """Clone a dataset without a work tree, whole or not at all.
+
+    The clone is private: it leaves no trace in anybody's location log.
+    """
+    temporary = target.with_name(f".{target.name}.cloning")
+    if temporary.exists():
+        remove_tree(temporary)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        call_datalad(
+            ["clone", url, str(temporary), "--no-checkout"], cwd=target.parent, env=PRIVATE
+        )
+    except CommandError as e:
+        if temporary.exists():
+            remove_tree(temporary)
+        refuse_strangers(url, e.stderr)
+        raise WorkflowFailure(
+            f"{url} ({key}) cannot be cloned: it is no git repository, or cannot be reached. "
+            f"git says: {clone_error(e.stderr)}",
+            hint=f"try it by hand: datalad clone '{url}' /tmp/try-it",
+            failure_class=FailureClass.INPUT_UNAVAILABLE,
+        ) from e
+    call_git(["config", "annex.private", "true"], cwd=temporary)
+    temporary.rename(target)
+
+
+def clone_error(text: str) -> str:
+    """Git's own words in DataLad's report of a failed clone."""
+    fatal = [line for line in text.splitlines() if "fatal: " in line]
+    return fatal[-1].partition("fatal: ")[2].strip("'] ") if fatal else last_line(text)
+
+
+def fetch_output(study: Study) -> None:
+    """Learn every branch that the output store has now, and forget those it lost."""
+    try:
+        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=study.dataset)
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The output store {study.output_url} cannot be read: {last_line(e.stderr)}",
+            hint="check that it is mounted and reachable, then start again; nothing was changed.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+
+
+def pin_input(study: Study) -> str:
+    """The input commit of this study.
+
+    A version is resolved when it is first met, and again only when the
+    configuration names another one: a branch that moves on the other side
+    changes no running study.
+    """
+    memory = study.results / "input.json"
+    asked = {"url": study.input_url, "version": study.input_version}
+    known = read_json(memory) or {}
+    if study.input.exists() and {k: known.get(k) for k in asked} == asked:
+        return known["commit"]
+    if study.input.exists() and known.get("url") != study.input_url:
+        remove_tree(study.input)
+    if not study.input.exists():
+        clone(study.input_url, study.input, key="datalad.input_repo")
+    else:
+        call_git(["fetch", "-q", "--tags", "origin"], cwd=study.input)
+    share_remotes(study.input)
+    commit = registered_input(study) or resolve_version(study)
+    write_json(memory, {**asked, "commit": commit})
+    return commit
+
+
+def registered_input(study: Study) -> str | None:
+    """The input commit that the output dataset has registered, if it still holds.
+
+    Raises `WorkflowFailure` where that commit is not in the input's history:
+    the store then belongs to a study of another dataset.
+    """
+    base = head_of(study.dataset, f"{REMOTE}/{BASE}") if study.dataset.exists() else None
+    if base is None:
+        return None
+    try:
+        commit = call_git(["rev-parse", f"{base}:{study.input_path}"], cwd=study.dataset)
+    except CommandError:
+        return None
+    if not call_git_success(["cat-file", "-e", f"{commit}^{{commit}}"], cwd=study.input):
+        raise WorkflowFailure(
+            f"The output store {study.output_url} holds results of an input commit "
+            f"{commit[:10]}, which {study.input_url} does not have: it is another dataset.",
+            hint="give this study an output store of its own, or correct datalad.input_repo.",
+        )
+    same = (read_setting(study.dataset, base, VERSION_SETTING) or "") == study.input_version
+    return commit if same else None
+
+
+def resolve_version(study: Study) -> str:
+    """The commit that `datalad.input_version` names in the input's clone."""
+    version = study.input_version
+    names = [f"refs/remotes/origin/{version}", f"refs/tags/{version}", version]
+    for name in names if version else ["HEAD"]:
+        if not name.startswith("-") and (commit := head_of(study.input, name)):
+            return commit
+    if not version:
+        raise WorkflowFailure(
+            f"The input dataset {study.input_url} has no commits.",
+            hint="save its content first: datalad save",
+        )
+    raise WorkflowFailure(
+        f"datalad.input_version {version!r} is no branch, tag or commit of {study.input_url}.",
+        hint=f"see what there is: git -C '{study.input}' branch -r; git -C '{study.input}' tag",
+    )

@@ -1,0 +1,140 @@
+"""Faults of a configuration: each with key, value, what is expected and a hint."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from .errors import WorkflowFailure
+
+SCHEMA_FILE = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+@cache
+def load_schema() -> dict:
+    """The schema of the configuration."""
+    return yaml.safe_load(SCHEMA_FILE.read_text())
+
+
+def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Every fault of a configuration, each with key, value, what is expected and a hint."""
+    if not isinstance(config, Mapping):
+        yield WorkflowFailure(
+            f"The configuration is {config!r}; expected: keys with values.",
+            hint="start from config/config.yaml.",
+        )
+        return
+    validator = jsonschema.Draft202012Validator(load_schema())
+    for error in sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.path]):
+        yield from describe(error)
+    yield from find_repetitions(config)
+    if value_at(config, "container", "runtime") == "none" and not value_at(
+        config, "container", "call_fmt"
+    ):
+        yield WorkflowFailure(
+            "container.runtime is 'none', but container.call_fmt is empty.",
+            hint='say how the image is run, for example call_fmt: "python3 -I {img} {cmd}".',
+        )
+
+
+def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Outputs named twice, or lying inside each other, or inside the input."""
+    outputs = value_at(config, "container", "outputs") or []
+    input_path = value_at(config, "datalad", "input_path") or "sourcedata/raw"
+    if not isinstance(outputs, list):
+        return
+    named = [("datalad.input_path", input_path)]
+    for output in filter(lambda o: isinstance(o, str), outputs):
+        for key, other in named:
+            # Some file systems do not tell Upper from lower case.
+            a, b = f"{output}/".lower(), f"{other}/".lower()
+            if a.startswith(b) or b.startswith(a):
+                yield WorkflowFailure(
+                    f"container.outputs names {output!r}, which is the same place as {other!r} "
+                    f"of {key}, or lies inside it; expected: folders apart from each other.",
+                    hint="give each output a folder of its own.",
+                )
+        named.append(("container.outputs", output))
+
+
+def value_at(config: Any, *keys: str) -> Any:
+    """The value under nested keys, or None."""
+    for key in keys:
+        if not isinstance(config, Mapping):
+            return None
+        config = config.get(key)
+    return config
+
+
+def describe(error: jsonschema.ValidationError) -> Iterator[WorkflowFailure]:
+    """A schema error in words that name key, value and remedy."""
+    key = ".".join(str(p) for p in error.absolute_path) or "the configuration"
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for name in sorted(set(error.instance) - set(known), key=str):
+            full = f"{key}.{name}" if error.absolute_path else str(name)
+            yield WorkflowFailure(f"{full} is not a known key.", hint=nearest(str(name), known))
+        return
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        full = ".".join([*(str(p) for p in error.absolute_path), missing[0]])
+        # jsonschema reports each missing key by itself; its message starts with the name.
+        for name in missing:
+            if error.message.startswith(repr(name)):
+                full = ".".join([*(str(p) for p in error.absolute_path), name])
+        yield WorkflowFailure(
+            f"{full} is missing.", hint="config/README.md lists every key, with examples."
+        )
+        return
+    if "propertyNames" in error.absolute_schema_path:
+        yield WorkflowFailure(
+            f"{key} has the name {error.instance!r}, which cannot be used there.",
+            hint="names consist of letters, digits, '-' and '_'.",
+        )
+        return
+    schema = error.schema
+    wanted = {
+        "type": lambda: f"a value of type {' or '.join(as_list(schema.get('type')))}",
+        "enum": lambda: "one of " + ", ".join(map(str, schema["enum"])),
+        "minItems": lambda: f"at least {schema['minItems']} item(s)",
+        "maxItems": lambda: f"at most {schema['maxItems']} item(s)",
+        "minimum": lambda: f"at least {schema['minimum']}",
+        "minLength": lambda: "a text that is not empty",
+        "pattern": lambda: f"a text of the form {schema['pattern']}",
+    }.get(error.validator, lambda: error.message)()
+    yield WorkflowFailure(
+        f"{key} is {error.instance!r}; expected: {wanted}.", hint=hint_for(key, error)
+    )
+
+
+def hint_for(key: str, error: jsonschema.ValidationError) -> str:
+    """What to type instead."""
+    if key == "hpc.time" and isinstance(error.instance, int):
+        return 'put it in quotes, time: "24:00:00"; without them YAML reads a number.'
+    if error.validator == "enum" and isinstance(error.instance, str):
+        return nearest(error.instance, [str(v) for v in error.schema["enum"]])
+    if key.startswith("subjects.") and isinstance(error.instance, int):
+        return 'put labels in quotes, "001"; without them YAML reads a number and drops the zeros.'
+    if key == "datalad.output_repos" and error.validator == "maxItems":
+        return "one output store per study; give the second output a study of its own."
+    examples = error.schema.get("examples")
+    if examples:
+        return f"for example {examples[0]!r}."
+    return f"{error.schema.get('description', 'see config/README.md')}"
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint with the known name that looks most like `name`."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}."
+
+
+def as_list(value: Any) -> list:
+    """A scalar as a list of one."""
+    return value if isinstance(value, list) else [value]

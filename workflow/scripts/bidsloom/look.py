@@ -1,0 +1,60 @@
+"""Look at everything a study names before anything is submitted.
+
+Runs in Snakemake's main process, for a dry run too, and writes nothing to any
+store.  What it finds is kept under `results/<study>/` (a clone of the input
+without a work tree, the list of units), so that a second look costs no second
+index and a job's start costs none at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from .clones import clone_output, pin_input
+from .config import Study
+from .containers import call_format, image_key
+from .locks import exclusive
+from .preflight import (
+    check,
+    check_identity,
+    check_input_url,
+    check_scratch,
+    check_tools,
+    check_work_dir,
+)
+from .settle import drop_outdated_files, find_done, restore_records, set_aside_records
+from .stores import check_store, output_store
+from .study import OpenStudy, cached_units
+
+
+def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenStudy:
+    """Check everything a study names, list its units, and settle their records.
+
+    `busy` says that another run of this study may be under way: its records
+    are then left where they are.  `here` says that jobs run on this machine,
+    whose scratch folder is then looked at too.
+
+    Raises `ConfigFailure` with every fault found.
+    """
+    check(
+        check_tools,
+        check_identity,
+        lambda: here and check_work_dir(study.work_dir),
+        lambda: image_key(study),
+        lambda: call_format(study),
+        lambda: check_input_url(study.input_url),
+        lambda: check_store(output_store(study), study),
+    )
+    with exclusive(study):
+        store = output_store(study)
+        if check_store(store, study):
+            clone_output(study, store)
+        commit = pin_input(study)
+        units = cached_units(study, commit)
+        opened = OpenStudy(study, store, units, image_key(study))
+        check(lambda: here and check_scratch(study, units))
+        if not busy:
+            drop_outdated_files(opened)
+            set_aside_records(opened)
+        restore_records(opened)
+        return dataclasses.replace(opened, done=find_done(opened))

@@ -1,0 +1,105 @@
+"""Bring the files of `results/<study>/` in line with the study and the store.
+
+They are notes of what the store holds; where they tell of another
+configuration they are set aside, where they are missing they are written
+again.
+"""
+
+from __future__ import annotations
+
+from .branches import digest, list_job_branches, read_branches, read_ledger
+from .clones import fetch_output
+from .config import Study
+from .containers import call_format
+from .records import read_json, read_tsv, write_json
+from .runners import call_git_success
+from .stores import MAIN, REMOTE, missing_keys
+from .study import OpenStudy
+
+
+def preparation(study: Study, commit: str, key: str) -> str:
+    """A digest of all that the study dataset is prepared from."""
+    container = study.container
+    return digest(
+        [commit, key, container.name, call_format(study), container.outputs]
+        + [study.input_url, study.input_version, study.input_path, study.output_url]
+        + [str(study.lock_file)]
+    )
+
+
+def drop_outdated_files(opened: OpenStudy) -> None:
+    """Remove `prepared.json` and the tables where they tell of another study than this."""
+    study = opened.study
+    prepared = read_json(study.results / "prepared.json") or {}
+    if prepared.get("made_from") != preparation(study, opened.units.commit, opened.image_key):
+        (study.results / "prepared.json").unlink(missing_ok=True)
+    listed = [(row["unit"], row["tree"]) for row in read_tsv(study.results / "subjects.tsv")]
+    if listed != [(unit.name, unit.tree) for unit in opened.units.units]:
+        (study.results / "subjects.tsv").unlink(missing_ok=True)
+
+
+def set_aside_records(opened: OpenStudy) -> None:
+    """Move away the records of results that no longer hold, and back those that do again.
+
+    Snakemake's own notes of a record's parameters would do, but they are lost
+    with `.snakemake/`, and a restored record never had any.
+    """
+    jobs, aside = opened.study.results / "jobs", opened.study.results / "superseded"
+    for name in opened.names:
+        record = read_json(jobs / f"{name}.json")
+        if record and record["fingerprint"] != opened.fingerprint(name):
+            aside.mkdir(exist_ok=True)
+            (jobs / f"{name}.json").replace(aside / f"{name}.json")
+            record = None
+        old = read_json(aside / f"{name}.json") if record is None and aside.exists() else None
+        if old and old["fingerprint"] == opened.fingerprint(name):
+            (aside / f"{name}.json").replace(jobs / f"{name}.json")
+
+
+def restore_records(opened: OpenStudy) -> None:
+    """Write the record of every unit whose result the store already has.
+
+    The store is the truth: after a lost `results/` nothing is computed again.
+    """
+    study = opened.study
+    jobs = study.results / "jobs"
+    missing = [name for name in opened.names if not (jobs / f"{name}.json").exists()]
+    if not missing or not study.dataset.exists():
+        return
+    if not call_git_success(["remote", "get-url", REMOTE], cwd=study.dataset):
+        return
+    fetch_output(study)
+    done = read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}")
+    results = list_job_branches(study.dataset, f"refs/remotes/{REMOTE}/", study.container.name)
+    branches = list(read_branches(study.dataset, results))
+    absent = missing_keys(
+        opened.store, {key for b in branches for key in b.keys}, dataset=study.dataset
+    )
+    # What was merged was complete; a branch may have been announced by a job
+    # whose content is lost.
+    done |= {b.result.unit: b.result for b in branches if not b.keys & absent}
+    for name in missing:
+        result = done.get(name)
+        if result and result.fingerprint == opened.fingerprint(name):
+            write_json(
+                jobs / f"{name}.json",
+                {
+                    "unit": name,
+                    "commit": result.commit,
+                    "fingerprint": result.fingerprint,
+                    "input_commit": opened.units.commit,
+                    "container_key": opened.image_key,
+                    "restored": True,
+                },
+            )
+
+
+def find_done(opened: OpenStudy) -> frozenset[str]:
+    """Names of the units whose record has the fingerprint they must have now."""
+    jobs = opened.study.results / "jobs"
+    records = {name: read_json(jobs / f"{name}.json") for name in opened.names}
+    return frozenset(
+        name
+        for name, record in records.items()
+        if record and record["fingerprint"] == opened.fingerprint(name)
+    )
