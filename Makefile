@@ -8,7 +8,7 @@ export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint format docs setup clean-demo
+.PHONY: demo test bench lint format docs setup clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -39,3 +39,7 @@ setup: .venv/made
 clean-demo:
 	@chmod -R u+w demo/bids demo/derivatives.git demo/scratch results/demo 2>/dev/null || true
 	rm -rf demo/bids demo/derivatives.git demo/scratch results/demo
+
+bench: setup
+	@bash tests/install_packages.sh
+	@$(BIN)/python bench/head.py
