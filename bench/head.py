@@ -113,17 +113,20 @@ def main() -> None:
         cluster.stop()
         subprocess.run(["chmod", "-R", "u+w", root], check=False)
         shutil.rmtree(root, ignore_errors=True)
-    print(f"{os.cpu_count()} CPUs, {psutil.virtual_memory().total / 2**30:.0f} GiB\n")
-    print(
-        "| pending units | first job after (s) | CPU until then (s) | CPU a minute after (s) | memory (MB) | against one unit | in the queue |"
-    )
-    print("|---|---|---|---|---|---|---|")
+    columns = ["pending units", "first job after (s)", "CPU until then (s)"]
+    columns += ["CPU a minute after (s)", "memory (MB)", "against one unit", "in the queue"]
+    print(table_row(columns))
+    print(table_row(["---"] * len(columns)))
     for row in rows:
-        ratio = row["rss_mb"] / rows[0]["rss_mb"]
-        print(
-            f"| {row['units']} | {row['first_job_s']:.1f} | {row['cpu_to_first_job_s']:.1f} "
-            f"| {row['cpu_per_minute_s']:.1f} | {row['rss_mb']:.0f} | {ratio:.2f} x | {row['pending']} |"
-        )
+        ratio = f"{row['rss_mb'] / rows[0]['rss_mb']:.2f} x"
+        seconds = (row["first_job_s"], row["cpu_to_first_job_s"], row["cpu_per_minute_s"])
+        cells = [row["units"], *(f"{value:.1f}" for value in seconds)]
+        print(table_row([*cells, f"{row['rss_mb']:.0f}", ratio, row["pending"]]))
+
+
+def table_row(cells: list) -> str:
+    """A row of a Markdown table."""
+    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 if __name__ == "__main__":

@@ -237,6 +237,9 @@ def publish_base(study: Study, store: Store) -> None:
     """Push the image's content, then `base`, then `main` where there is none yet."""
     dataset = study.dataset
     try:
+        if store.kind is StoreKind.OTHER:
+            # A repository elsewhere becomes one of git-annex when it knows that branch.
+            push_annex_branch(dataset)
         if is_annexed(dataset):
             call_annex(
                 ["copy", "-q", "--to", store.content_remote, "--", ".datalad/environments"],
