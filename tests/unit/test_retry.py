@@ -1,10 +1,13 @@
 """What the next attempt asks for, and whether there is one."""
 
 import pytest
-from bidsloom.config import RetryPolicy
+from bidsloom.bids import Unit
+from bidsloom.config import RetryPolicy, Study
 from bidsloom.errors import FailureClass, WorkflowFailure
 from bidsloom.job import check_node
 from bidsloom.retry import Request, classify_scheduler_end, is_worth_retrying, next_request
+from bidsloom.steps import Job
+from test_config import OLD
 
 POLICY = RetryPolicy(memory_factor=2, time_factor=1.5, max_mem_mb=10000, max_runtime=None)
 BASE = Request(mem_mb=4000, runtime=60)
@@ -67,7 +70,6 @@ def test_what_is_tried_again(classes, this_run, worth):
         ("PREEMPTED", "", FailureClass.CANCELLED),
         ("CANCELLED by 1000", "", FailureClass.CANCELLED),
         ("CANCELLED", "STEP 7.0 ON n1 CANCELLED AT 12:00 DUE TO TIME LIMIT", FailureClass.TIMEOUT),
-        ("FAILED", "ERROR: Unable to locate a modulefile for 'x'", FailureClass.BAD_CONFIG),
         ("FAILED", "", FailureClass.NODE_FAILURE),
     ],
 )
@@ -75,9 +77,26 @@ def test_cause_of_a_schedulers_end(state, log, why):
     assert why == classify_scheduler_end(state, log)[0]
 
 
+def job_on_node(tmp_path) -> Job:
+    """A job of the old configuration, whose study asks for two modules."""
+    unit = Unit("sub-1", "1", None, "tree", "inherited", 1, 1)
+    return Job(Study.from_config(OLD, base=tmp_path), unit, {"container_key": "k"})
+
+
+def test_missing_module_is_told_by_node(monkeypatch, tmp_path):
+    """`module load` goes on without a missing module; the job does not."""
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    monkeypatch.setenv("SLURMD_NODENAME", "n7")
+    monkeypatch.setenv("LOADEDMODULES", "datalad/1.2:apptainer/1.4")
+    check_node(job_on_node(tmp_path))
+    monkeypatch.setenv("LOADEDMODULES", "datalad/1.2")
+    with pytest.raises(WorkflowFailure, match="apptainer of hpc.modules is missing on node n7"):
+        check_node(job_on_node(tmp_path))
+
+
 def test_node_without_git_annex_is_told(monkeypatch, tmp_path):
     """A node that lacks a program is named; the unit may go to another one."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(WorkflowFailure, match=r"On node .*git was not found") as caught:
-        check_node()
+        check_node(job_on_node(tmp_path))
     assert caught.value.failure_class == FailureClass.NODE_FAILURE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
+import shutil
 
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .steps import Job
@@ -21,7 +21,7 @@ def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
     if isinstance(error, WorkflowFailure):
         return error
     if isinstance(error, OSError) and error.errno == 28:
-        return no_space(job, job.study.work_dir)
+        return no_space(job)
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         return WorkflowFailure(
             f"{job.unit.name} was cancelled.",
@@ -40,10 +40,16 @@ def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
     )
 
 
-def no_space(job: Job, path: Path) -> WorkflowFailure:
+def is_full(job: Job, stderr: str) -> bool:
+    """True where a program failed for want of scratch space, whatever it said."""
+    full = "No space left on device" in stderr
+    return full or shutil.disk_usage(job.study.work_dir).free < 2**20
+
+
+def no_space(job: Job) -> WorkflowFailure:
     """A failure for a full disk."""
     return WorkflowFailure(
-        f"{job.unit.name} ran out of disk space in {path}.",
+        f"{job.unit.name} ran out of disk space, most likely in {job.study.work_dir}.",
         hint="free some space, or set common.work_dir to a larger disk.",
         failure_class=FailureClass.NO_SPACE,
     )

@@ -19,8 +19,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -37,7 +35,7 @@ from .branches import (
 )
 from .containers import app_environment
 from .errors import CommandError, FailureClass, WorkflowFailure
-from .failures import as_failure, log_size, log_tail, no_space
+from .failures import as_failure, is_full, log_size, log_tail, no_space
 from .locks import locked, push_refs
 from .preflight import check_tools
 from .records import add_attempt, read_json
@@ -47,6 +45,7 @@ from .runners import (
     call_git_records,
     call_git_success,
     end_children,
+    node_name,
     run_in_container,
 )
 from .scratch import JobFolder, open_folder, sweep
@@ -86,13 +85,13 @@ def process_unit(job: Job) -> dict:
         "input_commit": job.prepared["input_commit"],
         "container_key": job.prepared["container_key"],
         "start": start.isoformat(timespec="seconds"),
-        "host": socket.gethostname(),
+        "host": node_name(),
         "scheduler_job_id": os.environ.get("SLURM_JOB_ID"),
         "attempt": attempt,
         "requested": job.requested,
     }
     try:
-        check_node()
+        check_node(job)
         commit, reused = find_or_compute(job)
     except BaseException as e:
         failure = as_failure(job, e)
@@ -113,16 +112,24 @@ def process_unit(job: Job) -> dict:
     return {**facts, **closing_facts(job), "commit": commit, "reused": reused}
 
 
-def check_node() -> None:
-    """Refuse a node that lacks a program; another one may have it."""
+def check_node(job: Job) -> None:
+    """Refuse a node that lacks a program (another one may have it) or a module."""
     try:
         check_tools()
     except WorkflowFailure as e:
         raise WorkflowFailure(
-            f"On node {socket.gethostname()}: {e.message}",
+            f"On node {node_name()}: {e.message}",
             hint=e.hint,
             failure_class=FailureClass.NODE_FAILURE,
         ) from e
+    # `module load` of a missing module says so and goes on.
+    loaded = os.environ.get("LOADEDMODULES", "").split(":")
+    for module in job.study.resources.modules if "SLURM_JOB_ID" in os.environ else ():
+        if not any(name == module or name.startswith(f"{module}/") for name in loaded):
+            raise WorkflowFailure(
+                f"Module {module} of hpc.modules is missing on node {node_name()}.",
+                hint="correct its name (module avail), or ask for nodes that have it.",
+            )
 
 
 def closing_facts(job: Job) -> dict:
@@ -207,8 +214,8 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 else:
                     call(step.argv, cwd=step.cwd)
             except CommandError as e:
-                if "No space left on device" in e.stderr:
-                    raise no_space(job, step.cwd) from e
+                if is_full(job, e.stderr):
+                    raise no_space(job) from e
                 failure_class, what = meanings.get(
                     step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
                 )
@@ -278,8 +285,8 @@ def run_app(job: Job, step: Step) -> None:
             message=run_message(job),
         )
     except CommandError as e:
-        if shutil.disk_usage(clone).free < 2**20:
-            raise no_space(job, clone) from e
+        if is_full(job, e.stderr):
+            raise no_space(job) from e
         if e.exit_code < 0:
             raise
         tail = "\n".join(f"    {line}" for line in log_tail(job, after=job_start))

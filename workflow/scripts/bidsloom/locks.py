@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import re
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ from uuid import uuid4
 from .config import Study
 from .errors import CommandError, WorkflowFailure
 from .records import write_text
-from .runners import call_git
+from .runners import call_git, node_name
 
 # git holds a lock file for milliseconds; one of this age belongs to nobody.
 STALE_LOCK_SECONDS = 30.0
@@ -106,7 +104,7 @@ def check_lock(study: Study, token: str) -> dict:
 
     Gives what was compared, and where.
     """
-    node = os.environ.get("SLURMD_NODENAME", socket.gethostname())
+    node = node_name()
     try:
         found = lock_token_file(study).read_text()
     except OSError:

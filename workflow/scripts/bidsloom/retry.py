@@ -94,8 +94,6 @@ def classify_scheduler_end(state: str, log: str) -> tuple[FailureClass, str]:
             return meaning
         if any(word in log for word in words):
             return meaning
-    if "Unable to locate a modulefile" in log or "The following module(s) are unknown" in log:
-        return FailureClass.BAD_CONFIG, "a module of hpc.modules is missing"
     if first == "CANCELLED":
         return FailureClass.CANCELLED, "it was cancelled"
     return FailureClass.NODE_FAILURE, "it was killed from outside"

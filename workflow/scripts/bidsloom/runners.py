@@ -206,6 +206,11 @@ def run_in_container(
             raise CommandError(command, str(dataset), -1 if code is None else code, str(why))
 
 
+def node_name() -> str:
+    """This node, by SLURM's name for it where it has one."""
+    return os.environ.get("SLURMD_NODENAME", socket.gethostname())
+
+
 def describe_scheduler_job() -> str:
     """The SLURM job that this process belongs to, with its node and its log; empty outside one."""
     job = os.environ.get("SLURM_JOB_ID")
@@ -216,8 +221,7 @@ def describe_scheduler_job() -> str:
     except (CommandError, OSError):
         told = ""
     log = re.search(r"StdOut=(.*)", told)
-    node = os.environ.get("SLURMD_NODENAME", socket.gethostname())
-    return f"SLURM job {job} on {node}" + (f"; SLURM's own log: {log[1]}" if log else "")
+    return f"SLURM job {job} on {node_name()}" + (f"; SLURM's own log: {log[1]}" if log else "")
 
 
 def end_children() -> None:

@@ -198,8 +198,9 @@ def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, 
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
+    """The last line that says something; git-annex' count of failures does not."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not re.fullmatch(r"\w+: \d+ failed", line)] or lines
     return lines[-1] if lines else "(no message)"
 
 
