@@ -207,7 +207,7 @@ def run_in_container(
 
 
 def node_name() -> str:
-    """This node, by SLURM's name for it where it has one."""
+    """Name of this node, SLURM's where it has one."""
     return os.environ.get("SLURMD_NODENAME", socket.gethostname())
 
 
