@@ -90,7 +90,7 @@ def test_missing_module_is_told_by_node(monkeypatch, tmp_path):
     monkeypatch.setenv("LOADEDMODULES", "datalad/1.2:apptainer/1.4")
     check_node(job_on_node(tmp_path))
     monkeypatch.setenv("LOADEDMODULES", "datalad/1.2")
-    with pytest.raises(WorkflowFailure, match="apptainer of hpc.modules is missing on node n7"):
+    with pytest.raises(WorkflowFailure, match=r"apptainer of hpc\.modules is missing on node n7"):
         check_node(job_on_node(tmp_path))
 
 

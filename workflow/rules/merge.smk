@@ -14,6 +14,7 @@ rule merge_branches:
         f"results/{STUDY.name}/merged.txt",
     log:
         f"results/{STUDY.name}/logs/merge_branches.log",
+    retries: 0
     message:
         "Merge the job branches"
     script:
@@ -26,6 +27,7 @@ rule merge:
         ancient(f"results/{STUDY.name}/prepared.json"),
     log:
         f"results/{STUDY.name}/logs/merge.log",
+    retries: 0
     message:
         "Merge the finished job branches"
     script:

@@ -16,6 +16,7 @@ rule write_report:
         f"results/{STUDY.name}/report.json",
     log:
         f"results/{STUDY.name}/logs/write_report.log",
+    retries: 0
     message:
         "Report on the study"
     script:
@@ -28,6 +29,7 @@ rule report:
         ancient(f"results/{STUDY.name}/subjects.tsv"),
     log:
         f"results/{STUDY.name}/logs/report.log",
+    retries: 0
     message:
         "Report on the study as it stands"
     script:

@@ -10,11 +10,13 @@ OUTPUTS  results/{study}/prepared.json
 """
 
 
+# Retries are for the units alone: what fails here fails again.
 rule prepare_study:
     output:
         prepared=f"results/{STUDY.name}/prepared.json",
     log:
         f"results/{STUDY.name}/logs/prepare_study.log",
+    retries: 0
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         image_key=lambda wildcards: OPENED and OPENED.image_key,
@@ -32,6 +34,7 @@ rule list_subjects:
         excluded=f"results/{STUDY.name}/excluded.tsv",
     log:
         f"results/{STUDY.name}/logs/list_subjects.log",
+    retries: 0
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         selection=lambda wildcards: [STUDY.by_session, STUDY.include, STUDY.exclude],
@@ -50,6 +53,7 @@ rule check_lock:
         checked=f"results/{STUDY.name}/lock_checked.json",
     log:
         f"results/{STUDY.name}/logs/check_lock.log",
+    retries: 0
     resources:
         mem_mb=1000,
         runtime=10,
@@ -68,6 +72,7 @@ rule job_scripts:
         ancient(f"results/{STUDY.name}/subjects.tsv"),
     log:
         f"results/{STUDY.name}/logs/job_scripts.log",
+    retries: 0
     params:
         units=lambda wildcards: OPENED and OPENED.names,
         options=lambda wildcards: sbatch_options(STUDY),
