@@ -210,6 +210,9 @@ def test_store_of_another_study(workspace, tmp_path):
     workspace.config["study"] = "second"
     assert "output dataset of study 'probe'" in workspace.snakemake(check=False).stderr
     workspace.config["study"] = "probe"
+    workspace.config["container"] |= {"name": "second", "outputs": ["second"]}
+    assert "output dataset of the app 'probe'" in workspace.snakemake(check=False).stderr
+    workspace.config["container"] |= {"name": "probe", "outputs": ["probe"]}
     other = make_input(tmp_path / "other", {"01": [None]})
     workspace.config["datalad"]["input_repo"] = str(other)
     done = workspace.snakemake(check=False)

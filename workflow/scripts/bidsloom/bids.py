@@ -21,6 +21,7 @@ from .runners import call_git_records, call_git_success, read_objects
 
 SYMLINK = "120000"
 FOLDER = "040000"
+SUBDATASET = "160000"
 
 # Root files that describe the dataset as a whole and change when anybody
 # joins it.  Every other JSON, TSV or gradient file there is inherited by the
@@ -78,6 +79,7 @@ class Folder:
     tree: str = ""
     files: int = 0
     bytes: int = 0
+    is_subdataset: bool = False
     # (path, object id) of its files, and of those beside it that it inherits.
     entries: list[tuple[str, str]] = field(default_factory=list)
     beside: list[tuple[str, str]] = field(default_factory=list)
@@ -198,6 +200,7 @@ def read_folders(repository: Path, commit: str, *, by_session: bool) -> dict[str
                 folder.tree = object_id
             continue
         folder.files += 1
+        folder.is_subdataset |= mode == SUBDATASET
         folder.entries.append((path, object_id))
         if mode == SYMLINK:
             links.append((folder, object_id))
@@ -242,6 +245,8 @@ def select_units(
             excluded.append((name, "listed in subjects.exclude"))
         elif include and subject not in include:
             excluded.append((name, "not listed in subjects.include"))
+        elif folder.is_subdataset:
+            excluded.append((name, "its folder is a subdataset of its own"))
         elif name in with_sessions:
             excluded.append((name, "its files outside its session folders are no session"))
         elif find_subject(folder) != subject:

@@ -23,6 +23,7 @@ from .runners import PRIVATE, call_annex, call_datalad, call_git, call_git_succe
 from .scratch import remove_tree
 from .settle import preparation
 from .stores import (
+    APP_SETTING,
     BASE,
     MAIN,
     REMOTE,
@@ -132,6 +133,7 @@ def write_scaffolding(study: Study, commit: str) -> None:
     write_text(dataset / "dataset_description.json", json.dumps(description, indent=2) + "\n")
     settings = dataset / ".datalad" / "config"
     set_in_file(settings, STUDY_SETTING, study.name)
+    set_in_file(settings, APP_SETTING, app)
     set_in_file(settings, VERSION_SETTING, study.input_version)
     register_input(study, commit)
     call_git(

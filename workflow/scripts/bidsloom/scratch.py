@@ -75,14 +75,19 @@ def folder_prefix(study: Study) -> str:
 def open_folder(study: Study, unit: str) -> JobFolder:
     """A new folder for a job."""
     try:
-        path = Path(tempfile.mkdtemp(prefix=f"{folder_prefix(study)}{unit}-", dir=study.work_dir))
+        # Under a name that no sweep looks for until it is locked: a folder
+        # without a lock counts as a dead job's.
+        new = Path(tempfile.mkdtemp(prefix=".bidsloom-", dir=study.work_dir))
+        lock = take(new)
+        path = new.with_name(f"{folder_prefix(study)}{unit}-{new.name.rpartition('-')[2]}")
+        new.rename(path)
     except OSError as e:
         raise WorkflowFailure(
             f"common.work_dir {study.work_dir} cannot be used for {unit}: {e.strerror}.",
             hint="it must exist on the node, be writable and have space.",
             failure_class=FailureClass.NO_SPACE if e.errno == 28 else FailureClass.BAD_CONFIG,
         ) from e
-    return JobFolder(path, take(path))
+    return JobFolder(path, lock)
 
 
 def take(path: Path) -> int | None:

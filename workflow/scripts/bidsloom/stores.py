@@ -30,6 +30,7 @@ BASE = "base"
 
 # Committed in the dataset: the mark by which a store is known again.
 STUDY_SETTING = "bidsloom.study"
+APP_SETTING = "bidsloom.app"
 
 # Name of the output store's git remote in the study dataset and in clones.
 REMOTE = "output"
@@ -153,6 +154,10 @@ def check_owner(repository: Path, revision: str, study: Study, store: Store) -> 
         raise foreign(store, "a repository with other content")
     if found != study.name:
         raise foreign(store, f"the output dataset of study {found!r}")
+    app = read_setting(repository, revision, APP_SETTING)
+    if app != study.container.name:
+        # Its results would replace the other app's.
+        raise foreign(store, f"the output dataset of the app {app!r}")
 
 
 def read_setting(repository: Path, revision: str, key: str) -> str | None:
