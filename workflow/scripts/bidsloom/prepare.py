@@ -115,6 +115,8 @@ def open_dataset(study: Study, store: Store) -> None:
     if not head_of(study.dataset, BASE):
         call_git(["branch", "-q", BASE], cwd=study.dataset)
     call_git(["checkout", "-q", "-f", BASE], cwd=study.dataset)
+    # What a killed `containers-add` had not saved yet.
+    call_git(["clean", "-q", "-ffd"], cwd=study.dataset)
 
 
 def write_scaffolding(study: Study, commit: str) -> None:
