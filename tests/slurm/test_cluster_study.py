@@ -173,6 +173,8 @@ def test_killed_head_and_rerun(study):
     (study.switches / "wait").unlink()
     assert again.wait(timeout=240) == 0, (study.root / "snakemake.out").read_text()
     wait_for(lambda: not study.cluster.ask("squeue", "-h"), 60)
+    # The killed one's lock, told by Snakemake with what to type.
+    study.snakemake("--unlock")
     study.snakemake()
     assert study.branches() == ["base", "git-annex", "main"]
     for unit in ("sub-01", "sub-02", "sub-03"):

@@ -30,6 +30,7 @@ from .stores import (
     STUDY_SETTING,
     Store,
     StoreKind,
+    is_git_directory,
     last_line,
     list_remote_heads,
     make_bare_store,
@@ -99,7 +100,7 @@ def prepare_study(study: Study, *, commit: str, image_key: str) -> dict:
 
 def open_dataset(study: Study, store: Store) -> None:
     """The study dataset with `base` checked out: cloned from the store, or new."""
-    held = store.repository is None or store.repository.exists()
+    held = store.repository is None or is_git_directory(store.repository)
     if held and BASE in list_remote_heads(store):
         clone_output(study, store)
         call_git(["fetch", "-q", REMOTE], cwd=study.dataset)
@@ -210,7 +211,7 @@ def connect_store(study: Study, store: Store) -> None:
     if store.kind is StoreKind.BARE:
         make_bare_store(store.repository, f"output store of {study.name}")
     known = call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
-    if store.kind is StoreKind.RIA and not known:
+    if store.kind is StoreKind.RIA and not (known and is_git_directory(store.repository)):
         head, _, _ = store.url.partition("#")
         call_datalad(
             ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok"]

@@ -108,6 +108,8 @@ def check_store(store: Store, study: Study) -> bool:
     if not any(store.repository.iterdir()):
         return False
     if not is_git_directory(store.repository):
+        if is_half_made(store, study):
+            return False
         raise foreign(store, "a folder that is no bare git repository")
     # git-annex makes its branch before anything is pushed; a killed run may
     # have pushed base and not yet main.
@@ -119,6 +121,8 @@ def check_store(store: Store, study: Study) -> bool:
 
 def is_git_directory(path: Path) -> bool:
     """True where a folder is itself a bare repository, not inside another one."""
+    if not path.is_dir():
+        return False
     try:
         found = call_git(["rev-parse", "--is-bare-repository", "--absolute-git-dir"], cwd=path)
     except CommandError as e:
@@ -126,6 +130,19 @@ def is_git_directory(path: Path) -> bool:
         return False
     bare, git_dir = found.splitlines()
     return bare == "true" and Path(git_dir).resolve() == path.resolve()
+
+
+def is_half_made(store: Store, study: Study) -> bool:
+    """True where a killed run of this very study had begun to make its RIA store."""
+    if store.kind is not StoreKind.RIA or not study.dataset.exists():
+        return False
+    place = store.repository.resolve()
+    settings = study.dataset / ".datalad" / "config"
+    try:
+        own = call_git(["config", "--file", str(settings), "datalad.dataset.id"], cwd=study.dataset)
+    except CommandError:
+        return False
+    return own == f"{place.parent.name}{place.name}"
 
 
 def refuse_strangers(path: Path | str, stderr: str) -> None:
