@@ -101,20 +101,25 @@ def test_killed_between_content_and_branch(workspace, undisturbed_tree):
     assert list(workspace.scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_killed_at_random_moments(workspace, undisturbed_tree, seed):
+@pytest.mark.parametrize(("kind", "seed"), [("bare", 0), ("bare", 1), ("bare", 2), ("ria", 4)])
+def test_killed_at_random_moments(workspace, undisturbed_tree, kind, seed):
     """However often and whenever a run dies, the study ends as if nothing had happened."""
+    url, store = str(workspace.store), workspace.store
+    if kind == "ria":
+        url = f"ria+file://{workspace.root}/a ria store#~probe"
+        store = workspace.root / "a ria store" / "alias" / "probe"
+        workspace.config["datalad"]["output_repos"] = [url]
     moments = random.Random(seed)
-    for _ in range(3):
+    for _ in range(4):
         process = workspace.start("--cores", "2", "--nolock")
-        time.sleep(moments.uniform(1.5, 8))
+        time.sleep(moments.uniform(1.5, 6))
         if process.poll() is None:
             kill(process)
     workspace.snakemake("--cores", "2", "--nolock")
-    assert undisturbed_tree == workspace.tree()
-    assert workspace.branches() == ["base", "git-annex", "main"]
-    assert list(workspace.scratch.iterdir()) == []
-    clone = workspace.clone()
+    assert undisturbed_tree == workspace.tree(store.resolve())
+    assert ["base", "git-annex", "main"] == workspace.branches(store.resolve())
+    assert [] == list(workspace.scratch.iterdir())
+    clone = workspace.clone(url=url)
     run("datalad", "-l", "error", "get", "probe", cwd=clone)
 
 
