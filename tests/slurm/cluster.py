@@ -285,13 +285,13 @@ class Cluster:
             for path in (self.root / "spool" / node).glob(pattern):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
-    def restart_controller(self, pause: float) -> None:
-        """Stop slurmctld for some seconds."""
+    def restart_controller(self, pause: float, *options: str) -> None:
+        """Stop slurmctld for some seconds; with `-c` it forgets every job."""
         process = self.processes.pop("slurmctld")
         process.terminate()
         process.wait(timeout=30)
         time.sleep(pause)
-        self.spawn("slurmctld", "slurmctld", "-D")
+        self.spawn("slurmctld", "slurmctld", "-D", *options)
         wait_for(lambda: "is UP" in self.ask("scontrol", "ping"), 30, "slurmctld")
 
     def stop(self) -> None:

@@ -78,7 +78,7 @@ def test_bad_input_is_not_tried_again(study):
     assert "/nowhere/on/any/node" in attempt["message"]
 
 
-def test_cancelled_preempted_and_forgotten_jobs_end(study):
+def test_cancelled_and_preempted_jobs_end(study):
     """None is waited for in vain; each attempt has its cause, and the next one succeeds."""
     (study.switches / "wait").touch()
     study.config["hpc"]["cpus"] = 4
@@ -147,6 +147,23 @@ def test_controller_restarts_in_mid_run(study):
     (study.switches / "wait").unlink()
     assert process.wait(timeout=240) == 0, (study.root / "snakemake.out").read_text()
     assert study.runs() == ["01", "02", "03"]
+
+
+def test_forgotten_job_is_given_up(study):
+    """A job that SLURM itself has forgotten is not waited for; another attempt succeeds."""
+    study.config["subjects"] = {"include": ["01"]}
+    (study.switches / "wait").touch()
+    process = study.start()
+    forgotten = study.job_of("sub-01")
+    wait_for(study.runs)
+    study.cluster.restart_controller(1, "-c")
+    study.cluster.wait_for_nodes()
+    (study.switches / "wait").unlink()
+    assert 0 == process.wait(timeout=240), (study.root / "snakemake.out").read_text()
+    (attempt,) = study.attempts("sub-01")
+    assert "node_failure" == attempt["failure_class"]
+    assert forgotten == attempt["scheduler_job_id"]
+    assert "VANISHED" == attempt["scheduler_state"]
 
 
 def test_ctrl_c_cancels_the_jobs(study):
