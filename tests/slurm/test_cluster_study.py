@@ -47,6 +47,7 @@ def test_retry_by_cause(study):
     assert study.attempts("sub-01")[0]["requested"]["mem_mb"] == 900
     record = json.loads((study.results / "jobs" / "sub-01.json").read_text())
     assert record["requested"]["mem_mb"] == 1800
+    assert study.attempts("sub-01")[0]["peak"]["rss_mb"] > 500
     errors = study.attempts("sub-02")
     assert [(a["failure_class"], a["exit_code"], a["requested"]["mem_mb"]) for a in errors] == [
         ("app_error", 3, 900)

@@ -87,6 +87,7 @@ class Watch:
                 "scheduler_state": self.states.get(job, ""),
                 "attempt": len(attempts) + (own is None),
                 "requested": requested,
+                "peak": usage_of(job),
                 "end": now,
                 "failure_class": failure_class.value,
                 "message": f"SLURM job {job} of {unit} has no result: {why}{node_of(job)}.",
@@ -98,13 +99,32 @@ class Watch:
         return attempts
 
 
-def node_of(job: str) -> str:
-    """Where a job ran, as far as SLURM still knows."""
+def ask(*cmd: str) -> str:
+    """What a SLURM command prints; nothing where it fails or takes long."""
     try:
-        node = call(["squeue", "-h", "--states=all", "-j", job, "-o", "%N"], cwd=Path("/"))
+        return call(list(cmd), cwd=Path("/"), timeout=15).decode().strip()
     except (CommandError, OSError):
         return ""
-    return f" on {node.decode().strip()}" if node.strip() else ""
+
+
+def node_of(job: str) -> str:
+    """Where a job ran, as far as SLURM still knows."""
+    node = ask("squeue", "-h", "--states=all", "-j", job, "-o", "%N")
+    return f" on {node}" if node else ""
+
+
+def usage_of(job: str) -> dict[str, float]:
+    """Peak memory in MB and seconds of a job, from accounting where there is one."""
+    rows = [
+        line.split("|")
+        for line in ask(
+            "sacct", "-n", "-P", "--units=M", "-j", job, "-o", "MaxRSS,ElapsedRaw"
+        ).splitlines()
+    ]
+    peaks = [float(row[0].rstrip("M")) for row in rows if row[0].endswith("M")]
+    seconds = [int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()]
+    found = {"rss_mb": max(peaks, default=None), "seconds": max(seconds, default=None)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def read_tail(path: Path | None) -> str:

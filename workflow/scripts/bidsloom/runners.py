@@ -77,20 +77,26 @@ def call(
     cwd: Path,
     stdin: Stdin = None,
     env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
 ) -> bytes:
     """Run a program and give its standard output.
 
-    Raises `CommandError` when it ends with another exit code than 0.
+    Raises `CommandError` when it ends with another exit code than 0, or takes
+    more than `timeout` seconds.
     """
-    done = subprocess.run(
-        cmd,
-        cwd=cwd,
-        input=stdin.encode() if isinstance(stdin, str) else stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        env={**os.environ, **env} if env else None,
-        capture_output=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            cmd,
+            cwd=cwd,
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            env={**os.environ, **env} if env else None,
+            capture_output=True,
+            check=False,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as e:
+        raise CommandError(cmd, str(cwd), -1, f"no answer within {timeout} s") from e
     if done.returncode:
         stderr = done.stderr.decode(errors="replace")
         # git-annex tells some of its failures on standard output.
