@@ -239,3 +239,18 @@ def test_store_that_was_only_just_made(workspace, undisturbed_tree):
     shutil.rmtree(workspace.results)
     workspace.snakemake()
     assert undisturbed_tree == workspace.tree()
+
+
+def test_store_that_is_not_mounted(workspace):
+    """An empty place where results were pushed to is refused, not filled anew."""
+    workspace.config["subjects"] = {"include": ["01"]}
+    workspace.snakemake()
+    away = workspace.store.with_name("away")
+    shutil.move(workspace.store, away)
+    done = workspace.snakemake(check=False)
+    assert 1 == done.returncode
+    assert "1 unit(s) of study probe were pushed to it" in done.stderr
+    assert not workspace.store.exists()
+    shutil.move(away, workspace.store)
+    done = workspace.snakemake()
+    assert "Nothing to be done" in done.stdout + done.stderr

@@ -13,6 +13,7 @@ import dataclasses
 from .clones import clone_output, pin_input
 from .config import Study
 from .containers import call_format, image_key
+from .errors import FailureClass, WorkflowFailure
 from .locks import exclusive
 from .preflight import (
     check,
@@ -49,6 +50,8 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
         store = output_store(study)
         if check_store(store, study):
             clone_output(study, store)
+        else:
+            refuse_lost_store(study)
         commit = pin_input(study)
         units = cached_units(study, commit)
         opened = OpenStudy(study, store, units, image_key(study))
@@ -58,3 +61,20 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
             set_aside_records(opened)
         restore_records(opened)
         return dataclasses.replace(opened, done=find_done(opened))
+
+
+def refuse_lost_store(study: Study) -> None:
+    """Refuse an empty output store that results were pushed to before.
+
+    It may not be mounted; a new one in its place would hide the results, and
+    everything would be computed again.
+    """
+    pushed = len(list((study.results / "jobs").glob("*.json")))
+    if pushed:
+        raise WorkflowFailure(
+            f"The output store {study.output_url} is missing or empty, but {pushed} unit(s) of "
+            f"study {study.name} were pushed to it.",
+            hint="mount it, or correct datalad.output_repos; to start anew in a new store, "
+            f"remove '{study.results}' first.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        )
