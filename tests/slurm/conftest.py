@@ -19,14 +19,6 @@ from studies import REPOSITORY, Workspace, make_input, make_workspace, run
 INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
 
 
-def pytest_collection_modifyitems(items):
-    """All tests of SLURM run in one process, on one cluster."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slurm)
-            item.add_marker(pytest.mark.xdist_group("slurm"))
-
-
 @pytest.fixture(scope="session")
 def shared_disk():
     """A folder that all nodes see: not /tmp, which is private to each job."""

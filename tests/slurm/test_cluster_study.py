@@ -12,6 +12,9 @@ import pytest
 from studies import git, make_input, make_workspace, run
 from test_faults import wait_for
 
+# One process runs them all, on one cluster.
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+
 
 def test_twelve_subjects_on_all_nodes(study, shared_disk):
     """The cluster gives the same tree as this machine; jobs run on every node."""
