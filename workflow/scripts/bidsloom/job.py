@@ -58,7 +58,6 @@ from .steps import (
     compute_steps,
     narrow,
     push_steps,
-    run_inputs,
     run_message,
 )
 from .stores import MAIN, REMOTE, last_line, list_remote_heads, missing_keys
@@ -280,14 +279,12 @@ def run_app(job: Job, step: Step) -> None:
             dataset=clone,
             container=container.name,
             command=app_command(job.study, job.unit),
-            inputs=run_inputs(job),
+            inputs=job.inputs,
             outputs=list(container.outputs),
             message=run_message(job),
         )
     except CommandError as e:
-        if is_full(job, e.stderr):
-            raise no_space(job) from e
-        if e.exit_code < 0:
+        if e.exit_code < 0 or is_full(job, e.stderr):
             raise
         tail = "\n".join(f"    {line}" for line in log_tail(job, after=job_start))
         # 137: the kernel's way to end what takes too much memory.

@@ -10,6 +10,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from .bids import Unit, inherited_files, is_annexed
@@ -62,6 +63,17 @@ class Job:
     def fingerprint(self) -> str:
         """What this unit's result must have been made from."""
         return unit_fingerprint(self.study, self.unit, self.prepared["container_key"])
+
+    @cached_property
+    def inputs(self) -> list[str]:
+        """The unit's folder and the files it inherits, relative to the dataset.
+
+        Looked up once: the list of units is read for it.
+        """
+        study = self.study
+        units = cached_units(study, self.prepared["input_commit"])
+        paths = [self.unit.folder, *inherited_files(study.input, units, self.unit)]
+        return [f"{study.input_path}/{path}" for path in paths]
 
 
 def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
@@ -120,12 +132,12 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     raw = clone / study.input_path
     container = study.container
     if is_annexed(study.input):
-        paths = [path.removeprefix(f"{study.input_path}/") for path in run_inputs(job)]
+        paths = [path.removeprefix(f"{study.input_path}/") for path in job.inputs]
         yield Step("inputs", ["git", "annex", "get", "-q", "--", *paths], raw)
     yield Step(
         "run",
         ["datalad", "containers-run", "--explicit", "-n", container.name, "-m", run_message(job)]
-        + [f"--input={path}" for path in run_inputs(job)]
+        + [f"--input={path}" for path in job.inputs]
         + [f"--output={path}" for path in container.outputs]
         + app_command(study, unit),
         clone,
@@ -137,14 +149,6 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
         + [f"--trailer={FINGERPRINT_TRAILER}: {job.fingerprint}"],
         clone,
     )
-
-
-def run_inputs(job: Job) -> list[str]:
-    """The unit's folder and the files it inherits, relative to the dataset."""
-    study = job.study
-    units = cached_units(study, job.prepared["input_commit"])
-    paths = [job.unit.folder, *inherited_files(study.input, units, job.unit)]
-    return [f"{study.input_path}/{path}" for path in paths]
 
 
 def run_message(job: Job) -> str:
