@@ -72,6 +72,7 @@ class Workspace:
 
     root: Path
     config: dict
+    prefix: tuple[str, ...] = ()
 
     @property
     def results(self) -> Path:
@@ -96,6 +97,7 @@ class Workspace:
 
     def command(self, *args) -> list[str]:
         return [
+            *self.prefix,
             *("snakemake", "--snakefile", str(REPOSITORY / "Snakefile")),
             *("--directory", str(self.root), "--configfile", str(self.write_config())),
             *map(str, args),

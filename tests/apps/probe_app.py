@@ -9,6 +9,7 @@ behaviour without changing its command line:
     slow-<label>   take as many seconds as are written in it
     silent         write nothing
     clash          every subject writes its own content to one file
+    escape         try to write where no app should, and tell where that went well
 
 It leaves a file `ran-<label>-<pid>` there each time it runs.
 """
@@ -29,6 +30,11 @@ parser.add_argument("--participant-label")
 parser.add_argument("--session-label")
 parser.add_argument("--switches", type=Path)
 parser.add_argument("--note", default="")
+parser.add_argument("--bids-filter-file", type=Path)
+parser.add_argument("-w", "--work-dir", type=Path)
+parser.add_argument("--mem-mb")
+parser.add_argument("--n-cpus")
+parser.add_argument("--license-file", type=Path)
 args = parser.parse_args()
 label = args.participant_label
 unit = f"sub-{label}" + (f"_ses-{args.session_label}" if args.session_label else "")
@@ -59,12 +65,33 @@ digests = {
 folder.mkdir(parents=True, exist_ok=True)
 variable = os.environ.get("PROBE_VARIABLE", "")
 report = {"files": digests, "note": args.note, "variable": variable}
+if args.switches and (args.switches / "escape").exists():
+    home = os.environ.get("HOME", "/root")
+    places = [*files, args.bids_dir / "new", Path(".git/config"), Path("README.md")]
+    report["escaped"] = []
+    for place in [*places, Path(home, "new"), Path(__file__), Path("/usr/new")]:
+        try:
+            with place.open("ab") as f:
+                f.write(b"\n")
+            report["escaped"].append(str(place))
+        except OSError:
+            pass
 (folder / f"{unit}_desc-probe.json").write_text(json.dumps(report, indent=1))
 (folder / f"{unit}_desc-probe.dat").write_bytes(b"".join(p.read_bytes() for p in files))
 (args.output_dir / f"{unit}.html").write_text(f"<p>{unit}</p>")
 (args.output_dir / "dataset_description.json").write_text('{"Name": "probe"}')
 (args.output_dir / "logs").mkdir(exist_ok=True)
 (args.output_dir / "logs" / "CITATION.md").write_text(f"first of all {unit}\n")
+if args.work_dir:
+    args.work_dir.mkdir(parents=True, exist_ok=True)
+    (args.work_dir / "big").write_bytes(bytes(100 * 2**20))
+if args.bids_filter_file:
+    print("filter", json.dumps(json.loads(args.bids_filter_file.read_text())))
+if args.license_file:
+    same = args.license_file.samefile(os.environ["FS_LICENSE"])
+    print(f"licence of {args.license_file.stat().st_size} bytes", same)
+if "TEMPLATEFLOW_HOME" in os.environ:
+    print("templates", sorted(os.listdir(os.environ["TEMPLATEFLOW_HOME"])))
 if args.switches and (args.switches / "clash").exists():
     (args.output_dir / "atlas.dat").write_text(unit)
 seen = sorted(p.name for p in args.bids_dir.iterdir() if p.name.startswith("sub-"))

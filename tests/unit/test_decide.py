@@ -7,7 +7,7 @@ from bidsloom.bids import Unit
 from bidsloom.branches import Branch, Entry, Result, fingerprint
 from bidsloom.config import Study
 from bidsloom.merge import decide
-from bidsloom.steps import app_command, narrow
+from bidsloom.steps import Job, app_command, narrow
 from test_config import OLD
 
 SHARED = ["out/*.json", "out/logs/*"]
@@ -111,7 +111,8 @@ def test_fingerprint_tells_the_cause():
 def test_command_doubles_braces():
     """DataLad formats the command; what the user wrote reaches the app."""
     config = {**OLD, "container": {**OLD["container"], "bids_args": {"filter": '{"a": 1}'}}}
-    command = app_command(Study.from_config(config), unit("sub-1_ses-2"))
+    job = Job(Study.from_config(config), unit("sub-1_ses-2"), {"runtime": "none"})
+    command = app_command(job)
     assert command[3:] == [
         "--participant-label",
         "1",

@@ -80,7 +80,7 @@ def test_cause_of_a_schedulers_end(state, log, why):
 def job_on_node(tmp_path) -> Job:
     """A job of the old configuration, whose study asks for two modules."""
     unit = Unit("sub-1", "1", None, "tree", "inherited", 1, 1)
-    return Job(Study.from_config(OLD, base=tmp_path), unit, {"container_key": "k"})
+    return Job(Study.from_config(OLD, base=tmp_path), unit, {"runtime": "none"})
 
 
 def test_missing_module_is_told_by_node(monkeypatch, tmp_path):

@@ -70,7 +70,7 @@ def fingerprint_of(wildcards) -> str:
         return OPENED.fingerprint(wildcards.unit)
     prepared = read_json(STUDY.results / "prepared.json")
     unit = read_unit(STUDY, wildcards.unit)
-    return unit_fingerprint(STUDY, unit, prepared["container_key"])
+    return unit_fingerprint(STUDY, unit, prepared["image"])
 
 
 def profile_default(name: str) -> str | int | None:

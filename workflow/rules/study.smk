@@ -19,7 +19,7 @@ rule prepare_study:
     retries: 0
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
-        image_key=lambda wildcards: OPENED and OPENED.image_key,
+        image_id=lambda wildcards: OPENED and OPENED.image_id,
         call_fmt=lambda wildcards: STUDY.container.call_fmt,
         output_url=lambda wildcards: STUDY.output_url,
     message:

@@ -12,6 +12,6 @@ if __name__ == "__main__":
         prepared = prepare_study(
             Study.from_config(snakemake.config),
             commit=snakemake.params.input_commit,
-            image_key=snakemake.params.image_key,
+            image_id=snakemake.params.image_id,
         )
         write_json(Path(snakemake.output.prepared), prepared)

@@ -5,6 +5,7 @@ python workflow/scripts/process_subject.py --config config/config.yaml --subject
 
 import argparse
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bidsloom.errors import WorkflowFailure
 from bidsloom.job import process_unit
 from bidsloom.records import read_json, write_json
 from bidsloom.runners import describe_scheduler_job
+from bidsloom.runtimes import job_environment
 from bidsloom.steps import Job, clone_steps, compute_steps, push_steps
 from bidsloom.study import read_unit
 
@@ -43,6 +45,8 @@ def show_commands(job: Job) -> None:
     clone = home / "dataset"
     print(f"# {job.unit.name}: {job.branch}")
     print(f"mkdir -m 700 '{home}'")
+    for name, value in job_environment(job.study, job.runtime, home / "scratch").items():
+        print(f"export {name}={shlex.quote(value)}")
     for steps in (clone_steps, compute_steps, push_steps):
         for step in steps(job, clone):
             print(step)

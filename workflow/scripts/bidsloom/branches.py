@@ -64,13 +64,14 @@ def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def fingerprint(study: Study, unit: Unit, image_key: str) -> dict[str, str]:
+def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
     """What a unit's result depends on, as one digest a cause.
 
     `input` is the unit's tree and what it inherits, `image` the container
     image's annex key, `command` how the app is called, `environment` the
-    variables given to it.  CPUs, memory, paths of stores and the like are left
-    out: they change no result.
+    variables given to it and the names under which it sees other files.  CPUs,
+    memory, where those files and the stores lie, and the like are left out:
+    they change no result.
     """
     container = study.container
     command = [
@@ -80,14 +81,23 @@ def fingerprint(study: Study, unit: Unit, image_key: str) -> dict[str, str]:
         container.outputs,
         container.analysis_level,
         container.arguments,
+        container.executable,
+        container.participant_flag,
         container.session_flag if unit.session else "",
+        container.bids_filter,
         study.input_path,
+    ]
+    environment = [
+        study.resources.environment,
+        [bind.target for bind in container.binds],
+        bool(container.freesurfer_license),
+        bool(container.templateflow_home),
     ]
     return {
         "input": digest([unit.tree, unit.inherited]),
-        "image": digest(image_key),
+        "image": digest(image_id),
         "command": digest(command),
-        "environment": digest(study.resources.environment),
+        "environment": digest(environment),
     }
 
 

@@ -6,6 +6,7 @@ nobody's location log.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from .branches import head_of
@@ -27,6 +28,10 @@ from .stores import (
 )
 
 VERSION_SETTING = "bidsloom.input-version"
+CONTAINERS_SETTING = "bidsloom.containers-version"
+
+# Where a container dataset is registered inside the output dataset.
+CONTAINERS_PATH = "containers"
 
 
 def clone_output(study: Study, store: Store) -> None:
@@ -103,19 +108,49 @@ def pin_input(study: Study) -> str:
     configuration names another one: a branch that moves on the other side
     changes no running study.
     """
-    memory = study.results / "input.json"
-    asked = {"url": study.input_url, "version": study.input_version}
+    version = study.input_version
+    return pin(
+        study.input,
+        study.input_url,
+        version,
+        key="datalad.input_repo",
+        resolve=lambda: (
+            registered_input(study)
+            or resolve_version(study.input, study.input_url, version, key="datalad.input_version")
+        ),
+    )
+
+
+def clone_containers(study: Study) -> str:
+    """The commit of the container dataset that this study uses, pinned as the input's is."""
+    url, version = study.container.dataset, study.container.dataset_version
+    return pin(
+        study.containers,
+        url,
+        version,
+        key="container.dataset",
+        resolve=lambda: (
+            registered_containers(study)
+            or resolve_version(study.containers, url, version, key="container.dataset_version")
+        ),
+    )
+
+
+def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[], str]) -> str:
+    """Clone a dataset beside the study's, once, and remember the commit of a version."""
+    memory = target.with_name(f"{target.name}.json")
+    asked = {"url": url, "version": version}
     known = read_json(memory) or {}
-    if study.input.exists() and {k: known.get(k) for k in asked} == asked:
+    if target.exists() and {k: known.get(k) for k in asked} == asked:
         return known["commit"]
-    if study.input.exists() and known.get("url") != study.input_url:
-        remove_tree(study.input)
-    if not study.input.exists():
-        clone(study.input_url, study.input, key="datalad.input_repo")
+    if target.exists() and known.get("url") != url:
+        remove_tree(target)
+    if not target.exists():
+        clone(url, target, key=key)
     else:
-        call_git(["fetch", "-q", "--tags", "origin"], cwd=study.input)
-    share_remotes(study.input)
-    commit = registered_input(study) or resolve_version(study)
+        call_git(["fetch", "-q", "--tags", "origin"], cwd=target)
+    share_remotes(target)
+    commit = resolve()
     write_json(memory, {**asked, "commit": commit})
     return commit
 
@@ -143,19 +178,33 @@ def registered_input(study: Study) -> str | None:
     return commit if same else None
 
 
-def resolve_version(study: Study) -> str:
-    """The commit that `datalad.input_version` names in the input's clone."""
-    version = study.input_version
+def registered_containers(study: Study) -> str | None:
+    """The commit of the container dataset that the output dataset has registered, if it holds."""
+    base = head_of(study.dataset, f"{REMOTE}/{BASE}") if study.dataset.exists() else None
+    if base is None:
+        return None
+    try:
+        commit = call_git(["rev-parse", f"{base}:{CONTAINERS_PATH}"], cwd=study.dataset)
+    except CommandError:
+        return None
+    if not head_of(study.containers, commit):
+        return None
+    same = read_setting(study.dataset, base, CONTAINERS_SETTING) == study.container.dataset_version
+    return commit if same else None
+
+
+def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:
+    """The commit that a version (branch, tag, commit; empty: the default branch) names."""
     names = [f"refs/remotes/origin/{version}", f"refs/tags/{version}", version]
     for name in names if version else ["HEAD"]:
-        if not name.startswith("-") and (commit := head_of(study.input, name)):
+        if not name.startswith("-") and (commit := head_of(clone, name)):
             return commit
     if not version:
         raise WorkflowFailure(
-            f"The input dataset {study.input_url} has no commits.",
+            f"The dataset {url} has no commits.",
             hint="save its content first: datalad save",
         )
     raise WorkflowFailure(
-        f"datalad.input_version {version!r} is no branch, tag or commit of {study.input_url}.",
-        hint=f"see what there is: git -C '{study.input}' branch -r; git -C '{study.input}' tag",
+        f"{key} {version!r} is no branch, tag or commit of {url}.",
+        hint=f"see what there is: git -C '{clone}' branch -r; git -C '{clone}' tag",
     )

@@ -7,6 +7,7 @@ outputs alike, a quoting trap of YAML) is checked here.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -24,17 +25,38 @@ UNIT = f"sub-{LABEL}(_ses-{LABEL})?"
 
 
 @dataclass(frozen=True)
+class Bind:
+    """A file or folder of the machine, and where the app sees it."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
 class Container:
-    """The BIDS App and its command line; `arguments` leaves out the labels."""
+    """The BIDS App and its command line; `arguments` leaves out the labels.
+
+    `image` is a file's absolute path, a URL, or a path inside the dataset at
+    `dataset`.  `bids_filter` is JSON, empty for none.
+    """
 
     name: str
-    image: Path
+    image: str
+    dataset: str
+    dataset_version: str
     runtime: str
     call_fmt: str
+    executable: tuple[str, ...]
     outputs: tuple[str, ...]
     analysis_level: str
     arguments: tuple[str, ...]
+    participant_flag: str
     session_flag: str
+    bids_filter: str
+    binds: tuple[Bind, ...]
+    freesurfer_license: Path | None
+    templateflow_home: Path | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +124,6 @@ class Study:
         hpc, container = filled["hpc"], filled["container"]
         app_args = dict(container["bids_args"])
         name = filled.get("study", container["name"])
-        lock_file = datalad["lock_file"]
         return cls(
             name=name,
             results=base / "results" / name,
@@ -112,7 +133,7 @@ class Study:
             input_version=datalad["input_version"],
             input_path=datalad["input_path"],
             output_url=resolve_url(datalad["output_repos"][0], base),
-            lock_file=resolve_path(lock_file, base) if lock_file else None,
+            lock_file=optional_path(datalad["lock_file"], base),
             shared_files=tuple(datalad["shared_files"]),
             by_session=subjects["processing_level"] == "session",
             include=tuple(s.removeprefix("sub-") for s in subjects["include"]),
@@ -141,13 +162,25 @@ class Study:
             ),
             container=Container(
                 name=container["name"],
-                image=resolve_path(container["image"], base),
+                image=container["image"]
+                if container["dataset"]
+                else resolve_url(container["image"], base),
+                dataset=container["dataset"] and resolve_url(container["dataset"], base),
+                dataset_version=container["dataset_version"],
                 runtime=container["runtime"],
                 call_fmt=container["call_fmt"],
+                executable=tuple(container["executable"].split()),
                 outputs=tuple(container.get("outputs", [container["name"]])),
                 analysis_level=app_args.pop("analysis_level"),
                 arguments=tuple(app_arguments(app_args)),
+                participant_flag=container["participant_flag"],
                 session_flag=container["session_flag"],
+                bids_filter=json.dumps(container["bids_filter"], sort_keys=True)
+                if container["bids_filter"]
+                else "",
+                binds=tuple(parse_bind(text, base) for text in container["binds"]),
+                freesurfer_license=optional_path(container["freesurfer_license"], base),
+                templateflow_home=optional_path(container["templateflow_home"], base),
             ),
         )
 
@@ -160,6 +193,11 @@ class Study:
     def input(self) -> Path:
         """The study's clone of the input dataset, without a work tree."""
         return self.results / "input"
+
+    @property
+    def containers(self) -> Path:
+        """The study's clone of the container dataset, without a work tree."""
+        return self.results / "containers"
 
 
 class ConfigFailure(WorkflowFailure):
@@ -235,6 +273,19 @@ def parse_time(text: str) -> int:
 def resolve_path(text: str, base: Path) -> Path:
     """An absolute path; variables and `~` are expanded."""
     return Path(os.path.normpath(base / Path(os.path.expandvars(text)).expanduser()))
+
+
+def optional_path(text: str, base: Path) -> Path | None:
+    """An absolute path, None for an empty text."""
+    return resolve_path(text, base) if text else None
+
+
+def parse_bind(text: str, base: Path) -> Bind:
+    """`source[:target[:ro|rw]]`; without a target, the app sees the source's own path."""
+    source, _, rest = text.partition(":")
+    target, _, mode = rest.partition(":")
+    path = resolve_path(source, base)
+    return Bind(path, target or str(path), writable=mode == "rw")
 
 
 def is_local_path(url: str) -> bool:

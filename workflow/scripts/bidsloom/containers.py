@@ -1,57 +1,73 @@
-"""The container: its identity, and how it is called."""
+"""The container image: what it is known by, and where it lies."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
+from enum import Enum
 from pathlib import Path
 
-from .config import Study
-from .errors import WorkflowFailure
+from .clones import CONTAINERS_PATH, clone_containers
+from .config import Bind, Study, is_local_path
+from .errors import CommandError, WorkflowFailure
 from .records import read_json, write_json
-
-# A clean environment, no home, only the dataset bound: an app sees what its
-# run record names, and writes where its outputs are.
-ISOLATED = "{runtime} exec --containall --no-home -B {{{{pwd}}}} --pwd {{{{pwd}}}} {{img}} {{cmd}}"
+from .runners import call_git
+from .runtimes import mounts
 
 
-def call_format(study: Study) -> str:
-    """The call format for `datalad containers-add`.
+class ImageKind(Enum):
+    """Where an image comes from."""
 
-    Raises `WorkflowFailure` where no runtime for the image is found.
+    FILE = "a file"
+    URL = "a URL that datalad-container understands"
+    DATASET = "a file of a container dataset"
+
+
+def image_kind(study: Study) -> ImageKind:
+    """Where the study's image comes from."""
+    if study.container.dataset:
+        return ImageKind.DATASET
+    return ImageKind.FILE if is_local_path(study.container.image) else ImageKind.URL
+
+
+def image_id(study: Study) -> str:
+    """What the image is known by: an annex key, or the URL that it was taken from once.
+
+    A URL's content is fetched when the study is prepared, and stays as it is
+    until the configuration names another URL.
     """
+    kind = image_kind(study)
+    if kind is ImageKind.URL:
+        return study.container.image
+    if kind is ImageKind.DATASET:
+        return key_in_dataset(study, clone_containers(study))
+    return key_of_file(study)
+
+
+def key_in_dataset(study: Study, commit: str) -> str:
+    """Annex key (or blob, where it is not annexed) of an image in the container dataset."""
     container = study.container
-    if container.call_fmt:
-        return container.call_fmt
-    wanted = ("apptainer", "singularity") if container.runtime == "auto" else (container.runtime,)
-    for runtime in wanted:
-        if shutil.which(runtime):
-            return ISOLATED.format(runtime=runtime)
-    raise WorkflowFailure(
-        f"No container runtime was found on PATH: looked for {' and '.join(wanted)}.",
-        hint="load its module (module load apptainer) or install it, then try again.",
-    )
+    try:
+        mode = call_git(["ls-tree", commit, "--", container.image], cwd=study.containers)[:6]
+        name = call_git(["rev-parse", f"{commit}:{container.image}"], cwd=study.containers)
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"container.image {container.image} is not in the container dataset "
+            f"{container.dataset} at {commit[:10]}.",
+            hint=f"see what there is: git -C '{study.containers}' ls-tree -r --name-only {commit}",
+        ) from e
+    if mode != "120000":
+        return name
+    return call_git(["cat-file", "blob", name], cwd=study.containers).rpartition("/")[2]
 
 
-def app_environment(study: Study) -> dict[str, str]:
-    """Variables for the job such that the app in its container sees them too."""
-    given = dict(study.resources.environment)
-    inside = {
-        f"{prefix}ENV_{name}": value
-        for prefix in ("APPTAINER", "SINGULARITY")
-        for name, value in given.items()
-    }
-    return given | inside
-
-
-def image_key(study: Study) -> str:
-    """Annex key of the container image as the study's dataset will name it.
+def key_of_file(study: Study) -> str:
+    """The annex key that the study's dataset will give an image file.
 
     The digest of a 10 GB image takes half a minute, so it is remembered in
     `results/<study>/image.json` until the file's size or time changes.
     """
-    image = study.container.image
+    image = Path(study.container.image)
     try:
         stat = os.stat(image)
         if not image.is_file():
@@ -84,6 +100,38 @@ def compute_key(image: Path) -> str:
     return f"MD5E-s{image.stat().st_size}--{digest}"
 
 
-def image_path(name: str) -> str:
-    """Where `containers-add` registers an image, relative to the dataset."""
-    return f".datalad/environments/{name}/image"
+def image_path(study: Study) -> str:
+    """Where the image is registered, relative to the output dataset."""
+    if study.container.dataset:
+        return f"{CONTAINERS_PATH}/{study.container.image}"
+    return f".datalad/environments/{study.container.name}/image"
+
+
+def check_mounts(study: Study) -> None:
+    """Refuse a licence, template folder or bind that is missing, or cannot be mounted."""
+    container = study.container
+    keys = {container.freesurfer_license: "container.freesurfer_license"}
+    keys[container.templateflow_home] = "container.templateflow_home"
+    for bind in mounts(container):
+        check_mount(bind, keys.get(bind.source, "container.binds"))
+
+
+def check_mount(bind: Bind, key: str) -> None:
+    """Refuse one mount that is missing, or whose path a runtime would misread."""
+    folder = bind.source.is_dir()
+    if not os.access(bind.source, os.R_OK | (os.X_OK if folder else 0)):
+        what = "cannot be read" if bind.source.exists() else "does not exist"
+        raise WorkflowFailure(
+            f"{key} {bind.source} {what}.",
+            hint="correct the path, or mount the disk it is on.",
+        )
+    if key == "container.freesurfer_license" and folder:
+        raise WorkflowFailure(
+            f"{key} {bind.source} is a folder; expected: the licence file itself.",
+            hint="name the file, usually license.txt in the FreeSurfer folder.",
+        )
+    if set(",:") & set(f"{bind.source}{bind.target}"):
+        raise WorkflowFailure(
+            f"{key} {bind.source}: a container runtime cannot mount a path with ':' or ','.",
+            hint="make a link to it without these characters, and name that.",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,18 @@ import jsonschema
 import yaml
 
 from .errors import WorkflowFailure
+
+# What a job fills into the app's arguments, and the key that it needs for it.
+PLACEHOLDERS = {
+    "threads": None,
+    "mem_mb": "hpc.mem",
+    "mem_gb": "hpc.mem",
+    "work_dir": None,
+    "freesurfer_license": "container.freesurfer_license",
+}
+
+# What datalad-container takes an image from.
+IMAGE_URLS = ("docker", "shub", "http", "https")
 
 SCHEMA_FILE = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
@@ -34,13 +47,59 @@ def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     for error in sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.path]):
         yield from describe(error)
     yield from find_repetitions(config)
-    if value_at(config, "container", "runtime") == "none" and not value_at(
-        config, "container", "call_fmt"
-    ):
+    yield from find_container_faults(config)
+
+
+def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Keys of the container section that ask for each other."""
+    container = value_at(config, "container")
+    if not isinstance(container, Mapping):
+        return
+    runtime = container.get("runtime")
+    if runtime == "none" and not container.get("call_fmt"):
         yield WorkflowFailure(
             "container.runtime is 'none', but container.call_fmt is empty.",
             hint='say how the image is run, for example call_fmt: "python3 -I {img} {cmd}".',
         )
+    if runtime == "charliecloud" and not (container.get("executable") or container.get("call_fmt")):
+        yield WorkflowFailure(
+            "container.runtime is 'charliecloud', but container.executable is empty; "
+            "Charliecloud starts no program by itself.",
+            hint="name the app's program inside the image, the ENTRYPOINT of its Dockerfile.",
+        )
+    image = container.get("image")
+    is_url = isinstance(image, str) and "://" in image
+    if is_url and image.partition("://")[0] not in IMAGE_URLS:
+        yield WorkflowFailure(
+            f"container.image is {image!r}; expected: a path, or a URL that starts with "
+            f"{', '.join(f'{known}://' for known in IMAGE_URLS)}.",
+            hint=nearest(image.partition("://")[0], list(IMAGE_URLS)),
+        )
+    if is_url and container.get("dataset"):
+        yield WorkflowFailure(
+            f"container.image is the URL {image!r}, but container.dataset is set.",
+            hint="give the image's path inside that dataset, or delete container.dataset.",
+        )
+    yield from find_placeholder_faults(config)
+
+
+def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Placeholders in the app's arguments that are unknown, or cannot be filled."""
+    arguments = value_at(config, "container", "bids_args")
+    for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
+        for word in re.findall(r"{(\w+)}", " ".join(map(str, as_list(value)))):
+            key = f"container.bids_args.{name}"
+            if word not in PLACEHOLDERS:
+                yield WorkflowFailure(
+                    f"{key} holds {{{word}}}, which is not known.",
+                    hint=nearest(word, list(PLACEHOLDERS)),
+                )
+            needed = PLACEHOLDERS.get(word)
+            if needed and not value_at(config, *needed.split(".")):
+                yield WorkflowFailure(
+                    f"{key} holds {{{word}}}, but {needed} is not set.",
+                    hint=f"set {needed}, or give {key} a value of its own.",
+                )
 
 
 def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:

@@ -33,11 +33,11 @@ from .branches import (
     read_ledger,
     read_results,
 )
-from .containers import app_environment
+from .containers import check_mounts
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .failures import as_failure, is_full, log_size, log_tail, no_space
 from .locks import locked, push_refs
-from .preflight import check_tools
+from .preflight import check_program, check_tools
 from .records import add_attempt, read_json
 from .runners import (
     call,
@@ -48,6 +48,7 @@ from .runners import (
     node_name,
     run_in_container,
 )
+from .runtimes import Runtime, job_environment, start_failure
 from .scratch import JobFolder, open_folder, sweep
 from .steps import (
     STORE_CONTENT,
@@ -56,9 +57,13 @@ from .steps import (
     app_command,
     clone_steps,
     compute_steps,
+    filter_file,
     narrow,
     push_steps,
+    run_inputs,
     run_message,
+    run_outputs,
+    scratch_folder,
 )
 from .stores import MAIN, REMOTE, last_line, list_remote_heads, missing_keys
 
@@ -115,6 +120,9 @@ def check_node(job: Job) -> None:
     """Refuse a node that lacks a program (another one may have it) or a module."""
     try:
         check_tools()
+        if job.runtime is not Runtime.NONE:
+            check_program(job.runtime.program)
+        check_mounts(job.study)
     except WorkflowFailure as e:
         raise WorkflowFailure(
             f"On node {node_name()}: {e.message}",
@@ -273,20 +281,28 @@ def run_app(job: Job, step: Step) -> None:
     """`datalad containers-run`; tells the app's failure from DataLad's."""
     clone, container = step.cwd, job.study.container
     job_start = log_size(job)
-    os.environ.update(app_environment(job.study))
+    os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
     try:
         run_in_container(
             dataset=clone,
             container=container.name,
-            command=app_command(job.study, job.unit),
-            inputs=job.inputs,
-            outputs=list(container.outputs),
+            command=app_command(job),
+            inputs=run_inputs(job),
+            outputs=run_outputs(job),
             message=run_message(job),
         )
     except CommandError as e:
         if e.exit_code < 0 or is_full(job, e.stderr):
             raise
-        tail = "\n".join(f"    {line}" for line in log_tail(job, after=job_start))
+        said = log_tail(job, after=job_start)
+        if words := start_failure(job.runtime, e.exit_code, said):
+            raise WorkflowFailure(
+                f"{job.runtime.value} could not start {container.name} for {job.unit.name} on "
+                f"node {node_name()}: {words}",
+                hint="see that the image, and what is mounted, is there and whole on that node.",
+                failure_class=FailureClass.NODE_FAILURE,
+            ) from e
+        tail = "\n".join(f"    {line}" for line in said)
         # 137: the kernel's way to end what takes too much memory.
         killed = e.exit_code in (137, -9)
         raise WorkflowFailure(
@@ -297,7 +313,7 @@ def run_app(job: Job, step: Step) -> None:
             failure_class=FailureClass.OUT_OF_MEMORY if killed else FailureClass.APP_ERROR,
             exit_code=e.exit_code,
         ) from e
-    if call_git(["rev-parse", "HEAD"], cwd=clone) == job.prepared["base"]:
+    if not set(written_files(clone, job.prepared["base"])) - {filter_file(job)}:
         raise WorkflowFailure(
             f"{container.name} ended well for {job.unit.name} but wrote nothing to "
             f"{', '.join(container.outputs)}.",
@@ -305,6 +321,11 @@ def run_app(job: Job, step: Step) -> None:
             failure_class=FailureClass.APP_ERROR,
             exit_code=0,
         )
+
+
+def written_files(clone: Path, base: str) -> list[str]:
+    """Files that the run committed on top of `base`, none where it made no commit."""
+    return call_git_records(["diff-tree", "-r", "-z", "--name-only", base, "HEAD"], cwd=clone)
 
 
 def seal(job: Job, step: Step) -> None:
@@ -319,10 +340,7 @@ def seal(job: Job, step: Step) -> None:
     start = message.index("\n{", message.index("=== Do not change lines below ==="))
     end = message.index("\n^^^ Do not change lines above ^^^")
     record = json.loads(message[start:end])
-    names = call_git_records(
-        ["diff-tree", "-r", "-z", "--name-only", "--no-commit-id", "HEAD"], cwd=clone
-    )
-    record["outputs"] = narrow(names, job.unit)
+    record["outputs"] = narrow(written_files(clone, job.prepared["base"]), job.unit)
     text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
     trailers = f"{UNIT_TRAILER}: {job.unit.name}\n{FINGERPRINT_TRAILER}: {job.fingerprint}\n"
     call_git(

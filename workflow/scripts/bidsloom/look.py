@@ -12,7 +12,7 @@ import dataclasses
 
 from .clones import clone_output, pin_input
 from .config import Study
-from .containers import call_format, image_key
+from .containers import ImageKind, check_mounts, image_id, image_kind
 from .errors import FailureClass, WorkflowFailure
 from .locks import exclusive
 from .preflight import (
@@ -23,6 +23,7 @@ from .preflight import (
     check_tools,
     check_work_dir,
 )
+from .runtimes import check_runtime
 from .settle import drop_outdated_files, find_done, restore_records, set_aside_records
 from .stores import check_store, output_store
 from .study import OpenStudy, cached_units
@@ -41,8 +42,9 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
         check_tools,
         check_identity,
         lambda: here and check_work_dir(study.work_dir),
-        lambda: image_key(study),
-        lambda: call_format(study),
+        lambda: image_kind(study) is ImageKind.FILE and image_id(study),
+        lambda: check_runtime(study, here=here),
+        lambda: check_mounts(study),
         lambda: check_input_url(study.input_url),
         lambda: check_store(output_store(study), study),
     )
@@ -54,7 +56,7 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
             refuse_lost_store(study)
         commit = pin_input(study)
         units = cached_units(study, commit)
-        opened = OpenStudy(study, store, units, image_key(study))
+        opened = OpenStudy(study, store, units, image_id(study))
         check(lambda: here and check_scratch(study, units))
         if not busy:
             drop_outdated_files(opened)

@@ -28,12 +28,17 @@ def check(*looks: Callable[[], object]) -> None:
 def check_tools() -> None:
     """Refuse to start without the programs that every job needs."""
     for tool in ("git", "git-annex"):
-        if shutil.which(tool) is None:
-            raise WorkflowFailure(
-                f"The program {tool} was not found on PATH.",
-                hint=f"load its module (module load {tool}), or run `make setup` and start "
-                "snakemake from the environment it makes.",
-            )
+        check_program(tool)
+
+
+def check_program(name: str) -> None:
+    """Refuse to start without a program."""
+    if shutil.which(name) is None:
+        raise WorkflowFailure(
+            f"The program {name} was not found on PATH.",
+            hint=f"load its module (module load {name}), or run `make setup` and start "
+            "snakemake from the environment it makes.",
+        )
 
 
 def check_identity() -> None:

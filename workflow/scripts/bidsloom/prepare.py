@@ -13,13 +13,20 @@ from pathlib import Path
 
 from .bids import is_annexed
 from .branches import head_of
-from .clones import VERSION_SETTING, clone_output
+from .clones import (
+    CONTAINERS_PATH,
+    CONTAINERS_SETTING,
+    VERSION_SETTING,
+    clone_containers,
+    clone_output,
+)
 from .config import Study
-from .containers import call_format, image_path
+from .containers import ImageKind, image_kind, image_path, key_in_dataset
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .locks import exclusive, leave_lock_token, locked, push_refs
 from .records import write_text
 from .runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
+from .runtimes import call_format, choose_runtime
 from .scratch import remove_tree
 from .settle import preparation
 from .stores import (
@@ -39,6 +46,9 @@ from .stores import (
     share_remotes,
     store_uuid,
 )
+
+# What the registered image is known by, beside what containers-add writes.
+IMAGE_ID = "bidsloom-id"
 
 # Small text lives in git, where it can be read and compared without fetching;
 # everything else is annexed.
@@ -70,31 +80,33 @@ Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a
 """
 
 
-def prepare_study(study: Study, *, commit: str, image_key: str) -> dict:
+def prepare_study(study: Study, *, commit: str, image_id: str) -> dict:
     """Bring the study dataset and the output store to what the study asks for.
 
     Gives what jobs need to know: the commit their branches start from, the
-    input commit, the image's key and the store's annex UUID.  Doing it again
-    changes nothing.
+    input commit, the image, the runtime and the store's annex UUID.  Doing it
+    again changes nothing.
     """
     store = output_store(study)
     with locked(study.lock_file), exclusive(study):
         open_dataset(study, store)
         write_scaffolding(study, commit)
-        register_container(study, image_key)
+        key = register_container(study, image_id)
         base = call_git(["rev-parse", "HEAD"], cwd=study.dataset)
         connect_store(study, store)
-        fetch_image(study, store)
+        fetch_image(study, store, key)
         publish_base(study, store)
     share_remotes(study.dataset)
     return {
         "dataset_id": read_setting(study.dataset, base, "datalad.dataset.id"),
         "base": base,
         "input_commit": commit,
-        "container_key": image_key,
+        "container_key": key,
+        "image": image_id,
+        "runtime": choose_runtime(study).value,
         "store_uuid": store_uuid(store, study.dataset),
         "lock_token": leave_lock_token(study),
-        "made_from": preparation(study, commit, image_key),
+        "made_from": preparation(study, commit, image_id),
     }
 
 
@@ -150,14 +162,18 @@ def write_scaffolding(study: Study, commit: str) -> None:
 
 
 def register_input(study: Study, commit: str) -> None:
-    """Stage the input as a subdataset at a commit, without installing it."""
-    dataset, path = study.dataset, study.input_path
-    modules = dataset / ".gitmodules"
+    """Stage the input as a subdataset at a commit."""
+    register_subdataset(study, study.input_path, study.input_url, commit, source=study.input)
+
+
+def register_subdataset(study: Study, path: str, url: str, commit: str, *, source: Path) -> None:
+    """Stage a dataset as a subdataset at a commit, without installing it."""
+    dataset, modules = study.dataset, study.dataset / ".gitmodules"
     set_in_file(modules, f"submodule.{path}.path", path)
-    set_in_file(modules, f"submodule.{path}.url", study.input_url)
-    if identifier := read_setting(study.input, commit, "datalad.dataset.id"):
+    set_in_file(modules, f"submodule.{path}.url", url)
+    if identifier := read_setting(source, commit, "datalad.dataset.id"):
         set_in_file(modules, f"submodule.{path}.datalad-id", identifier)
-        set_in_file(modules, f"submodule.{path}.datalad-url", study.input_url)
+        set_in_file(modules, f"submodule.{path}.datalad-url", url)
     call_git(["update-index", "--add", "--cacheinfo", f"160000,{commit},{path}"], cwd=dataset)
     (dataset / path).mkdir(parents=True, exist_ok=True)
 
@@ -167,42 +183,78 @@ def set_in_file(path: Path, key: str, value: str) -> None:
     call_git(["config", "--file", str(path), key, value], cwd=path.parent)
 
 
-def register_container(study: Study, key: str) -> None:
-    """`datalad containers-add`, where the image or its call changed."""
-    dataset, container = study.dataset, study.container
-    call_fmt = call_format(study)
-    setting = f"datalad.containers.{container.name}.cmdexec"
-    if (
-        registered_key(dataset, container.name) == key
-        and read_setting(dataset, "HEAD", setting) == call_fmt
-    ):
-        return
+def register_container(study: Study, image_id: str) -> str:
+    """Register the image with its call format, where one of them changed; gives its key."""
+    dataset, name = study.dataset, study.container.name
+    kind, call_fmt = image_kind(study), call_format(study)
+    known = {
+        variable: read_setting(dataset, "HEAD", f"datalad.containers.{name}.{variable}")
+        for variable in ("image", "cmdexec", IMAGE_ID)
+    }
+    wanted = {"image": image_path(study), "cmdexec": call_fmt, IMAGE_ID: image_id}
+    if known != wanted:
+        if kind is ImageKind.DATASET:
+            register_container_dataset(study, call_fmt)
+        else:
+            add_container(study, call_fmt)
+        key = registered_key(study)
+        if kind is ImageKind.FILE and key != image_id:
+            raise WorkflowFailure(
+                f"The container image {study.container.image} changed while it was being "
+                f"registered: its key is {key}, expected {image_id}.",
+                hint="start again once the image is complete.",
+            )
+        settings = dataset / ".datalad" / "config"
+        set_in_file(settings, f"datalad.containers.{name}.{IMAGE_ID}", image_id)
+        call_git(
+            ["commit", "-q", "--no-verify", "-m", f"Register the image of {name}"]
+            + [".datalad/config"],
+            cwd=dataset,
+        )
+    return registered_key(study)
+
+
+def add_container(study: Study, call_fmt: str) -> None:
+    """`datalad containers-add` of a file or URL."""
+    container = study.container
     try:
         call_datalad(
-            ["containers-add", "-d", ".", "--update", "--url", str(container.image)]
+            ["containers-add", "-d", ".", "--update", "--url", container.image]
             + ["--call-fmt", call_fmt, container.name],
-            cwd=dataset,
+            cwd=study.dataset,
         )
     except CommandError as e:
         raise WorkflowFailure(
             f"The container image {container.image} cannot be registered: {last_line(e.stderr)}",
-            hint="check container.image, and the space left where results/ lies.",
+            hint="check container.image, and the space left where results/ lies; a docker:// image "
+            "is built by the program singularity, which Apptainer brings too.",
         ) from e
-    found = registered_key(dataset, container.name)
-    if found != key:
-        raise WorkflowFailure(
-            f"The container image {container.image} changed while it was being registered: "
-            f"its key is {found}, expected {key}.",
-            hint="start again once the image is complete.",
-        )
 
 
-def registered_key(dataset: Path, name: str) -> str | None:
-    """The annex key of a registered image, or None."""
-    try:
-        return call_git(["show", f"HEAD:{image_path(name)}"], cwd=dataset).rpartition("/")[2]
-    except CommandError:
-        return None
+def register_container_dataset(study: Study, call_fmt: str) -> None:
+    """Register a file of a container dataset, as `containers-add --image` would.
+
+    That command wants the subdataset checked out, every image's link of it.
+    """
+    dataset, container = study.dataset, study.container
+    commit = clone_containers(study)
+    register_subdataset(study, CONTAINERS_PATH, container.dataset, commit, source=study.containers)
+    settings = dataset / ".datalad" / "config"
+    set_in_file(settings, CONTAINERS_SETTING, container.dataset_version)
+    set_in_file(settings, f"datalad.containers.{container.name}.image", image_path(study))
+    set_in_file(settings, f"datalad.containers.{container.name}.cmdexec", call_fmt)
+    call_git(["add", ".gitmodules", ".datalad/config"], cwd=dataset)
+    call_git(
+        ["commit", "-q", "--no-verify", "-m", f"Register containers at {commit[:10]}"], cwd=dataset
+    )
+
+
+def registered_key(study: Study) -> str:
+    """The annex key of the registered image."""
+    if study.container.dataset:
+        return key_in_dataset(study, clone_containers(study))
+    image = call_git(["show", f"HEAD:{image_path(study)}"], cwd=study.dataset)
+    return image.rpartition("/")[2]
 
 
 def connect_store(study: Study, store: Store) -> None:
@@ -224,16 +276,22 @@ def connect_store(study: Study, store: Store) -> None:
         call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
 
 
-def fetch_image(study: Study, store: Store) -> None:
-    """Have the image's content in the study dataset, where jobs link to it."""
-    image = image_path(study.container.name)
+def fetch_image(study: Study, store: Store, key: str) -> None:
+    """Have the image's content once, where jobs link to it."""
+    source = study.dataset
+    args, place = ["get", "-q", "--", image_path(study)], store.url
+    if study.container.dataset:
+        source, place = study.containers, study.container.dataset
+        if not is_annexed(source):
+            return
+        args = ["get", "-q", "--key", key]
     try:
-        call_annex(["get", "-q", "--", image], cwd=study.dataset)
+        call_annex(args, cwd=source)
     except CommandError as e:
         raise WorkflowFailure(
-            f"The container image {image} of the output dataset cannot be fetched from "
-            f"{store.url}: {last_line(e.stderr)}",
-            hint="check that the store is whole and reachable.",
+            f"The container image {image_path(study)} cannot be fetched from {place}: "
+            f"{last_line(e.stderr)}",
+            hint="check that it is whole and reachable.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
 
@@ -245,7 +303,7 @@ def publish_base(study: Study, store: Store) -> None:
         if store.kind is StoreKind.OTHER:
             # A repository elsewhere becomes one of git-annex when it knows that branch.
             push_annex_branch(dataset)
-        if is_annexed(dataset):
+        if is_annexed(dataset) and not study.container.dataset:
             call_annex(
                 ["copy", "-q", "--to", store.content_remote, "--", ".datalad/environments"],
                 cwd=dataset,

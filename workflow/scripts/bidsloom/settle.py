@@ -10,18 +10,19 @@ from __future__ import annotations
 from .branches import digest, list_job_branches, read_branches, read_ledger
 from .clones import fetch_output
 from .config import Study
-from .containers import call_format
 from .records import read_json, read_tsv, write_json
 from .runners import call_git_success
+from .runtimes import call_format, choose_runtime
 from .stores import MAIN, REMOTE, missing_keys
 from .study import OpenStudy
 
 
-def preparation(study: Study, commit: str, key: str) -> str:
+def preparation(study: Study, commit: str, image_id: str) -> str:
     """A digest of all that the study dataset is prepared from."""
     container = study.container
     return digest(
-        [commit, key, container.name, call_format(study), container.outputs]
+        [commit, image_id, container.name, call_format(study), choose_runtime(study)]
+        + [container.outputs, container.image, container.dataset]
         + [study.input_url, study.input_version, study.input_path, study.output_url]
         + [str(study.lock_file)]
     )
@@ -31,7 +32,7 @@ def drop_outdated_files(opened: OpenStudy) -> None:
     """Remove `prepared.json` and the tables where they tell of another study than this."""
     study = opened.study
     prepared = read_json(study.results / "prepared.json") or {}
-    if prepared.get("made_from") != preparation(study, opened.units.commit, opened.image_key):
+    if prepared.get("made_from") != preparation(study, opened.units.commit, opened.image_id):
         (study.results / "prepared.json").unlink(missing_ok=True)
     listed = [(row["unit"], row["tree"]) for row in read_tsv(study.results / "subjects.tsv")]
     if listed != [(unit.name, unit.tree) for unit in opened.units.units]:
@@ -88,7 +89,7 @@ def restore_records(opened: OpenStudy) -> None:
                     "commit": result.commit,
                     "fingerprint": result.fingerprint,
                     "input_commit": opened.units.commit,
-                    "container_key": opened.image_key,
+                    "container_key": opened.image_id,
                     "restored": True,
                 },
             )

@@ -6,18 +6,22 @@ prints them, ready to be pasted into a shell.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from .bids import Unit, inherited_files, is_annexed
 from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, branch_name
+from .clones import CONTAINERS_PATH, clone_containers
 from .config import Study
 from .containers import image_path
 from .runners import call_git
+from .runtimes import LICENSE, WORK_DIR, Runtime, mounts
 from .stores import Store, StoreKind, output_store
 from .study import cached_units, unit_fingerprint
 
@@ -62,7 +66,12 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """What this unit's result must have been made from."""
-        return unit_fingerprint(self.study, self.unit, self.prepared["container_key"])
+        return unit_fingerprint(self.study, self.unit, self.prepared["image"])
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs the image."""
+        return Runtime(self.prepared["runtime"])
 
     @cached_property
     def inputs(self) -> list[str]:
@@ -93,7 +102,12 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
     )
     yield Step("clone", ["git", "annex", "init", "-q"], clone)
     yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, job.prepared["base"]], clone)
-    yield Step("clone", link_image_command(job, clone), clone)
+    if study.container.dataset:
+        yield from container_dataset_steps(job, clone)
+    else:
+        base = job.prepared["base"]
+        command = link_image_command(source, clone, image_path(study), base)
+        yield Step("clone", command, clone)
 
     remotes = f"include.path={study.input}/.git/bidsloom-remotes"
     yield Step(
@@ -116,12 +130,29 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield Step("structure", ["git", "annex", "init", "-q"], raw)
 
 
-def link_image_command(job: Job, clone: Path) -> list[str]:
-    """Lay the image's content into the clone as a link to the study's one copy."""
-    image = image_path(job.study.container.name)
-    target = call_git(["show", f"{job.prepared['base']}:{image}"], cwd=job.study.dataset)
-    content = Path(os.path.normpath(clone / Path(image).parent / target))
-    original = job.study.dataset / content.relative_to(clone)
+def container_dataset_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """The container dataset in a job's clone, with one image's folder of it."""
+    study, image = job.study, job.study.container.image
+    commit, target = clone_containers(study), clone / CONTAINERS_PATH
+    shared = ["git", "clone", "-q", "--shared", "--no-checkout", "--no-tags"]
+    private = ["-c", "annex.private=true", "-c", "gc.auto=0"]
+    yield Step("clone", [*shared, *private, str(study.containers), str(target)], clone)
+    yield Step(
+        "clone",
+        ["git", "sparse-checkout", "set", "--cone", "--sparse-index", str(Path(image).parent)],
+        target,
+    )
+    yield Step("clone", ["git", "checkout", "-q", "--detach", commit], target)
+    if "--" in job.prepared["container_key"]:  # an annex key
+        yield Step("clone", ["git", "annex", "init", "-q"], target)
+        yield Step("clone", link_image_command(study.containers, target, image, commit), target)
+
+
+def link_image_command(source: Path, clone: Path, image: str, commit: str) -> list[str]:
+    """Lay the image's content into a clone as a link to the study's one copy."""
+    target = call_git(["cat-file", "blob", f"{commit}:{image}"], cwd=source)
+    inside = Path(".git", target.partition(".git/")[2])
+    original, content = source / inside, clone / inside
     script = 'mkdir -p "$(dirname "$2")" && ln -s "$1" "$2"'
     return ["sh", "-c", script, "link-image", str(original), str(content)]
 
@@ -134,12 +165,13 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     if is_annexed(study.input):
         paths = [path.removeprefix(f"{study.input_path}/") for path in job.inputs]
         yield Step("inputs", ["git", "annex", "get", "-q", "--", *paths], raw)
+    yield from scratch_steps(job, clone)
     yield Step(
         "run",
         ["datalad", "containers-run", "--explicit", "-n", container.name, "-m", run_message(job)]
-        + [f"--input={path}" for path in job.inputs]
-        + [f"--output={path}" for path in container.outputs]
-        + app_command(study, unit),
+        + [f"--input={path}" for path in run_inputs(job)]
+        + [f"--output={path}" for path in run_outputs(job)]
+        + app_command(job),
         clone,
     )
     yield Step(
@@ -149,6 +181,52 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
         + [f"--trailer={FINGERPRINT_TRAILER}: {job.fingerprint}"],
         clone,
     )
+
+
+def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """What the app finds ready: its `/tmp` with mount points, and its filter file."""
+    temporary = scratch_folder(clone) / "tmp"
+    folders, files = [temporary], []
+    # Charliecloud mounts onto what is there; the others would make it.
+    for bind in mounts(job.study.container) if job.runtime is Runtime.CHARLIECLOUD else ():
+        if bind.target.startswith("/tmp/"):
+            place = temporary / bind.target.removeprefix("/tmp/")
+            (folders if bind.source.is_dir() else files).append(place)
+            folders.append(place.parent)
+    yield Step("scratch", ["mkdir", "-p", *map(str, folders)], clone)
+    if files:
+        yield Step("scratch", ["touch", *map(str, files)], clone)
+    if path := filter_file(job):
+        script = 'mkdir -p "$(dirname "$1")" && printf "%s\\n" "$2" > "$1"'
+        yield Step("scratch", ["sh", "-c", script, "write-filter", path, unit_filter(job)], clone)
+
+
+def scratch_folder(clone: Path) -> Path:
+    """What the app may fill beside the clone, on the scratch disk."""
+    return clone.with_name("scratch")
+
+
+def filter_file(job: Job) -> str | None:
+    """The unit's BIDS filter file, relative to the dataset; None without a filter."""
+    return f"code/bids_filter/{job.unit.name}.json" if job.study.container.bids_filter else None
+
+
+def unit_filter(job: Job) -> str:
+    """The BIDS filter of a unit, as JSON: a session unit's names the session."""
+    filters = json.loads(job.study.container.bids_filter)
+    if job.unit.session is not None:
+        filters = {name: {"session": job.unit.session, **f} for name, f in filters.items()}
+    return json.dumps(filters, indent=1, sort_keys=True)
+
+
+def run_inputs(job: Job) -> list[str]:
+    """What the recorded command reads."""
+    return [*job.inputs, *filter(None, [filter_file(job)])]
+
+
+def run_outputs(job: Job) -> list[str]:
+    """What is saved with the recorded command; the filter file was made for it."""
+    return [*job.study.container.outputs, *filter(None, [filter_file(job)])]
 
 
 def run_message(job: Job) -> str:
@@ -187,26 +265,53 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
 
 
 def existing_outputs(job: Job, clone: Path) -> list[str]:
-    """Output folders that the app wrote; all of them before it ran."""
-    outputs = [o for o in job.study.container.outputs if (clone / o).exists()]
-    return outputs or list(job.study.container.outputs)
+    """Output folders that the app wrote to; all of them before it ran."""
+    outputs = job.study.container.outputs
+    written = [out for out in outputs if any(f for *_, f in os.walk(clone / out))]
+    return written or list(outputs)
 
 
-def app_command(study: Study, unit: Unit) -> list[str]:
+def app_command(job: Job) -> list[str]:
     """The BIDS App's arguments, relative to the dataset's root."""
-    container = study.container
-    labels = ["--participant-label", unit.subject]
-    if unit.session is not None:
+    container, unit = job.study.container, job.unit
+    labels = [container.participant_flag, unit.subject]
+    if unit.session is not None and container.session_flag:
         labels += [container.session_flag, unit.session]
-    command = [
-        study.input_path,
+    if path := filter_file(job):
+        labels += ["--bids-filter-file", path]
+    values = placeholder_values(job)
+    return [
+        job.study.input_path,
         container.outputs[0],
         container.analysis_level,
         *labels,
-        *container.arguments,
+        *(fill(word, values) for word in container.arguments),
     ]
-    # DataLad formats the command; braces of its own are doubled.
-    return [word.replace("{", "{{").replace("}", "}}") for word in command]
+
+
+def placeholder_values(job: Job) -> dict[str, str]:
+    """What stands for the placeholders in the app's arguments."""
+    asked, granted = job.study.resources, job.requested
+    threads = granted.get("threads") or asked.cpus
+    mem_mb = granted.get("mem_mb") or asked.mem_mb or 0
+    bare = job.runtime is Runtime.NONE
+    return {
+        "threads": str(threads),
+        "mem_mb": str(mem_mb),
+        "mem_gb": str(max(1, mem_mb // 1024)),
+        # Without a container DataLad makes a folder for each run, and each rerun.
+        "work_dir": "{tmpdir}" if bare else WORK_DIR,
+        "freesurfer_license": str(job.study.container.freesurfer_license) if bare else LICENSE,
+    }
+
+
+def fill(word: str, values: Mapping[str, str]) -> str:
+    """A word with its placeholders filled; DataLad formats it, so other braces are doubled."""
+    parts = re.split(f"{{({'|'.join(values)})}}", word)
+    # Literal text and names of placeholders take turns.
+    escaped = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
+    filled = [values[name] for name in parts[1::2]]
+    return "".join(text for pair in zip(escaped, [*filled, ""], strict=True) for text in pair)
 
 
 def narrow(paths: list[str], unit: Unit) -> list[str]:

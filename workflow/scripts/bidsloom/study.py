@@ -26,12 +26,12 @@ class OpenStudy:
     study: Study
     store: Store
     units: Units
-    image_key: str
+    image_id: str
     done: frozenset[str] = frozenset()
 
     def fingerprint(self, name: str) -> str:
         """The fingerprint that a unit's result must have now."""
-        return unit_fingerprint(self.study, self._by_name[name], self.image_key)
+        return unit_fingerprint(self.study, self._by_name[name], self.image_id)
 
     @property
     def names(self) -> list[str]:
