@@ -92,7 +92,7 @@ class Workspace:
 
     def write_config(self) -> Path:
         path = self.root / "study.yaml"
-        path.write_text(yaml.safe_dump(self.config))
+        path.write_text(yaml.safe_dump(self.config, sort_keys=False))
         return path
 
     def command(self, *args) -> list[str]:

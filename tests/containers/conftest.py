@@ -22,6 +22,8 @@ NEEDED = {
     "podman": (["podman", "runc", "newuidmap"], "podman runc uidmap"),
 }
 
+LICENSE = "someone@example.org\n12345\n *Cq0SecretOfTheLicence\n"
+
 # Where these tests run there is neither systemd nor a network to make.
 PODMAN_CONFIG = """\
 [containers]
@@ -92,8 +94,7 @@ def use_runtime(workspace: Workspace, runtime: str, images: Images) -> Workspace
     container |= {
         "image": str(image),
         "runtime": runtime,
-        "binds": [f"{workspace.switches}:/data:rw"],
-        "bids_args": {"switches": "/data"},
+        "bids_args": {},
     }
     if runtime == "charliecloud":
         container["executable"] = APP
@@ -101,6 +102,27 @@ def use_runtime(workspace: Workspace, runtime: str, images: Images) -> Workspace
     config.write_text(PODMAN_CONFIG)
     os.environ["CONTAINERS_CONF"] = str(config)
     return workspace
+
+
+def use_everything(workspace: Workspace) -> None:
+    """Let a study hand over all that an app may need, and ask it to break out."""
+    (workspace.root / "my license.txt").write_text(LICENSE)
+    (workspace.root / "my templates" / "tpl-MNI").mkdir(parents=True)
+    workspace.config["subjects"] = {"include": ["01"]}
+    workspace.config["hpc"] = {"mem": "2G", "environment": {"PROBE_VARIABLE": "a, b $HOME"}}
+    workspace.config["container"] |= {
+        "binds": [f"{workspace.switches}:/data:rw"],
+        "freesurfer_license": "my license.txt",
+        "templateflow_home": "my templates",
+        "bids_filter": {"t1w": {"datatype": "anat"}},
+        "bids_args": {
+            "switches": "/data",
+            "work-dir": "{work_dir}",
+            "n-cpus": "{threads}",
+            "mem-mb": "{mem_mb}",
+            "license-file": "{freesurfer_license}",
+        },
+    }
 
 
 @pytest.fixture

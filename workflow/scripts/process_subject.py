@@ -67,7 +67,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with entry_point():
         study = Study.from_config(read_config(arguments.config))
-        job = open_job(study, unit_name(arguments))
+        job = open_job(study, unit_name(arguments), by_hand=True)
         if arguments.dry_run:
             show_commands(job)
             return

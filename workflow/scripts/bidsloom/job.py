@@ -270,8 +270,10 @@ def find_merged(job: Job, repository: Path) -> Result | None:
     """The unit's result if main holds it already, under the same fingerprint."""
     main = MAIN if job.store.repository else f"refs/remotes/{REMOTE}/{MAIN}"
     folder = f"{job.study.container.outputs[0]}/{job.unit.folder}"
-    # Main's whole history is read only where there is something to find.
-    if not call_git_success(["rev-parse", "--verify", "-q", f"{main}:{folder}"], cwd=repository):
+    # Snakemake has read main's whole history; its jobs do so only where
+    # another run may have merged the unit since.
+    there = call_git_success(["rev-parse", "--verify", "-q", f"{main}:{folder}"], cwd=repository)
+    if not (there or job.by_hand):
         return None
     result = read_ledger(repository, main).get(job.unit.name)
     return result if result and result.fingerprint == job.fingerprint else None

@@ -216,7 +216,11 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
     if runtime.takes_sif:
         given = dict(study.resources.environment)
         for prefix in ("APPTAINER", "SINGULARITY"):
-            given |= {f"{prefix}ENV_{name}": value for name, value in inside.items()}
+            # Apptainer expands these as a shell does between double quotes.
+            given |= {
+                f"{prefix}ENV_{name}": re.sub(r"([\\$`])", r"\\\1", value)
+                for name, value in inside.items()
+            }
             given[f"{prefix}_WORKDIR"] = str(scratch)
             if binds:
                 given[f"{prefix}_BIND"] = ",".join(mount_text(b) for b in binds)

@@ -43,12 +43,16 @@ class Step:
 
 @dataclass
 class Job:
-    """What one job knows of its unit, and what it learns on its way."""
+    """What one job knows of its unit, and what it learns on its way.
+
+    `by_hand` says that no Snakemake looked at the store before.
+    """
 
     study: Study
     unit: Unit
     prepared: dict
     log_file: Path | None = None
+    by_hand: bool = False
     requested: dict = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     seen: str | None = None
@@ -199,6 +203,8 @@ def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
     if path := filter_file(job):
         script = 'mkdir -p "$(dirname "$1")" && printf "%s\\n" "$2" > "$1"'
         yield Step("scratch", ["sh", "-c", script, "write-filter", path, unit_filter(job)], clone)
+        # DataLad would remove an output that git does not know.
+        yield Step("scratch", ["git", "add", path], clone)
 
 
 def scratch_folder(clone: Path) -> Path:

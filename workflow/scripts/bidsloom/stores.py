@@ -233,6 +233,8 @@ def make_bare_store(repository: Path, description: str) -> None:
         call_git(["init", "-q", "--bare", "--initial-branch", MAIN], cwd=repository)
     if not call_git_success(["config", "annex.uuid"], cwd=repository):
         call_annex(["init", "-q", description], cwd=repository)
+    # git-annex makes it with the first content; jobs write there before.
+    (repository / "annex" / "objects").mkdir(parents=True, exist_ok=True)
 
 
 def store_uuid(store: Store, dataset: Path) -> str:
