@@ -8,7 +8,7 @@ export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench lint format docs setup clean-demo
+.PHONY: demo test test-apps bench lint format docs setup clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -16,6 +16,12 @@ demo: setup
 test: setup
 	@bash tests/install_packages.sh
 	@$(BIN)/pytest -n auto --dist loadgroup
+
+test-apps: setup .cache/fitlins.sif
+	@$(BIN)/pytest -m apps
+
+.cache/fitlins.sif: tests/apps/fitlins/build.sh tests/apps/fitlins/requirements.txt | setup
+	@bash tests/apps/fitlins/build.sh $@
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
