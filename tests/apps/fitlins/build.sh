@@ -4,6 +4,7 @@
 # Its root file system is what Python 3.11 needs of Debian 12, unpacked next to
 # the pinned wheels of requirements.txt. Needs Debian's apt-get and dpkg-deb,
 # apptainer, python3 with pip, and about 1.5 GB in the system's temporary folder.
+# Without these programs it says so and builds nothing: the tests are then skipped.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,6 +12,13 @@ target=$(realpath -m "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
+
+for program in apptainer apt-get dpkg-deb; do
+    if ! command -v "$program" >/dev/null; then
+        echo "$target is not built: it needs $program" >&2
+        exit 0
+    fi
+done
 
 # An apt of its own, to which nothing is installed yet: it names every package needed.
 unpack_debian() {
@@ -55,10 +63,9 @@ install_fitlins() {
         --target "$root/opt/fitlins" --no-compile
 }
 
-# As `python3 -m compileall` writes dates into what it makes, it is not used:
-# Python compiles at each start what it needs.
 write_runscript() {
     mkdir -p "$root/.singularity.d" "$root"/{proc,sys,dev,tmp,root,home,var/tmp,run}
+    touch "$root"/etc/{hosts,localtime,resolv.conf}
     cat >"$root/.singularity.d/runscript" <<'EOF'
 #!/bin/sh
 export PYTHONPATH=/opt/fitlins PYTHONNOUSERSITE=1 MPLBACKEND=Agg
@@ -68,9 +75,18 @@ EOF
     chmod 755 "$root/.singularity.d/runscript"
 }
 
+# By the image's own Python: else each of the app's processes would compile its imports anew.
+# Some of the packages hold files that are no Python 3; they stay as they are.
+compile_modules() {
+    apptainer --quiet exec --containall --no-home --writable "$root" \
+        python3.11 -W ignore -m compileall -qq -j 0 --invalidation-mode unchecked-hash \
+        /usr/lib/python3.11 /opt/fitlins || true
+}
+
 unpack_debian
 install_fitlins
 write_runscript
+compile_modules
 mkdir -p "$(dirname "$target")"
 apptainer --quiet build --force "$work/image.sif" "$root"
 mv "$work/image.sif" "$target"
