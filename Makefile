@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PATH := $(CURDIR)/$(BIN):$(PATH)
+# Apptainer comes there with the tests; the machine's own goes first.
+PATH := $(CURDIR)/$(BIN):$(PATH):$(CURDIR)/.cache/apptainer/bin
 export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench lint format docs setup clean-demo
+.PHONY: demo test test-apps bench lint format docs setup clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -16,6 +17,14 @@ demo: setup
 test: setup
 	@bash tests/install_packages.sh
 	@$(BIN)/pytest -n auto --dist loadgroup
+
+test-apps: setup
+	@bash tests/install_packages.sh
+	@$(MAKE) --no-print-directory .cache/fitlins.sif
+	@$(BIN)/pytest -m apps
+
+.cache/fitlins.sif: tests/apps/fitlins/build.sh tests/apps/fitlins/requirements.txt | setup
+	@bash tests/apps/fitlins/build.sh $@
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

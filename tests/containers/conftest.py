@@ -12,12 +12,14 @@ import pytest
 from images import APP, make_docker_archive, make_root, make_sif, make_squashfs
 from studies import REPOSITORY, Workspace, make_workspace, run
 
-APPTAINER = REPOSITORY / ".cache" / "apptainer" / "bin"
 AS_USER = REPOSITORY / "tests" / "containers" / "as_user.sh"
 
 # What each runtime needs, and the Debian packages that bring it.
 NEEDED = {
-    "apptainer": (["apptainer", "mksquashfs"], "squashfs-tools, and tests/install_packages.sh"),
+    "apptainer": (
+        ["apptainer", "mksquashfs"],
+        "squashfs-tools patchelf; then run tests/install_packages.sh",
+    ),
     "charliecloud": (["ch-run", "mksquashfs"], "charliecloud squashfs-tools"),
     "podman": (["podman", "runc", "newuidmap"], "podman runc uidmap"),
 }
@@ -45,16 +47,6 @@ def need(runtime: str) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def runtimes_on_path(own_home):
-    """Apptainer as the tests fetched it, unless the machine has its own."""
-    before = os.environ["PATH"]
-    if not shutil.which("apptainer"):
-        os.environ["PATH"] = f"{APPTAINER}{os.pathsep}{before}"
-    yield
-    os.environ["PATH"] = before
 
 
 @dataclass(frozen=True)

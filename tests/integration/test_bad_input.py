@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from studies import git, make_input, run
@@ -114,7 +116,49 @@ def work_dir_missing(w):
 
 def runtime_missing(w):
     del w.config["container"]["call_fmt"]
-    w.config["container"]["runtime"] = "apptainer"
+    w.config["container"]["runtime"] = "auto"
+    tools = w.root / "tools"
+    tools.mkdir()
+    for folder in (Path("/usr/bin"), Path(sys.executable).parent):
+        for tool in folder.iterdir():
+            if tool.name not in ("apptainer", "singularity"):
+                (tools / tool.name).unlink(missing_ok=True)
+                (tools / tool.name).symlink_to(tool)
+    w.prefix = ("env", f"PATH={tools}")
+
+
+def license_missing(w):
+    w.config["container"]["freesurfer_license"] = "license.txt"
+
+
+def license_folder(w):
+    w.config["container"]["freesurfer_license"] = "switches"
+
+
+def bind_missing(w):
+    w.config["container"]["binds"] = ["/no/such/atlas:/atlas"]
+
+
+def bind_with_comma(w):
+    (w.root / "a,b").mkdir()
+    w.config["container"]["binds"] = [f"{w.root}/a,b:/atlas"]
+
+
+def placeholder_unknown(w):
+    w.config["container"]["bids_args"]["n_cpus"] = "{thread}"
+
+
+def placeholder_without_memory(w):
+    w.config["container"]["bids_args"]["mem"] = "{mem_gb}"
+
+
+def image_url_unknown(w):
+    w.config["container"]["image"] = "dockr://nipreps/fmriprep:25.1.4"
+
+
+def program_missing(w):
+    del w.config["container"]["call_fmt"]
+    w.config["container"]["runtime"] = "charliecloud"
 
 
 def unknown_key(w):
@@ -143,6 +187,14 @@ CASES = [
     (name_space, "container.name is 'fmri prep'"),
     (work_dir_missing, "nowhere does not exist"),
     (runtime_missing, "No container runtime"),
+    (license_missing, "license.txt does not exist"),
+    (license_folder, "expected: the licence file itself"),
+    (bind_missing, "container.binds /no/such/atlas does not exist"),
+    (bind_with_comma, "cannot mount a path with ':' or ','"),
+    (placeholder_unknown, "did you mean 'threads'?"),
+    (placeholder_without_memory, "{mem_gb}, but hpc.mem is not set"),
+    (image_url_unknown, "did you mean 'docker'?"),
+    (program_missing, "container.executable is empty"),
     (unknown_key, "did you mean 'input_repo'?"),
 ]
 
