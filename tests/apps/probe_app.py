@@ -91,7 +91,7 @@ if args.license_file:
     same = args.license_file.samefile(os.environ["FS_LICENSE"])
     print(f"licence of {args.license_file.stat().st_size} bytes", same)
 if "TEMPLATEFLOW_HOME" in os.environ:
-    print("templates", sorted(os.listdir(os.environ["TEMPLATEFLOW_HOME"])))
+    print("templates", sorted(p.name for p in Path(os.environ["TEMPLATEFLOW_HOME"]).iterdir()))
 if args.switches and (args.switches / "clash").exists():
     (args.output_dir / "atlas.dat").write_text(unit)
 seen = sorted(p.name for p in args.bids_dir.iterdir() if p.name.startswith("sub-"))
