@@ -10,13 +10,12 @@ FAIRly-big does ("datalad CLI").
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import threading
 from pathlib import Path
 
 import psutil
-from measure import Case, Table, interleave, ratio_of, run_alone, run_measured
+from measure import Case, Table, interleave, ratio_of, run_alone
 from study import APP, INPUT_PATH, BenchStudy, label, make_study
 from synthetic import git, make_dataset, make_job_branches
 
@@ -186,7 +185,10 @@ def measure_memory(studies: list[tuple[str, BenchStudy]], cases: list[Case], n: 
 def peak_of_tree(command: list, *, cwd: Path) -> float:
     """Largest sum of the resident memory of a command's processes, in MB."""
     process = psutil.Popen(
-        [str(word) for word in command], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(word) for word in command],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     peak, ended = 0, threading.Event()
     while not ended.wait(0.01):

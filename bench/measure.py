@@ -165,7 +165,9 @@ def program_version(*command: str) -> str:
 @contextlib.contextmanager
 def scratch_space() -> Iterator[Path]:
     """A folder for one benchmark, with a home of its own; removed at the end."""
-    root = Path(tempfile.mkdtemp(prefix="bidsloom-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp")))
+    root = Path(
+        tempfile.mkdtemp(prefix="bidsloom-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
+    )
     root.chmod(0o755)
     home = root / "home"
     home.mkdir()

@@ -17,12 +17,12 @@ from measure import SCRIPTS
 
 sys.path.insert(0, str(SCRIPTS))
 
-from bidsloom.branches import FINGERPRINT_TRAILER, UNIT_TRAILER  # noqa: E402
-from bidsloom.config import Study, read_config  # noqa: E402
-from bidsloom.job import push, work  # noqa: E402
-from bidsloom.runners import call_annex, call_git, set_up_environment  # noqa: E402
-from bidsloom.steps import Job, clone_steps  # noqa: E402
-from bidsloom.study import read_unit  # noqa: E402
+from bidsloom.branches import FINGERPRINT_TRAILER, UNIT_TRAILER
+from bidsloom.config import Study, read_config
+from bidsloom.job import push, work
+from bidsloom.runners import call_annex, call_git, set_up_environment
+from bidsloom.steps import Job, clone_steps
+from bidsloom.study import read_unit
 
 
 def write_result(job: Job, clone: Path) -> str:
