@@ -30,6 +30,7 @@ include: "workflow/rules/common.smk"
 
 wildcard_constraints:
     unit=UNIT,
+    batch=BATCH,
 
 
 include: "workflow/rules/study.smk"

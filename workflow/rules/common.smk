@@ -6,14 +6,17 @@ few files that were left for it.
 """
 
 import shlex
+from collections.abc import Callable
+from typing import Any
 
+from bidsloom.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
 from bidsloom.look import open_study
 from bidsloom.config import UNIT, ConfigFailure, Study
 from bidsloom.errors import WorkflowFailure, letter
 from bidsloom.merge import merge_branches
 from bidsloom.records import read_json, write_json
 from bidsloom.report import collect_rows, summarize, write_report
-from bidsloom.retry import Request, next_request
+from bidsloom.retry import Request, next_request, shared_request
 from bidsloom.runners import set_up_environment
 from bidsloom.study import read_unit, unit_fingerprint
 from slurm_watch import watch_slurm
@@ -27,6 +30,11 @@ def load_study(config: dict) -> Study:
         sys.exit(letter(e.problems))
 
 
+def is_busy() -> bool:
+    """Whether another run of this study may be under way."""
+    return any(Path(".snakemake", "locks").glob("*"))
+
+
 def look_at_study(study: Study):
     """The study with its units, or the end of Snakemake with a letter."""
     set_up_environment()
@@ -36,7 +44,7 @@ def look_at_study(study: Study):
         asked = workflow.resource_settings
         return open_study(
             study,
-            busy=any(Path(".snakemake", "locks").glob("*")),
+            busy=is_busy(),
             here=asked.nodes is None or asked.cores is not None,
         )
     except ConfigFailure as e:
@@ -46,18 +54,33 @@ def look_at_study(study: Study):
 
 
 def unit_results(wildcards) -> list[str]:
-    """Records of all units."""
-    return [f"results/{STUDY.name}/jobs/{unit}.json" for unit in OPENED.names]
+    """Records of all units, or of the batches in which several are processed."""
+    if STUDY.resources.units_per_job == 1:
+        return [f"results/{STUDY.name}/jobs/{unit}.json" for unit in OPENED.names]
+    # By its whole path a record is a file that no rule makes: Snakemake's notes
+    # of the job that made an earlier one would make a finished unit due again.
+    done = [str(STUDY.results / "jobs" / f"{name}.json") for name in sorted(OPENED.done)]
+    return done + [
+        f"results/{STUDY.name}/batches/{batch_name(batch)}.json"
+        if len(batch) > 1
+        else f"results/{STUDY.name}/jobs/{batch[0].name}.json"
+        for batch in BATCHES
+    ]
 
 
 def what_a_job_needs(wildcards) -> list[str]:
-    """The prepared study, unless the unit is done: then nothing makes it due again.
+    """The prepared study, unless the unit is done: then nothing makes it due again."""
+    if OPENED and wildcards.unit in OPENED.done:
+        return []
+    return what_a_batch_needs(wildcards)
+
+
+def what_a_batch_needs(wildcards) -> list[str]:
+    """The prepared study.
 
     The files' time does not matter: whether a unit is due is said by its
     fingerprint, not by a list that was written again.
     """
-    if OPENED and wildcards.unit in OPENED.done:
-        return []
     needed = [f"results/{STUDY.name}/prepared.json", f"results/{STUDY.name}/subjects.tsv"]
     if STUDY.lock_file:
         needed.append(f"results/{STUDY.name}/lock_checked.json")
@@ -94,8 +117,21 @@ def request_for(unit: str) -> Request:
     return next_request(base, attempts, asked.retry)
 
 
-def job_resources(study: Study) -> dict:
-    """What a study asks for each of its jobs; the rest is the profile's."""
+def request_for_batch(batch: str) -> Request:
+    """Memory and time for what is left of a batch."""
+    # Without a unit (its file is gone) a batch asks for what a new unit would.
+    left = [unit.name for unit in list_left(STUDY, batch)] or [batch]
+    requests = [request_for(name) for name in left]
+    return shared_request(requests, max_runtime=STUDY.resources.retry.max_runtime)
+
+
+def units_of(wildcards) -> str:
+    """The units of a batch, for people."""
+    return ", ".join(unit.name for unit in read_batch(STUDY, wildcards.batch))
+
+
+def job_resources(study: Study, request: Callable[[Any], Request]) -> dict:
+    """What a study asks for a job with some wildcards; the rest is the profile's."""
     asked = study.resources
     wanted = {
         "slurm_partition": asked.partition,
@@ -105,9 +141,9 @@ def job_resources(study: Study) -> dict:
         "slurm_extra": asked.sbatch or None,
     }
     if asked.mem_mb or profile_default("mem_mb"):
-        wanted["mem_mb"] = lambda wildcards, attempt: request_for(wildcards.unit).mem_mb
+        wanted["mem_mb"] = lambda wildcards, attempt: request(wildcards).mem_mb
     if asked.runtime or profile_default("runtime"):
-        wanted["runtime"] = lambda wildcards, attempt: request_for(wildcards.unit).runtime
+        wanted["runtime"] = lambda wildcards, attempt: request(wildcards).runtime
     return {name: value for name, value in wanted.items() if value is not None}
 
 
@@ -152,6 +188,9 @@ if sys.executable != shlex.quote(sys.executable):
 STUDY = load_study(config)
 # A SLURM job parses this file twice; only the main process looks at the dataset.
 OPENED = look_at_study(STUDY) if workflow.is_main_process else None
+BATCHES = []
+if OPENED and STUDY.resources.units_per_job > 1:
+    BATCHES = lay_out_batches(OPENED, busy=is_busy())
 
 if workflow.is_main_process:
     watch_slurm(STUDY)

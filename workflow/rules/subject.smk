@@ -1,10 +1,12 @@
 """
-Process one unit and push the result as a job branch.
+Process one unit, or several in a row, and push each result as a job branch.
 
 INPUTS   results/{study}/prepared.json
          results/{study}/subjects.tsv
 OUTPUTS  results/{study}/jobs/{unit}.json
          and job/<app>/{unit} in the output store
+         results/{study}/batches/{batch}.json, with hpc.units_per_job, when
+         each of the batch's units has its record
 """
 
 
@@ -19,10 +21,32 @@ rule process_subject:
         *STUDY.resources.modules,
     threads: STUDY.resources.cpus
     resources:
-        **job_resources(STUDY),
+        **job_resources(STUDY, lambda wildcards: request_for(wildcards.unit)),
     params:
         fingerprint=fingerprint_of,
     message:
         "Process {wildcards.unit}"
     script:
         "../scripts/process_subject.py"
+
+
+# The units' own records are no outputs: Snakemake would delete those of the
+# finished ones where another one failed.
+rule process_batch:
+    input:
+        what_a_batch_needs,
+    output:
+        done=f"results/{STUDY.name}/batches/{{batch}}.json",
+    log:
+        f"results/{STUDY.name}/batches/{{batch}}.log",
+    envmodules:
+        *STUDY.resources.modules,
+    threads: STUDY.resources.cpus
+    resources:
+        **job_resources(STUDY, lambda wildcards: request_for_batch(wildcards.batch)),
+    params:
+        units=units_of,
+    message:
+        "Process {params.units}"
+    script:
+        "../scripts/process_batch.py"

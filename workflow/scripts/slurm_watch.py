@@ -23,9 +23,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bidsloom.batches import is_worth_another, list_missing, read_attempts, read_running
 from bidsloom.config import Study
 from bidsloom.errors import CommandError
-from bidsloom.records import read_json, write_json
+from bidsloom.records import write_json
 from bidsloom.retry import classify_scheduler_end, is_worth_retrying
 from bidsloom.runners import call
 
@@ -73,7 +74,7 @@ class Watch:
     def conclude(self, unit: str, job: str, slurm_log: Path | None, requested: dict) -> list[dict]:
         """Write why an attempt ended, unless the job said it better itself; gives all attempts."""
         path = self.study.results / "attempts" / f"{unit}.json"
-        attempts = read_json(path) or []
+        attempts = read_attempts(self.study, unit)
         text = read_tail(slurm_log)
         failure_class, why = classify_scheduler_end(self.states.get(job, ""), text)
         own = attempts[-1] if attempts and attempts[-1].get("scheduler_job_id") == job else None
@@ -97,6 +98,30 @@ class Watch:
             attempts = [*(attempts[:-1] if own else attempts), {**(own or {}), **told}]
             write_json(path, attempts)
         return attempts
+
+    def conclude_batch(
+        self, batch: str, job: str, slurm_log: Path | None, requested: dict
+    ) -> tuple[list[dict], bool]:
+        """Charge the end of a batch's job to the unit that was at work.
+
+        Gives the last attempts at the units without a result, and whether
+        another job is worth it for any.
+        """
+        note = read_running(self.study, batch)
+        missing = list_missing(self.study, batch)
+        names = [unit.name for unit in missing]
+        if note.get("scheduler_job_id") != job:
+            # It ended before it came to its first unit.
+            unit = names[0] if names else None
+        else:
+            # None where the job came to its end by itself, or just then to the next unit.
+            unit = note["unit"] if note["unit"] in names else None
+            requested = note.get("requested", requested)
+        if unit:
+            self.conclude(unit, job, slurm_log, requested)
+        attempts = {unit: read_attempts(self.study, unit.name) for unit in missing}
+        worth = any(is_worth_another(unit, tried) for unit, tried in attempts.items())
+        return [tried[-1] for tried in attempts.values() if tried], worth
 
 
 def ask(*cmd: str) -> str:
@@ -163,10 +188,10 @@ def watch_slurm(study: Study) -> None:
 
     def report_job_error(self: Any, job_info: Any, msg: Any = None, **details: Any) -> None:
         job = job_info.job
-        unit = getattr(job, "wildcards", None) and job.wildcards.get("unit")
-        if unit:
-            attempts = watch.conclude(
-                unit,
+        wildcards = getattr(job, "wildcards", None) or {}
+        unit, batch = wildcards.get("unit"), wildcards.get("batch")
+        if unit or batch:
+            facts = (
                 job_info.external_jobid,
                 job_info.aux.get("slurm_logfile"),
                 {
@@ -175,10 +200,14 @@ def watch_slurm(study: Study) -> None:
                     "runtime": job.resources.get("runtime"),
                 },
             )
-            if not is_worth_retrying(attempts, this_run=job.attempt):
+            if unit:
+                attempts = watch.conclude(unit, *facts)
+                worth, last = is_worth_retrying(attempts, this_run=job.attempt), attempts[-1:]
+            else:
+                last, worth = watch.conclude_batch(batch, *facts)
+            if not worth:
                 job.attempt = max(job.attempt, job.restart_times + 1)
-            last = attempts[-1]
-            msg = f"{last['failure_class']}: {last['message']}"
+            msg = "\n".join(f"{each['failure_class']}: {each['message']}" for each in last)
         report(self, job_info, msg=msg, **details)
 
     plugin.query_job_status = query_job_status

@@ -73,6 +73,7 @@ class RetryPolicy:
 class Resources:
     """What one job asks for (MB, minutes); None leaves it to the profile."""
 
+    units_per_job: int
     cpus: int
     mem_mb: int | None
     runtime: int | None
@@ -139,6 +140,7 @@ class Study:
             include=tuple(s.removeprefix("sub-") for s in subjects["include"]),
             exclude=tuple(s.removeprefix("sub-") for s in subjects["exclude"]),
             resources=Resources(
+                units_per_job=hpc["units_per_job"],
                 cpus=hpc["cpus"],
                 mem_mb=parse_memory(hpc["mem"]) if "mem" in hpc else None,
                 runtime=parse_time(hpc["time"]) if "time" in hpc else None,
@@ -188,6 +190,11 @@ class Study:
     def dataset(self) -> Path:
         """The study dataset: what jobs clone."""
         return self.results / "dataset"
+
+    @property
+    def batches(self) -> Path:
+        """Notes on units that share a job."""
+        return self.results / "batches"
 
     @property
     def input(self) -> Path:

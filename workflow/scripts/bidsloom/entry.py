@@ -15,16 +15,26 @@ from .errors import WorkflowFailure, letter
 from .runners import set_up_environment
 
 
+def end_once(number: int, _frame: object) -> None:
+    """End the process as a signal asks; further ones are not listened to."""
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 @contextlib.contextmanager
 def entry_point(log_file: str | Path | None = None) -> Iterator[None]:
     """Run a script's work with its log, and end it with a letter where it fails.
 
     Everything that this process and its children print goes to `log_file`;
     the letter goes there and to the terminal.  SIGTERM ends the work like
-    Ctrl-C does, so that clean-up runs.
+    Ctrl-C does, so that clean-up runs; what signals come after the first one
+    do not cut that short.
     """
     set_up_environment()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, end_once)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end_once)
     terminal = os.dup(2)
     if log_file is not None:
         Path(log_file).parent.mkdir(parents=True, exist_ok=True)

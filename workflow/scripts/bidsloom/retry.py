@@ -54,6 +54,20 @@ def capped(value: int | None, base: int | None, cap: int | None) -> int | None:
     return value if value is None or cap is None else max(min(value, cap), base or 0)
 
 
+def shared_request(requests: list[Request], *, max_runtime: int | None) -> Request:
+    """What units that run one after the other ask for together.
+
+    The largest memory, and the sum of their times: at most the cap, yet never
+    less than one of them needs.
+    """
+    sizes = [r.mem_mb for r in requests if r.mem_mb is not None]
+    times = [r.runtime for r in requests if r.runtime is not None]
+    return Request(
+        mem_mb=max(sizes, default=None),
+        runtime=capped(sum(times), max(times), max_runtime) if times else None,
+    )
+
+
 def is_worth_retrying(attempts: list[dict], *, this_run: int) -> bool:
     """Whether the last of some failed attempts may go better another time.
 

@@ -212,6 +212,11 @@ def run_in_container(
             raise CommandError(command, str(dataset), -1 if code is None else code, str(why))
 
 
+def load_datalad() -> None:
+    """Import DataLad now, for all processes that are forked from this one."""
+    import datalad_container.containers_run  # noqa: F401
+
+
 def node_name() -> str:
     """Name of this node, SLURM's where it has one."""
     return os.environ.get("SLURMD_NODENAME", socket.gethostname())
