@@ -41,9 +41,10 @@ def test_batches_end_in_the_same_tree(batched, single_tree):
     assert single_tree == batched.tree()
     assert LABELS == batched.runs()
     for label in LABELS:
-        assert f"sub-{label} sees ['sub-{label}']" in (
-            batched.results / "logs" / f"sub-{label}.log"
-        ).read_text()
+        assert (
+            f"sub-{label} sees ['sub-{label}']"
+            in (batched.results / "logs" / f"sub-{label}.log").read_text()
+        )
         record = json.loads((batched.results / "jobs" / f"sub-{label}.json").read_text())
         assert record["unit"] == f"sub-{label}"
     # However many go into a job the next time.

@@ -61,9 +61,11 @@ def unit_results(wildcards) -> list[str]:
     # of the job that made an earlier one would make a finished unit due again.
     done = [str(STUDY.results / "jobs" / f"{name}.json") for name in sorted(OPENED.done)]
     return done + [
-        f"results/{STUDY.name}/batches/{batch_name(batch)}.json"
-        if len(batch) > 1
-        else f"results/{STUDY.name}/jobs/{batch[0].name}.json"
+        (
+            f"results/{STUDY.name}/batches/{batch_name(batch)}.json"
+            if len(batch) > 1
+            else f"results/{STUDY.name}/jobs/{batch[0].name}.json"
+        )
         for batch in BATCHES
     ]
 
