@@ -25,6 +25,9 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "slurm"))
 
 from cluster import Cluster
 
+# Units in one job, where they share it.
+SHARED = 10
+
 
 @dataclass(frozen=True)
 class SlurmJob:
@@ -45,12 +48,11 @@ def running_cluster(root: Path) -> Iterator[Cluster]:
         cluster.stop()
 
 
-def run_jobs(study: BenchStudy, cluster: Cluster, numbers: range) -> list[SlurmJob]:
-    """Process some subjects on the cluster, two at a time."""
-    records = [f"results/{APP}/jobs/sub-{label(n)}.json" for n in numbers]
+def run_jobs(study: BenchStudy, cluster: Cluster, *targets: str) -> list[SlurmJob]:
+    """Make some targets on the cluster, with two jobs at a time."""
     known = set(read_usage(cluster))
     run_measured(
-        study.snakemake("--profile", "slurm", "--jobs", "2", *records)
+        study.snakemake("--profile", "slurm", "--jobs", "2", *targets)
         + ["--slurm-init-seconds-before-status-checks", "3"],
         cwd=REPOSITORY,
         env=cluster.environment,
@@ -90,9 +92,11 @@ def tables(root: Path, quick: bool) -> list[Table]:
     alone = [job_case(study) for study in studies]
     interleave(alone, repeats)
     app = measure_app(studies[0], bids[0], repeats)
-    numbers = range(repeats + 2, content + 1)
+    records = [f"results/{APP}/jobs/sub-{label(n)}.json" for n in range(repeats + 2, content + 1)]
+    together = make_shared_study(root)
     with running_cluster(root / "cluster") as cluster:
-        found = [run_jobs(study, cluster, numbers) for study in studies]
+        found = [run_jobs(study, cluster, *records) for study in studies]
+        shared = run_jobs(together, cluster, "--until", "process_batch")
     rows = []
     starts = []
     for size, case, jobs in zip(sizes, alone, found, strict=True):
@@ -109,8 +113,31 @@ def tables(root: Path, quick: bool) -> list[Table]:
             + ["both starts against the small study", "target", "met"],
             rows,
             "Medians. The starts are Snakemake's; the first includes `srun`.",
-        )
+        ),
+        share_table(found[0], shared),
     ]
+
+
+def make_shared_study(root: Path) -> BenchStudy:
+    """A study of two jobs with many units each."""
+    subjects = 2 * SHARED
+    bids = make_dataset(root / "bids-shared", subjects, files=4, content=subjects)
+    return make_study(root / "study-shared", bids, units_per_job=SHARED)
+
+
+def share_table(single: list[SlurmJob], shared: list[SlurmJob]) -> Table:
+    """What a unit takes in a job of its own, and in one that it shares."""
+    alone = statistics.median(job.batch + job.step for job in single)
+    together = statistics.mean(job.batch + job.step for job in shared) / SHARED
+    return Table(
+        "Units that share a SLURM job",
+        ["", "CPU s a unit", "against a job of its own", "target", "met"],
+        [
+            ["a job of its own", f"{alone:.2f}", "", "", ""],
+            [f"{SHARED} in a job", f"{together:.2f}", *ratio_of(together, alone, 1 / 4)],
+        ],
+        f"`hpc.units_per_job: {SHARED}`, {len(shared)} jobs. Both of Snakemake's starts included.",
+    )
 
 
 if __name__ == "__main__":

@@ -90,7 +90,13 @@ def label(n: int) -> str:
 
 
 def make_study(
-    root: Path, bids: Path, *, output_url: str = "", lock_file: str = "", prepare: bool = True
+    root: Path,
+    bids: Path,
+    *,
+    output_url: str = "",
+    lock_file: str = "",
+    units_per_job: int = 1,
+    prepare: bool = True,
 ) -> BenchStudy:
     """A study of a synthetic dataset, with a bare store unless told otherwise."""
     study = BenchStudy(root, output_url or str(root / "store.git"))
@@ -104,7 +110,7 @@ def make_study(
             "output_repos": [study.output_url],
             "lock_file": lock_file,
         },
-        "hpc": {"mem": "1000M", "time": "00:10:00"},
+        "hpc": {"mem": "1000M", "time": "00:10:00", "units_per_job": units_per_job},
         "container": {
             "name": APP,
             "image": str(study.image),

@@ -98,12 +98,14 @@ def test_killed_in_the_middle_of_a_batch(batched, single_tree):
 
 
 def test_another_study_makes_other_batches(batched):
-    """A changed argument makes every unit due, none is taken for done, old notes are gone."""
+    """A changed argument makes every unit due, and a changed mind none; old notes are gone."""
     batched.snakemake()
+    batched.config["container"]["bids_args"]["note"] = "another"
+    assert "Process sub-01, sub-02" in batched.snakemake("-n").stdout
+    batched.config["container"]["bids_args"].pop("note")
+    assert "Nothing to be done" in batched.snakemake().stderr
+    assert [] == list(batched.results.glob("batches/*.units.json"))
     batched.config["container"]["bids_args"]["note"] = "another"
     batched.snakemake()
     assert sorted(LABELS * 2) == batched.runs()
     assert len(list(batched.results.glob("batches/*.units.json"))) == 2
-    batched.config["container"]["bids_args"].pop("note")
-    listed = batched.snakemake("-n")
-    assert "Process sub-" not in listed.stdout + listed.stderr

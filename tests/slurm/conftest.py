@@ -103,7 +103,7 @@ def study(shared_disk, cluster, three_subjects, request):
     plain = make_workspace(root / "my study", three_subjects)
     plain.config["common"]["work_dir"] = "/tmp"
     plain.config["hpc"] = {"mem": "900M", "time": "00:05:00"}
-    made = ClusterStudy(plain.root, plain.config, cluster)
+    made = ClusterStudy(plain.root, plain.config, cluster=cluster)
     yield made
     cluster.ask("scancel", "-u", cluster.user)
     with contextlib.suppress(FileNotFoundError):
