@@ -2,6 +2,7 @@
 
 import json
 
+import psutil
 import pytest
 from studies import make_input, make_workspace
 from test_faults import kill, wait_for
@@ -94,6 +95,27 @@ def test_killed_in_the_middle_of_a_batch(batched, single_tree):
     batched.snakemake("--cores", "2", "--nolock")
     assert sorted([*LABELS, "02"]) == batched.runs()
     assert single_tree == batched.tree()
+    assert list(batched.scratch.iterdir()) == []
+
+
+def test_cancelled_batch_ends_at_once(batched):
+    """SIGTERM ends the unit at work, and none is begun after it; no clone is left."""
+    batched.config["hpc"]["units_per_job"] = 5
+    (batched.switches / "slow-02").write_text("60")
+    process = batched.start()
+    wait_for(lambda: "02" in batched.runs())
+    (job,) = (
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "python" in child.cmdline()[0]
+        and child.cmdline()[-1].endswith("process_batch.py")
+        and not child.parent().cmdline()[-1].endswith("process_batch.py")
+    )
+    job.terminate()
+    assert process.wait(timeout=30) != 0
+    assert ["01", "02"] == batched.runs()
+    assert ["cancelled"] == [a["failure_class"] for a in batched.attempts("sub-02")]
+    assert "sub-01.html" in batched.tree()
     assert list(batched.scratch.iterdir()) == []
 
 

@@ -7,6 +7,7 @@ few files that were left for it.
 
 import shlex
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from bidsloom.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
@@ -119,8 +120,9 @@ def request_for(unit: str) -> Request:
     return next_request(base, attempts, asked.retry)
 
 
-def request_for_batch(batch: str) -> Request:
-    """Memory and time for what is left of a batch."""
+@cache
+def request_for_batch(batch: str, attempt: int) -> Request:
+    """Memory and time for what is left of a batch at an attempt of this run."""
     # Without a unit (its file is gone) a batch asks for what a new unit would.
     left = [unit.name for unit in list_left(STUDY, batch)] or [batch]
     requests = [request_for(name) for name in left]
@@ -132,8 +134,11 @@ def units_of(wildcards) -> str:
     return ", ".join(unit.name for unit in read_batch(STUDY, wildcards.batch))
 
 
-def job_resources(study: Study, request: Callable[[Any], Request]) -> dict:
-    """What a study asks for a job with some wildcards; the rest is the profile's."""
+def job_resources(study: Study, request: Callable[[Any, int], Request]) -> dict:
+    """What a study asks for each of its jobs; the rest is the profile's.
+
+    `request` gives it by a job's wildcards and the number of its attempt.
+    """
     asked = study.resources
     wanted = {
         "slurm_partition": asked.partition,
@@ -143,9 +148,9 @@ def job_resources(study: Study, request: Callable[[Any], Request]) -> dict:
         "slurm_extra": asked.sbatch or None,
     }
     if asked.mem_mb or profile_default("mem_mb"):
-        wanted["mem_mb"] = lambda wildcards, attempt: request(wildcards).mem_mb
+        wanted["mem_mb"] = lambda wildcards, attempt: request(wildcards, attempt).mem_mb
     if asked.runtime or profile_default("runtime"):
-        wanted["runtime"] = lambda wildcards, attempt: request(wildcards).runtime
+        wanted["runtime"] = lambda wildcards, attempt: request(wildcards, attempt).runtime
     return {name: value for name, value in wanted.items() if value is not None}
 
 

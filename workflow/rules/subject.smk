@@ -21,7 +21,7 @@ rule process_subject:
         *STUDY.resources.modules,
     threads: STUDY.resources.cpus
     resources:
-        **job_resources(STUDY, lambda wildcards: request_for(wildcards.unit)),
+        **job_resources(STUDY, lambda wildcards, attempt: request_for(wildcards.unit)),
     params:
         fingerprint=fingerprint_of,
     message:
@@ -43,7 +43,9 @@ rule process_batch:
         *STUDY.resources.modules,
     threads: STUDY.resources.cpus
     resources:
-        **job_resources(STUDY, lambda wildcards: request_for_batch(wildcards.batch)),
+        **job_resources(
+            STUDY, lambda wildcards, attempt: request_for_batch(wildcards.batch, attempt)
+        ),
     params:
         units=units_of,
     message:
