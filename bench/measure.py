@@ -39,7 +39,7 @@ GIT_CONFIG = """\
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process and its children took; `peak_mb` is the largest one's."""
+    """What a process and its children took; `peak_mb` is the memory of the largest of them."""
 
     cpu: float
     wall: float
@@ -150,7 +150,7 @@ def machine_facts() -> str:
     memory = psutil.virtual_memory().total / 2**30
     system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     git = program_version("git", "--version").split()[-1]
-    annex = program_version("git", "annex", "version", "--raw")
+    annex = program_version("git", "annex", "version", "--raw").partition("-")[0]
     programs = [f"Python {platform.python_version()}", f"git {git}", f"git-annex {annex}"]
     names = ("snakemake", "snakemake-executor-plugin-slurm", "datalad", "datalad-container")
     programs += [f"{name} {version(name)}" for name in (*names, "pybids")]
@@ -164,7 +164,10 @@ def program_version(*command: str) -> str:
 
 @contextlib.contextmanager
 def scratch_space() -> Iterator[Path]:
-    """A folder for one benchmark, with a home of its own; removed at the end."""
+    """A folder for one benchmark, with a home of its own; removed at the end.
+
+    Below `$BENCH_DIR`, by default `/var/tmp`.
+    """
     root = Path(
         tempfile.mkdtemp(prefix="bidsloom-bench-", dir=os.environ.get("BENCH_DIR", "/var/tmp"))
     )

@@ -66,6 +66,8 @@ def wait_for(folders: list[Path], processes: list[subprocess.Popen]) -> None:
     while not all((folder / "ready").exists() for folder in folders):
         for folder, process in zip(folders, processes, strict=True):
             if process.poll():
+                for other in processes:
+                    other.kill()
                 raise RuntimeError(folder.with_suffix(".log").read_text())
         time.sleep(0.05)
 
