@@ -28,7 +28,7 @@ from bidsloom.entry import entry_point
 from bidsloom.errors import FailureClass, WorkflowFailure
 from bidsloom.job import process_unit
 from bidsloom.records import add_attempt, read_json, write_json
-from bidsloom.runners import describe_scheduler_job, load_datalad, node_name
+from bidsloom.runners import describe_scheduler_job, import_containers_run, node_name
 from process_subject import open_job
 
 
@@ -45,7 +45,8 @@ def process_batch(study: Study, name: str, *, requested: dict) -> dict[str, str]
         )
     start = time.monotonic()
     scheduler_job = describe_scheduler_job()
-    load_datalad()
+    # Here, and not in each of the processes.
+    import_containers_run()
     for unit in list_left(study, name):
         granted = dict(requested)
         if requested["runtime"]:
