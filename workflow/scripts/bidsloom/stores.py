@@ -273,9 +273,17 @@ def holds_object(repository: Path, key: str) -> bool:
 
 
 def object_path(repository: Path, key: str) -> Path:
-    """Where a bare repository keeps a key (git-annex' internals, "hashdirlower")."""
+    """Where a bare repository keeps a key."""
+    return repository / "annex" / "objects" / hash_folder(key) / key / key
+
+
+def hash_folder(key: str) -> str:
+    """Folder of a key in bare repositories and in location logs.
+
+    Called "hashdirlower" at https://git-annex.branchable.com/internals/hashing/.
+    """
     digest = hashlib.md5(os.fsencode(key)).hexdigest()
-    return repository / "annex" / "objects" / digest[:3] / digest[3:6] / key / key
+    return f"{digest[:3]}/{digest[3:6]}"
 
 
 def share_remotes(repository: Path) -> Path:
