@@ -51,4 +51,4 @@ clean-demo:
 
 bench: setup
 	@bash tests/install_packages.sh
-	@$(BIN)/python bench/head.py
+	@$(BIN)/python bench/everything.py

@@ -1,35 +1,179 @@
-"""Synthetic BIDS datasets of any size, made by `git fast-import` in seconds."""
+"""Synthetic datasets and stores of any size, made by `git fast-import` in seconds.
+
+Written in a stream: what measures memory starts its processes from this one,
+and the kernel counts a parent's peak as its child's.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import struct
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+COMMITTER = "committer Bench <bench@example.org> 1700000000 +0000"
+INPUT_UUID = "5f1d1ab2-6e1c-4a5e-9d57-000000000001"
+SUBJECTS_PER_PART = 250
+SUFFIXES = ("T1w", "T2w", "FLAIR", "T2star", "PDw", "inplaneT1")
 
-def make_dataset(root: Path, subjects: int, *, files: int = 2) -> Path:
-    """A repository whose subjects have links to annexed images that nobody has."""
+
+def make_dataset(
+    root: Path, subjects: int, *, files: int = 2, sidecars: bool = False, content: int = 0
+) -> Path:
+    """A git-annex repository of BIDS shape, each image known to lie in it.
+
+    `files` a subject: annexed images, or with `sidecars` every second one a
+    JSON file in git.  Only the first `content` subjects' images are really
+    there, 1 MB in all for each subject.
+    """
     root.mkdir(parents=True)
-    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=root, check=True)
-    description = '{"Name": "synthetic", "BIDSVersion": "1.10.0"}'
-    parts = [
-        "commit refs/heads/main\ncommitter Bench <bench@example.org> 0 +0000\ndata 9\nsynthetic\n",
-        file_command("100644", "dataset_description.json", description),
-    ]
-    for n in range(1, subjects + 1):
-        subject = f"sub-{n:05}"
-        for run in range(1, files + 1):
-            name = f"{subject}_run-{run}_T1w.nii.gz"
-            digest = hashlib.md5(name.encode()).hexdigest()
-            key = f"MD5E-s1000000--{digest}.nii.gz"
-            target = f"../../.git/annex/objects/{digest[:2]}/{digest[2:4]}/{key}/{key}"
-            parts.append(file_command("120000", f"{subject}/anat/{name}", target))
-    subprocess.run(
-        ["git", "fast-import", "--quiet"], input="".join(parts).encode(), cwd=root, check=True
-    )
+    git("init", "-q", "-b", "main", cwd=root)
+    git("config", "annex.uuid", INPUT_UUID, cwd=root)
+    keys: list[str] = []
+    fast_import(dataset_commands(root, subjects, files, sidecars, content, keys), cwd=root)
+    join_trees(root)
+    fast_import(location_commands(keys), cwd=root)
+    git("annex", "init", "-q", "synthetic", cwd=root)
     return root
+
+
+def join_trees(root: Path) -> None:
+    """Make main of all refs/part/*: what each has in its root."""
+    parts = git("for-each-ref", "--format=%(refname)", "refs/part", cwd=root).splitlines()
+    entries = "".join(git("ls-tree", part, cwd=root) + "\n" for part in parts)
+    tree = git("mktree", cwd=root, stdin=entries)
+    git("update-ref", "refs/heads/main", git("commit-tree", tree, "-m", "data", cwd=root), cwd=root)
+    git("update-ref", "--stdin", cwd=root, stdin="".join(f"delete {part}\n" for part in parts))
+
+
+def dataset_commands(
+    root: Path, subjects: int, files: int, sidecars: bool, content: int, keys: list[str]
+) -> Iterator[str]:
+    """The tree of main in parts; appends the images' keys and writes their content.
+
+    In parts because fast-import looks through a folder from its first entry.
+    """
+    images = files // 2 if sidecars else files
+    description = '{"Name": "synthetic", "BIDSVersion": "1.10.0"}'
+    yield f"commit refs/part/0\n{COMMITTER}\ndata 0\n\n"
+    yield file_command("100644", "dataset_description.json", description)
+    for n in range(1, subjects + 1):
+        if n % SUBJECTS_PER_PART == 1:
+            yield f"commit refs/part/{n}\n{COMMITTER}\ndata 0\n\n"
+        subject = f"sub-{n:05}"
+        for image in range(images):
+            run, suffix = divmod(image, len(SUFFIXES))
+            stem = f"{subject}/anat/{subject}_run-{run + 1}_{SUFFIXES[suffix]}"
+            key = image_key(root, stem, 1_000_000 // images, there=n <= content)
+            keys.append(key)
+            target = f"../../.git/annex/objects/{mixed_folder(key)}/{key}/{key}"
+            yield file_command("120000", f"{stem}.nii.gz", target)
+            if sidecars:
+                yield file_command("100644", f"{stem}.json", f'{{"EchoTime": 0.00{n}}}')
+
+
+def image_key(root: Path, stem: str, size: int, *, there: bool) -> str:
+    """The key of an image; its content is laid into the annex where it shall be there."""
+    if not there:
+        return f"MD5E-s{size}--{hashlib.md5(stem.encode()).hexdigest()}.nii.gz"
+    line = f"{stem}\n".encode()
+    content = (line * (size // len(line) + 1))[:size]
+    key = f"MD5E-s{size}--{hashlib.md5(content).hexdigest()}.nii.gz"
+    lay_content(root / ".git" / "annex" / "objects" / mixed_folder(key), key, content)
+    return key
+
+
+def location_commands(keys: Iterable[str]) -> Iterator[str]:
+    """The branch git-annex: every key is said to lie in this repository."""
+    yield f"commit refs/heads/git-annex\n{COMMITTER}\ndata 9\nlocations\n"
+    yield file_command("100644", "uuid.log", f"{INPUT_UUID} synthetic timestamp=1700000000s\n")
+    for key in keys:
+        path = f"{lower_folder(key)}/{key}.log"
+        yield file_command("100644", path, f"1700000000s 1 {INPUT_UUID}\n")
+
+
+def make_job_branches(store: Path, *, base: str, app: str, units: Iterable[str]) -> None:
+    """Job branches with their content in a bare store: six files a unit, two annexed."""
+    fast_import(branch_commands(store, base, app, units), cwd=store)
+
+
+def branch_commands(store: Path, base: str, app: str, units: Iterable[str]) -> Iterator[str]:
+    """One commit with a run record for each unit."""
+    for unit in units:
+        message = run_record(app, unit)
+        yield f"commit refs/heads/job/{app}/{unit}\n{COMMITTER}\n"
+        yield f"data {len(message)}\n{message}\nfrom {base}\n"
+        for n in range(4):
+            yield file_command("100644", f"{app}/{unit}/{unit}_{n}.json", f'{{"of": "{unit}"}}')
+        for n in range(2):
+            content = f"voxels {n} of {unit}\n".encode()
+            key = f"MD5E-s{len(content)}--{hashlib.md5(content).hexdigest()}.nii.gz"
+            lay_content(store / "annex" / "objects" / lower_folder(key), key, content)
+            target = f"../../.git/annex/objects/{mixed_folder(key)}/{key}/{key}"
+            yield file_command("120000", f"{app}/{unit}/{unit}_{n}.nii.gz", target)
+
+
+def run_record(app: str, unit: str) -> str:
+    """A commit message as `datalad containers-run` and a job write it."""
+    record = {
+        "chain": [],
+        "cmd": f"sh .datalad/environments/{app}/image sourcedata/raw {app} participant {unit}",
+        "dsid": INPUT_UUID,
+        "exit": 0,
+        "extra_inputs": [f".datalad/environments/{app}/image"],
+        "inputs": [f"sourcedata/raw/{unit}", "sourcedata/raw/dataset_description.json"],
+        "outputs": [f"{app}/{unit}"],
+        "pwd": ".",
+    }
+    text = json.dumps(record, indent=1)
+    return (
+        f"[DATALAD RUNCMD] {app} {unit}\n\n=== Do not change lines below ===\n{text}\n"
+        "^^^ Do not change lines above ^^^\n\n"
+        f"Bidsloom-Unit: {unit}\nBidsloom-Fingerprint: command=0 image=0 input={unit}\n"
+    )
+
+
+def lay_content(folder: Path, key: str, content: bytes) -> None:
+    """Write the object of a key, as git-annex keeps it."""
+    (folder / key).mkdir(parents=True, exist_ok=True)
+    (folder / key / key).write_bytes(content)
+
+
+def lower_folder(key: str) -> str:
+    """Folder of a key in bare repositories and in location logs ("hashdirlower")."""
+    digest = hashlib.md5(key.encode()).hexdigest()
+    return f"{digest[:3]}/{digest[3:6]}"
+
+
+def mixed_folder(key: str) -> str:
+    """Folder of a key in repositories with a work tree ("hashdirmixed")."""
+    (word,) = struct.unpack("<I", hashlib.md5(key.encode()).digest()[:4])
+    a, b, c, d = ("0123456789zqjxkmvwgpfZQJXKMVWGPF"[word >> 6 * n & 31] for n in range(4))
+    return f"{b}{a}/{d}{c}"
 
 
 def file_command(mode: str, path: str, content: str) -> str:
     """A file, in fast-import's language."""
     return f"M {mode} inline {path}\ndata {len(content.encode())}\n{content}\n"
+
+
+def fast_import(commands: Iterable[str], *, cwd: Path) -> None:
+    """Feed commands to `git fast-import`."""
+    with subprocess.Popen(
+        ["git", "fast-import", "--quiet", "--force"], cwd=cwd, stdin=subprocess.PIPE, text=True
+    ) as process:
+        for command in commands:
+            process.stdin.write(command)
+        process.stdin.close()
+        if process.wait():
+            raise RuntimeError("git fast-import failed")
+
+
+def git(*args: str, cwd: Path, stdin: str = "") -> str:
+    """Output of a git command."""
+    done = subprocess.run(
+        ["git", *args], cwd=cwd, check=True, capture_output=True, text=True, input=stdin
+    )
+    return done.stdout.strip()

@@ -3,11 +3,12 @@
 import dataclasses
 
 import pytest
+from bidsloom.appcall import app_command
 from bidsloom.bids import Unit
 from bidsloom.branches import Branch, Entry, Result, fingerprint
 from bidsloom.config import Study
 from bidsloom.merge import decide
-from bidsloom.steps import Job, app_command, narrow
+from bidsloom.steps import Job, narrow
 from test_config import OLD
 
 SHARED = ["out/*.json", "out/logs/*"]

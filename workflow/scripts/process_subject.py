@@ -13,10 +13,11 @@ from bidsloom.config import Study, read_config
 from bidsloom.entry import entry_point
 from bidsloom.errors import WorkflowFailure
 from bidsloom.job import process_unit
+from bidsloom.layout import clone_steps
 from bidsloom.records import read_json, write_json
 from bidsloom.runners import describe_scheduler_job
 from bidsloom.runtimes import job_environment
-from bidsloom.steps import Job, clone_steps, compute_steps, push_steps
+from bidsloom.steps import Job, compute_steps, push_steps
 from bidsloom.study import read_unit
 
 

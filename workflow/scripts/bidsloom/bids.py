@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from .config import LABEL
-from .errors import WorkflowFailure
-from .runners import call_git_records, call_git_success, read_objects
+from .errors import CommandError, WorkflowFailure
+from .runners import call_git, call_git_records, read_objects
 
 SYMLINK = "120000"
 FOLDER = "040000"
+# More than any file that git-annex leaves in git to stand for an unlocked one.
+POINTER_SIZE = 1000
 SUBDATASET = "160000"
 
 # Root files that describe the dataset as a whole and change when anybody
@@ -64,12 +66,11 @@ class Unit:
 
 @dataclass(frozen=True)
 class Units:
-    """The units of one commit, those left out (unit, reason), and the root's files."""
+    """The units of one commit, and those left out (unit, reason)."""
 
     commit: str
     units: tuple[Unit, ...]
     excluded: tuple[tuple[str, str], ...]
-    root_files: tuple[str, ...]
 
 
 @dataclass
@@ -140,7 +141,6 @@ def list_units(
         commit=commit,
         units=tuple(units),
         excluded=tuple(excluded),
-        root_files=tuple(name for name, _ in root_files if not name.startswith(".git")),
     )
 
 
@@ -221,6 +221,24 @@ def read_folders(repository: Path, commit: str, *, by_session: bool) -> dict[str
         if len(files) == folders[subject].files:
             del folders[subject]
     return {name: folder for name, folder in folders.items() if folder.files}
+
+
+def annexed_keys(repository: Path, commit: str, paths: list[str]) -> list[str]:
+    """Keys of the annexed files below some paths, as links or unlocked."""
+    command = ["ls-tree", "-r", "-l", "-z", commit, *paths]
+    candidates = []
+    for record in call_git_records(command, cwd=repository):
+        mode, _, object_id, size = record.partition("\t")[0].split()
+        # An unlocked file's blob is a line with its key.
+        if mode == SYMLINK or (size != "-" and int(size) < POINTER_SIZE):
+            candidates.append(object_id)
+    contents = read_objects(candidates, repository=repository)
+    keys = (
+        os.fsdecode(content.split(b"\n")[0]).rpartition("/")[2]
+        for content in contents
+        if b"annex/objects/" in content
+    )
+    return list(dict.fromkeys(keys))
 
 
 def key_size(key: str) -> int:
@@ -305,19 +323,25 @@ def digest_inherited(files: list[tuple[str, str]]) -> str:
     return hashlib.sha256(repr(inherited).encode()).hexdigest()[:16]
 
 
-def inherited_files(repository: Path, units: Units, unit: Unit) -> Iterator[str]:
+def inherited_files(repository: Path, commit: str, unit: Unit) -> Iterator[str]:
     """Files above the unit's folder that apply to it, relative to the dataset."""
-    yield from units.root_files
-    if unit.session is not None:
-        subject = f"sub-{unit.subject}/"
-        for record in call_git_records(["ls-tree", "-z", units.commit, subject], cwd=repository):
-            head, _, path = record.partition("\t")
-            if not head.startswith(FOLDER):
-                yield path
+    folders = ["./"] if unit.session is None else ["./", f"sub-{unit.subject}/"]
+    for record in call_git_records(["ls-tree", "-z", commit, *folders], cwd=repository):
+        head, _, path = record.partition("\t")
+        if head.split()[1] == "blob" and not path.startswith(".git"):
+            yield path
+
+
+def annex_branch(repository: Path) -> str | None:
+    """The commit of a clone's git-annex branch, as fetched; None where there is none."""
+    for ref in ("refs/remotes/origin/git-annex", "refs/heads/git-annex"):
+        try:
+            return call_git(["rev-parse", "--verify", "-q", ref], cwd=repository)
+        except CommandError:
+            continue
+    return None
 
 
 def is_annexed(repository: Path) -> bool:
     """True where a clone knows of git-annex content."""
-    return call_git_success(
-        ["rev-parse", "--verify", "-q", "refs/remotes/origin/git-annex"], cwd=repository
-    ) or call_git_success(["rev-parse", "--verify", "-q", "refs/heads/git-annex"], cwd=repository)
+    return annex_branch(repository) is not None

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
+from .appcall import app_command, filter_file
 from .branches import (
     FINGERPRINT_TRAILER,
     UNIT_TRAILER,
@@ -36,7 +37,8 @@ from .branches import (
 from .containers import check_mounts
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .failures import as_failure, is_full, log_size, log_tail, no_space
-from .locks import locked, push_refs
+from .layout import clone_steps
+from .locks import locked, outlive_locks
 from .preflight import check_program, check_tools
 from .records import add_attempt, read_json
 from .runners import (
@@ -54,10 +56,7 @@ from .steps import (
     STORE_CONTENT,
     Job,
     Step,
-    app_command,
-    clone_steps,
     compute_steps,
-    filter_file,
     narrow,
     push_steps,
     run_inputs,
@@ -289,7 +288,6 @@ def run_app(job: Job, step: Step) -> None:
             dataset=clone,
             container=container.name,
             command=app_command(job),
-            inputs=run_inputs(job),
             outputs=run_outputs(job),
             message=run_message(job),
         )
@@ -331,7 +329,7 @@ def written_files(clone: Path, base: str) -> list[str]:
 
 
 def seal(job: Job, step: Step) -> None:
-    """Amend the run record: what exactly was written, and the trailers.
+    """Amend the run record: what was read, what exactly was written, and the trailers.
 
     The output folder as a whole was declared to DataLad, so that nothing the
     app wrote is lost.  The record names what this unit wrote, so that a rerun
@@ -342,6 +340,7 @@ def seal(job: Job, step: Step) -> None:
     start = message.index("\n{", message.index("=== Do not change lines below ==="))
     end = message.index("\n^^^ Do not change lines above ^^^")
     record = json.loads(message[start:end])
+    record["inputs"] = run_inputs(job)
     record["outputs"] = narrow(written_files(clone, job.prepared["base"]), job.unit)
     text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
     trailers = f"{UNIT_TRAILER}: {job.unit.name}\n{FINGERPRINT_TRAILER}: {job.fingerprint}\n"
@@ -361,7 +360,7 @@ def name_store(job: Job, step: Step) -> None:
 
 def push_branch(job: Job, step: Step) -> None:
     """Announce the result, waiting out what a killed push left in the store."""
-    push_refs(step.argv[2:], cwd=step.cwd)
+    outlive_locks(lambda: call(step.argv, cwd=step.cwd))
 
 
 def push(job: Job, clone: Path, commit: str) -> str:

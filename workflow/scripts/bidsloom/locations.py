@@ -19,7 +19,7 @@ from .branches import head_of
 from .errors import CommandError
 from .locks import push_refs
 from .runners import call, call_annex, call_git, read_objects
-from .stores import REMOTE, hash_folder
+from .stores import REMOTE, log_folder
 
 ANNEX = "refs/heads/git-annex"
 
@@ -71,7 +71,7 @@ def record_presence(dataset: Path, paths: set[str], uuid: str) -> None:
 
 def log_path(key: str) -> str:
     """A key's location log on the branch `git-annex`."""
-    return f"{hash_folder(key)}/{key}.log"
+    return f"{log_folder(key)}{key}.log"
 
 
 def read_logs(dataset: Path, head: str, paths: set[str]) -> dict[str, str]:

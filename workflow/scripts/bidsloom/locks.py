@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -59,7 +59,12 @@ def exclusive(study: Study) -> Iterator[None]:
 
 
 def push_refs(args: list[str], *, cwd: Path) -> None:
-    """`git push` that outlives what a killed push left behind.
+    """`git push` that outlives what a killed push left behind."""
+    outlive_locks(lambda: call_git(["push", "-q", *args], cwd=cwd))
+
+
+def outlive_locks(act: Callable[[], object]) -> None:
+    """Do something to a repository in spite of what a killed git left locked there.
 
     git holds the lock file of a ref for milliseconds; one that is older than
     `STALE_LOCK_SECONDS` belongs to nobody and is removed.
@@ -67,7 +72,7 @@ def push_refs(args: list[str], *, cwd: Path) -> None:
     """
     while True:
         try:
-            call_git(["push", "-q", *args], cwd=cwd)
+            act()
             return
         except CommandError as e:
             found = re.search(r"Unable to create '([^']+\.lock)': File exists", e.stderr)

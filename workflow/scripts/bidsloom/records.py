@@ -11,7 +11,7 @@ import csv
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +61,24 @@ def write_tsv(path: Path, columns: list[str], rows: Iterable[Mapping]) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def read_tsv(path: Path) -> list[dict[str, str]]:
-    """Rows of a table; none where it is missing."""
+def iterate_tsv(path: Path) -> Iterator[dict[str, str]]:
+    """Rows of a table, one at a time; none where it is missing."""
     try:
         with path.open(newline="") as f:
-            return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+            yield from csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)
     except OSError:
-        return []
+        return
+
+
+def read_tsv(path: Path) -> list[dict[str, str]]:
+    """Rows of a table; none where it is missing."""
+    return list(iterate_tsv(path))
+
+
+def find_row(path: Path, **cell: str) -> dict[str, str] | None:
+    """The first row with the given cell, without the whole table in memory."""
+    ((column, value),) = cell.items()
+    return next((row for row in iterate_tsv(path) if row[column] == value), None)
 
 
 def add_attempt(folder: Path, unit: str, attempt: Mapping) -> None:

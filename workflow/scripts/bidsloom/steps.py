@@ -6,24 +6,33 @@ prints them, ready to be pasted into a shell.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from .appcall import app_command, filter_file, unit_filter
 from .bids import Unit, inherited_files, is_annexed
 from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, branch_name
-from .clones import CONTAINERS_PATH, clone_containers
 from .config import Study
-from .containers import image_path
-from .runners import call_git
-from .runtimes import LICENSE, WORK_DIR, Runtime, mounts
+from .runtimes import Runtime, mounts
 from .stores import Store, StoreKind, output_store
-from .study import cached_units, unit_fingerprint
+from .study import unit_fingerprint
+
+# Objects and ref written straight into a store on a mounted file system: a push
+# would list all its branches.  An old value that is not there any more, as of a
+# branch that another job replaced, ends it.
+PUBLISH = """\
+set -e
+count=$(git rev-list --count --objects HEAD "^$3")
+take="unpack-objects -q"
+[ "$count" -le 100 ] || take="index-pack --stdin"
+printf 'HEAD\\n^%s\\n' "$3" | git pack-objects -q --revs --stdout |
+git --git-dir="$1" $take > /dev/null
+git --git-dir="$1" update-ref "$2" "$(git rev-parse HEAD)" "$4"
+"""
 
 # The private special remote onto a bare store's objects, in a job's clone.
 STORE_CONTENT = "store-content"
@@ -79,86 +88,10 @@ class Job:
 
     @cached_property
     def inputs(self) -> list[str]:
-        """The unit's folder and the files it inherits, relative to the dataset.
-
-        Looked up once: the list of units is read for it.
-        """
-        study = self.study
-        units = cached_units(study, self.prepared["input_commit"])
-        paths = [self.unit.folder, *inherited_files(study.input, units, self.unit)]
+        """The unit's folder and the files it inherits, relative to the dataset."""
+        study, commit = self.study, self.prepared["input_commit"]
+        paths = [self.unit.folder, *inherited_files(study.input, commit, self.unit)]
         return [f"{study.input_path}/{path}" for path in paths]
-
-
-def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
-    """From nothing to a clone with the unit's tree, on its branch, without data."""
-    study, source = job.study, job.study.dataset
-    raw, home = clone / study.input_path, clone.parent
-    # `--shared` borrows the study dataset's objects; `annex.private` comes
-    # before git-annex does, so that the clone stands in no location log.
-    settings = ["-c", "annex.private=true", "-c", "gc.auto=0"]
-    shared = ["git", "clone", "-q", "--shared", "--no-checkout", "--no-tags", *settings]
-    remotes = f"include.path={source}/.git/bidsloom-remotes"
-    yield Step(
-        "clone",
-        [*shared, "--origin", "study", "-c", remotes, "-c", "remote.study.annex-ignore=true"]
-        + ["--branch", "base", str(source), str(clone)],
-        home,
-    )
-    yield Step("clone", ["git", "annex", "init", "-q"], clone)
-    yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, job.prepared["base"]], clone)
-    if study.container.dataset:
-        yield from container_dataset_steps(job, clone)
-    else:
-        base = job.prepared["base"]
-        command = link_image_command(source, clone, image_path(study), base)
-        yield Step("clone", command, clone)
-
-    remotes = f"include.path={study.input}/.git/bidsloom-remotes"
-    yield Step(
-        "structure",
-        [*shared, "--origin", "study", "-c", remotes, "-c", "remote.study.annex-ignore=true"]
-        + [str(study.input), str(raw)],
-        clone,
-    )
-    # A cone holds the unit's folder and the files of every folder above it:
-    # what BIDS lets it inherit, and no other subject.
-    yield Step(
-        "structure",
-        ["git", "sparse-checkout", "set", "--cone", "--sparse-index", job.unit.folder],
-        raw,
-    )
-    yield Step(
-        "structure", ["git", "checkout", "-q", "--detach", job.prepared["input_commit"]], raw
-    )
-    if is_annexed(study.input):
-        yield Step("structure", ["git", "annex", "init", "-q"], raw)
-
-
-def container_dataset_steps(job: Job, clone: Path) -> Iterator[Step]:
-    """The container dataset in a job's clone, with one image's folder of it."""
-    study, image = job.study, job.study.container.image
-    commit, target = clone_containers(study), clone / CONTAINERS_PATH
-    shared = ["git", "clone", "-q", "--shared", "--no-checkout", "--no-tags"]
-    private = ["-c", "annex.private=true", "-c", "gc.auto=0"]
-    yield Step("clone", [*shared, *private, str(study.containers), str(target)], clone)
-    yield Step(
-        "clone",
-        ["git", "sparse-checkout", "set", "--cone", "--sparse-index", str(Path(image).parent)],
-        target,
-    )
-    yield Step("clone", ["git", "checkout", "-q", "--detach", commit], target)
-    if "--" in job.prepared["container_key"]:  # an annex key
-        yield Step("clone", ["git", "annex", "init", "-q"], target)
-        yield Step("clone", link_image_command(study.containers, target, image, commit), target)
-
-
-def link_image_command(source: Path, clone: Path, image: str, commit: str) -> list[str]:
-    """Lay the image's content into a clone as a link to the study's one copy."""
-    target = call_git(["cat-file", "blob", f"{commit}:{image}"], cwd=source)
-    inside = Path(".git", target.partition(".git/")[2])
-    original, content = source / inside, clone / inside
-    script = 'mkdir -p "$(dirname "$2")" && ln -s "$1" "$2"'
-    return ["sh", "-c", script, "link-image", str(original), str(content)]
 
 
 def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
@@ -212,19 +145,6 @@ def scratch_folder(clone: Path) -> Path:
     return clone.with_name("scratch")
 
 
-def filter_file(job: Job) -> str | None:
-    """The unit's BIDS filter file, relative to the dataset; None without a filter."""
-    return f"code/bids_filter/{job.unit.name}.json" if job.study.container.bids_filter else None
-
-
-def unit_filter(job: Job) -> str:
-    """The BIDS filter of a unit, as JSON: a session unit's names the session."""
-    filters = json.loads(job.study.container.bids_filter)
-    if job.unit.session is not None:
-        filters = {name: {"session": job.unit.session, **f} for name, f in filters.items()}
-    return json.dumps(filters, indent=1, sort_keys=True)
-
-
 def run_inputs(job: Job) -> list[str]:
     """What the recorded command reads."""
     return [*job.inputs, *filter(None, [filter_file(job)])]
@@ -262,12 +182,12 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
         clone,
     )
     ref = f"refs/heads/{job.branch}"
-    yield Step(
-        "push_branch",
-        ["git", "push", f"--force-with-lease={ref}:{job.seen or ''}"]
-        + [store.git_url, f"HEAD:{ref}"],
-        clone,
-    )
+    if store.repository:
+        script = ["sh", "-c", PUBLISH, "publish", str(store.repository), ref]
+        yield Step("push_branch", [*script, job.prepared["base"], job.seen or ""], clone)
+    else:
+        push = ["git", "push", "-q", f"--force-with-lease={ref}:{job.seen or ''}"]
+        yield Step("push_branch", [*push, store.git_url, f"HEAD:{ref}"], clone)
 
 
 def existing_outputs(job: Job, clone: Path) -> list[str]:
@@ -275,49 +195,6 @@ def existing_outputs(job: Job, clone: Path) -> list[str]:
     outputs = job.study.container.outputs
     written = [out for out in outputs if any(f for *_, f in os.walk(clone / out))]
     return written or list(outputs)
-
-
-def app_command(job: Job) -> list[str]:
-    """The BIDS App's arguments, relative to the dataset's root."""
-    container, unit = job.study.container, job.unit
-    labels = [container.participant_flag, unit.subject]
-    if unit.session is not None and container.session_flag:
-        labels += [container.session_flag, unit.session]
-    if path := filter_file(job):
-        labels += ["--bids-filter-file", path]
-    values = placeholder_values(job)
-    return [
-        job.study.input_path,
-        container.outputs[0],
-        container.analysis_level,
-        *labels,
-        *(fill(word, values) for word in container.arguments),
-    ]
-
-
-def placeholder_values(job: Job) -> dict[str, str]:
-    """What stands for the placeholders in the app's arguments."""
-    asked, granted = job.study.resources, job.requested
-    threads = granted.get("threads") or asked.cpus
-    mem_mb = granted.get("mem_mb") or asked.mem_mb or 0
-    bare = job.runtime is Runtime.NONE
-    return {
-        "threads": str(threads),
-        "mem_mb": str(mem_mb),
-        "mem_gb": str(max(1, mem_mb // 1024)),
-        # Without a container DataLad makes a folder for each run, and each rerun.
-        "work_dir": "{tmpdir}" if bare else WORK_DIR,
-        "freesurfer_license": str(job.study.container.freesurfer_license) if bare else LICENSE,
-    }
-
-
-def fill(word: str, values: Mapping[str, str]) -> str:
-    """A word with its placeholders filled; DataLad formats it, so other braces are doubled."""
-    parts = re.split(f"{{({'|'.join(values)})}}", word)
-    # Literal text and names of placeholders take turns.
-    escaped = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
-    filled = [values[name] for name in parts[1::2]]
-    return "".join(text for pair in zip(escaped, [*filled, ""], strict=True) for text in pair)
 
 
 def narrow(paths: list[str], unit: Unit) -> list[str]:

@@ -207,6 +207,8 @@ def check_writable(path: Path) -> None:
 def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, str]:
     """Branch -> commit in the store."""
     try:
+        if store.repository and "*" not in pattern:
+            return read_head(store.repository, pattern)
         lines = call_git_lines(["ls-remote", store.git_url, pattern], cwd=Path("/"))
     except CommandError as e:
         raise WorkflowFailure(
@@ -217,6 +219,17 @@ def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, 
         ) from e
     found = (line.split("\t") for line in lines)
     return {ref.removeprefix("refs/heads/"): commit for commit, ref in found}
+
+
+def read_head(repository: Path, ref: str) -> dict[str, str]:
+    """Branch -> commit for one ref, at the same cost however many there are."""
+    command = [f"--git-dir={repository}", "rev-parse", "--verify", "-q", ref]
+    try:
+        return {ref.removeprefix("refs/heads/"): call_git(command, cwd=Path("/"))}
+    except CommandError as e:
+        if e.exit_code == 1:  # no such ref; any other fault has another code
+            return {}
+        raise
 
 
 def last_line(text: str) -> str:
@@ -274,16 +287,16 @@ def holds_object(repository: Path, key: str) -> bool:
 
 def object_path(repository: Path, key: str) -> Path:
     """Where a bare repository keeps a key."""
-    return repository / "annex" / "objects" / hash_folder(key) / key / key
+    return repository / "annex" / "objects" / log_folder(key) / key / key
 
 
-def hash_folder(key: str) -> str:
-    """Folder of a key in bare repositories and in location logs.
+def log_folder(key: str) -> str:
+    """The folder of a key in a git-annex branch, and among a bare repository's objects.
 
-    Called "hashdirlower" at https://git-annex.branchable.com/internals/hashing/.
+    git-annex' internals, "hashdirlower".
     """
     digest = hashlib.md5(os.fsencode(key)).hexdigest()
-    return f"{digest[:3]}/{digest[3:6]}"
+    return f"{digest[:3]}/{digest[3:6]}/"
 
 
 def share_remotes(repository: Path) -> Path:

@@ -10,7 +10,7 @@ from .bids import Unit, Units, list_units
 from .branches import digest, fingerprint, fingerprint_text
 from .config import Study
 from .errors import WorkflowFailure
-from .records import read_json, read_tsv, write_json, write_tsv
+from .records import find_row, read_json, write_json, write_tsv
 from .stores import Store
 
 UNIT_COLUMNS = ["unit", "subject", "session", "tree", "files", "bytes", "inherited"]
@@ -57,7 +57,6 @@ def cached_units(study: Study, commit: str) -> Units:
             commit=commit,
             units=tuple(Unit(**unit) for unit in known["units"]),
             excluded=tuple((name, reason) for name, reason in known["excluded"]),
-            root_files=tuple(known["root_files"]),
         )
     units = list_units(
         study.input,
@@ -84,17 +83,16 @@ def write_unit_tables(units: Units, *, subjects: Path, excluded: Path) -> None:
 
 def read_unit(study: Study, name: str) -> Unit:
     """One unit from `subjects.tsv`, without a look at the dataset."""
-    for row in read_tsv(study.results / "subjects.tsv"):
-        if row["unit"] == name:
-            return Unit(
-                name=name,
-                subject=row["subject"],
-                session=None if row["session"] == "n/a" else row["session"],
-                tree=row["tree"],
-                inherited=row["inherited"],
-                files=int(row["files"]),
-                bytes=int(row["bytes"]),
-            )
+    if row := find_row(study.results / "subjects.tsv", unit=name):
+        return Unit(
+            name=name,
+            subject=row["subject"],
+            session=None if row["session"] == "n/a" else row["session"],
+            tree=row["tree"],
+            inherited=row["inherited"],
+            files=int(row["files"]),
+            bytes=int(row["bytes"]),
+        )
     raise WorkflowFailure(
         f"{name} is not a unit of study {study.name}: it does not stand in "
         f"{study.results / 'subjects.tsv'}.",

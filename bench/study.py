@@ -1,0 +1,120 @@
+"""Studies to measure: a synthetic input, a trivial app, a store, all prepared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from measure import PYTHON, REPOSITORY, SCRIPTS, run_measured
+
+APP = "bench"
+INPUT_PATH = "sourcedata/raw"
+JOB_SCRIPT = SCRIPTS / "process_subject.py"
+
+# Copies its subject's images: the least that leaves annexed results.
+APP_SCRIPT = """\
+mkdir -p "$2/sub-$5"
+cp -L "$1/sub-$5/anat/"*.nii.gz "$2/sub-$5/"
+"""
+
+
+@dataclass(frozen=True)
+class BenchStudy:
+    """A study below `root`."""
+
+    root: Path
+    output_url: str
+
+    @property
+    def config(self) -> Path:
+        """Its config file."""
+        return self.root / "study.yaml"
+
+    @property
+    def image(self) -> Path:
+        """The app."""
+        return self.root / "app.sh"
+
+    @property
+    def results(self) -> Path:
+        """Its records and clones."""
+        return self.root / "results" / APP
+
+    @property
+    def dataset(self) -> Path:
+        """The study dataset, which jobs clone."""
+        return self.results / "dataset"
+
+    @property
+    def store(self) -> Path:
+        """The output store, where it is a bare repository."""
+        return Path(self.output_url)
+
+    @property
+    def scratch(self) -> Path:
+        """Where jobs work."""
+        return self.root / "scratch"
+
+    @property
+    def prepared(self) -> dict:
+        """What jobs know of the prepared study."""
+        return json.loads((self.results / "prepared.json").read_text())
+
+    def snakemake(self, *args: str | Path) -> list[str | Path]:
+        """A command that runs the study."""
+        command = ["snakemake", "--snakefile", REPOSITORY / "Snakefile"]
+        return [*command, "--directory", self.root, "--configfile", self.config, *args]
+
+    def job(self, n: int) -> list[str | Path]:
+        """The command that processes the n-th subject, counted from one."""
+        return [PYTHON, JOB_SCRIPT, "--config", self.config, "--subject", label(n)]
+
+    def library(self, code: str) -> list[str]:
+        """A Python process that runs `code` with the `study` at hand."""
+        start = (
+            f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n"
+            "from pathlib import Path\n"
+            "from bidsloom.config import Study, read_config\n"
+            "from bidsloom.runners import set_up_environment\n"
+            "set_up_environment()\n"
+            f"study = Study.from_config(read_config(Path({str(self.config)!r})))\n"
+        )
+        return [PYTHON, "-c", start + code]
+
+
+def label(n: int) -> str:
+    """The label of the n-th subject."""
+    return f"{n:05}"
+
+
+def make_study(
+    root: Path, bids: Path, *, output_url: str = "", lock_file: str = "", prepare: bool = True
+) -> BenchStudy:
+    """A study of a synthetic dataset, with a bare store unless told otherwise."""
+    study = BenchStudy(root, output_url or str(root / "store.git"))
+    study.scratch.mkdir(parents=True)
+    study.image.write_text(APP_SCRIPT)
+    config = {
+        "study": APP,
+        "common": {"work_dir": str(study.scratch)},
+        "datalad": {
+            "input_repo": str(bids),
+            "output_repos": [study.output_url],
+            "lock_file": lock_file,
+        },
+        "hpc": {"mem": "1000M", "time": "00:10:00"},
+        "container": {
+            "name": APP,
+            "image": str(study.image),
+            "runtime": "none",
+            "call_fmt": "sh {img} {cmd}",
+        },
+    }
+    study.config.write_text(yaml.safe_dump(config))
+    if prepare:
+        run_measured(
+            study.snakemake("--cores", "1", "prepare_study", "list_subjects"), cwd=REPOSITORY
+        )
+    return study

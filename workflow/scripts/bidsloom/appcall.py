@@ -1,0 +1,69 @@
+"""The app's command line, and the filter file it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from .runtimes import LICENSE, WORK_DIR, Runtime
+
+if TYPE_CHECKING:
+    from .steps import Job
+
+
+def app_command(job: Job) -> list[str]:
+    """The BIDS App's arguments, relative to the dataset's root."""
+    container, unit = job.study.container, job.unit
+    labels = [container.participant_flag, unit.subject]
+    if unit.session is not None and container.session_flag:
+        labels += [container.session_flag, unit.session]
+    if path := filter_file(job):
+        labels += ["--bids-filter-file", path]
+    values = placeholder_values(job)
+    return [
+        job.study.input_path,
+        container.outputs[0],
+        container.analysis_level,
+        *labels,
+        *(fill(word, values) for word in container.arguments),
+    ]
+
+
+def placeholder_values(job: Job) -> dict[str, str]:
+    """What stands for the placeholders in the app's arguments."""
+    asked, granted = job.study.resources, job.requested
+    threads = granted.get("threads") or asked.cpus
+    mem_mb = granted.get("mem_mb") or asked.mem_mb or 0
+    bare = job.runtime is Runtime.NONE
+    return {
+        "threads": str(threads),
+        "mem_mb": str(mem_mb),
+        "mem_gb": str(max(1, mem_mb // 1024)),
+        # Without a container DataLad makes a folder for each run, and each rerun.
+        "work_dir": "{tmpdir}" if bare else WORK_DIR,
+        "freesurfer_license": str(job.study.container.freesurfer_license) if bare else LICENSE,
+    }
+
+
+def fill(word: str, values: Mapping[str, str]) -> str:
+    """A word with its placeholders filled; DataLad formats it, so other braces are doubled."""
+    parts = re.split(f"{{({'|'.join(values)})}}", word)
+    # Literal text and names of placeholders take turns.
+    escaped = [part.replace("{", "{{").replace("}", "}}") for part in parts[::2]]
+    filled = [values[name] for name in parts[1::2]]
+    return "".join(text for pair in zip(escaped, [*filled, ""], strict=True) for text in pair)
+
+
+def filter_file(job: Job) -> str | None:
+    """The unit's BIDS filter file, relative to the dataset; None without a filter."""
+    return f"code/bids_filter/{job.unit.name}.json" if job.study.container.bids_filter else None
+
+
+def unit_filter(job: Job) -> str:
+    """The BIDS filter of a unit, as JSON: a session unit's names the session."""
+    filters = json.loads(job.study.container.bids_filter)
+    if job.unit.session is not None:
+        filters = {name: {"session": job.unit.session, **f} for name, f in filters.items()}
+    return json.dumps(filters, indent=1, sort_keys=True)
