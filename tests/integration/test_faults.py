@@ -85,7 +85,7 @@ def test_killed_between_content_and_branch(workspace, undisturbed_tree):
     """A result whose branch was not announced yet is pushed, not computed again."""
     workspace.config["subjects"] = {"include": ["01"]}
     workspace.snakemake("--cores", "1", "prepare_study", "list_subjects")
-    hook = workspace.store / "hooks" / "pre-receive"
+    hook = workspace.store / "hooks" / "reference-transaction"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch '{workspace.root}/pushing'\nsleep 60\n")
     hook.chmod(0o755)

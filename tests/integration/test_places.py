@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from studies import git, run
+from studies import git, run, write_bids
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +137,23 @@ def test_study_next_to_the_demo(workspace):
     assert "sub-04" not in listed.stdout + listed.stderr
     assert Path(workspace.root / "results" / "probe").is_dir()
     assert not (workspace.root / "results" / "demo").exists()
+
+
+@pytest.mark.parametrize("kind", ["unlocked", "tuned"])
+def test_input_of_an_unusual_kind(workspace, tmp_path, kind):
+    """An unlocked file has its content in the job; so have files of a repository with other folders."""
+    dataset = tmp_path / "unusual"
+    settings = ["-c", "annex.tune.branchhash1=true"] if kind == "tuned" else []
+    git("init", "-q", dataset, cwd=tmp_path)
+    git(*settings, "annex", "init", "-q", cwd=dataset)
+    write_bids(dataset, {"01": [None]})
+    git("annex", "add", "-q", ".", cwd=dataset)
+    if kind == "unlocked":
+        git("annex", "unlock", "-q", "sub-01", cwd=dataset)
+    git("commit", "-q", "-m", "data", cwd=dataset)
+    workspace.config["datalad"]["input_repo"] = str(dataset)
+    workspace.snakemake()
+    clone = workspace.clone()
+    run("datalad", "get", "probe", cwd=clone)
+    data = (clone / "probe" / "sub-01" / "sub-01_desc-probe.dat").read_bytes()
+    assert b"voxels of sub-01" in data

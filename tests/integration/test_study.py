@@ -155,7 +155,7 @@ def test_by_hand(workspace):
     printed = run(*hand, "--dry-run", cwd=workspace.root).stdout
     assert not workspace.runs()
     lines = [line for line in printed.splitlines() if not line.startswith("#")]
-    for command in ("git clone", "sparse-checkout", "containers-run", "git annex copy", "git push"):
+    for command in ("git clone", "lay-out", "containers-run", "git annex copy", "publish"):
         assert any(command in line for line in lines), command
     run(*hand, cwd=workspace.root)
     assert workspace.runs() == ["02"]

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from bidsloom.appcall import app_command
+from bidsloom.appcall import app_command, fill
 from bidsloom.bids import Unit
 from bidsloom.branches import Branch, Entry, Result, fingerprint
 from bidsloom.config import Study
@@ -122,3 +122,11 @@ def test_command_doubles_braces():
         "--filter",
         '{{"a": 1}}',
     ]
+
+
+def test_placeholders_are_filled():
+    """What a job was granted, else what the study asks for; other braces stay the user's."""
+    arguments = {"n": "{threads}", "mem": "{mem_gb}G", "w": "{work_dir}/{sub}", "x": "{threads}"}
+    values = {"threads": "4", "mem_gb": "2", "work_dir": "{tmpdir}"}
+    filled = [fill(word, values) for word in arguments.values()]
+    assert filled == ["4", "2G", "{tmpdir}/{{sub}}", "4"]

@@ -12,7 +12,8 @@ prepare     the study dataset that jobs clone
 job         one unit, from clone to push (`steps` lists the commands,
             `scratch` is its folder, `failures` its bad ends)
 retry       what the next attempt asks for
-merge       job branches into main
+merge       job branches into main (`held` is what main has already,
+            `locations` are git-annex' notes, `tidy` removes what is merged)
 report      what became of every unit
 
 Below them: `stores`, `branches` and `locks` (where results live),

@@ -120,13 +120,16 @@ def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
     return [Result(unit, commit, mark) for commit, unit, mark in found if unit and mark]
 
 
-def read_branches(repository: Path, results: Iterable[Result]) -> Iterator[Branch]:
-    """What each result adds to the commit it started from."""
+def read_branches(
+    repository: Path, results: Iterable[Result], *, paths: Iterable[str] = ()
+) -> Iterator[Branch]:
+    """What each result adds to the commit it started from, at some paths or everywhere."""
     results = list(results)
     if not results:
         return
     out = call(
-        ["git", "diff-tree", "--stdin", "-r", "-z", "--no-renames", "--always"],
+        ["git", "--literal-pathspecs", "diff-tree", "--stdin", "-r", "-z", "--no-renames"]
+        + ["--always", "--", *paths],
         cwd=repository,
         stdin="".join(f"{r.commit}\n" for r in results),
     )

@@ -8,32 +8,22 @@ its branch and is named; doing it again goes on from there.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from .branches import (
-    Branch,
-    Entry,
-    Result,
-    branch_name,
-    head_of,
-    list_job_branches,
-    read_branches,
-    read_ledger,
-)
+from .branches import Branch, Entry, head_of, list_job_branches, read_branches, read_ledger
 from .clones import fetch_output
 from .config import Study
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .held import read_held
+from .locations import publish_locations
 from .locks import exclusive, locked, push_refs
-from .prepare import push_annex_branch
 from .records import add_attempt, write_tsv
-from .runners import call, call_annex, call_git
+from .runners import call, call_git
 from .stores import BASE, MAIN, REMOTE, Store, last_line, missing_keys, output_store, store_uuid
-
-log = logging.getLogger(__name__)
+from .tidy import remove_branches
 
 # A merge commit with more parents than this stalls graphical viewers.
 PARENTS_PER_COMMIT = 1000
@@ -78,19 +68,18 @@ def merge_branches(study: Study) -> dict:
             store, {key for b in branches for key in b.keys}, dataset=study.dataset
         )
         incomplete = {b.result.unit: b.keys & missing for b in branches if b.keys & missing}
-        held = list(read_branches(study.dataset, ledger.values()))
-        weave = decide(
-            [b for b in branches if b.result.unit not in incomplete],
-            held={b.result.unit: b for b in held},
-            shared=shared_patterns(study),
-        )
+        whole = [b for b in branches if b.result.unit not in incomplete]
+        held = read_held(study.dataset, main, whole, ledger)
+        weave = decide(whole, held=held, shared=shared_patterns(study))
         for unit, keys in incomplete.items():
             weave.left[unit] = f"content missing in the store: {', '.join(sorted(keys)[:3])}"
         commit = write_commits(study.dataset, main, weave)
-        if commit != main or superfluous:
-            tidy = [b.result for b in weave.merged] + superfluous
+        if commit != main:
             keys = {key for b in weave.merged for key in b.keys}
-            publish(study, store, commit, main=main, keys=keys, tidy=tidy)
+            publish(study, store, commit, main=main, keys=keys)
+        tidy = [b.result for b in weave.merged] + superfluous
+        if tidy:
+            remove_branches(study, store, tidy)
     forget_incomplete(study, incomplete)
     rows = [{"unit": unit, "reason": reason} for unit, reason in sorted(weave.left.items())]
     write_tsv(study.results / "unmerged.tsv", ["unit", "reason"], rows)
@@ -171,12 +160,15 @@ def write_commits(repository: Path, main: str, weave: Weave) -> str:
     run record, when its branch is gone.
     """
     base = head_of(repository, REMOTE_BASE)
+    current = is_ancestor(repository, base, main)
+    if current and not weave.merged:
+        return main
     index = repository / ".git" / f"bidsloom-index-{os.getpid()}"
     env = {"GIT_INDEX_FILE": str(index)}
     try:
         call_git(["read-tree", main], cwd=repository, env=env)
         commit = main
-        if not is_ancestor(repository, base, main):
+        if not current:
             commit = take_in_base(repository, commit, base, env)
         for start in range(0, len(weave.merged), PARENTS_PER_COMMIT):
             chunk = weave.merged[start : start + PARENTS_PER_COMMIT]
@@ -234,21 +226,12 @@ def is_ancestor(repository: Path, commit: str, of: str) -> bool:
     return call_git(["merge-base", commit, of], cwd=repository) == commit
 
 
-def publish(
-    study: Study, store: Store, commit: str, *, main: str, keys: set[str], tidy: list[Result]
-) -> None:
-    """Write location logs, publish main with them, then remove merged branches.
-
-    A branch that moved on meanwhile is not removed: its newer result is for
-    the next merge.
-    """
+def publish(study: Study, store: Store, commit: str, *, main: str, keys: set[str]) -> None:
+    """Publish location logs of the keys, then main, unless somebody else wrote main meanwhile."""
     dataset = study.dataset
     try:
-        uuid = store_uuid(store, dataset)
         if keys:
-            lines = "".join(f"{key} {uuid} 1\n" for key in sorted(keys))
-            call_annex(["setpresentkey", "--batch"], cwd=dataset, stdin=lines)
-        push_annex_branch(dataset)
+            publish_locations(dataset, keys, store_uuid(store, dataset))
         lease = f"--force-with-lease=refs/heads/{MAIN}:{main}"
         push_refs([lease, REMOTE, f"{commit}:refs/heads/{MAIN}"], cwd=dataset)
     except CommandError as e:
@@ -258,18 +241,6 @@ def publish(
             "every result is safe on its job branch.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
-    for start in range(0, len(tidy), PARENTS_PER_COMMIT):
-        remove_branches(study, tidy[start : start + PARENTS_PER_COMMIT])
-
-
-def remove_branches(study: Study, results: list[Result]) -> None:
-    """Delete job branches whose results are in main."""
-    refs = {f"refs/heads/{branch_name(study.container.name, r.unit)}": r.commit for r in results}
-    leases = [f"--force-with-lease={ref}:{commit}" for ref, commit in refs.items()]
-    try:
-        push_refs([*leases, REMOTE, *(f":{ref}" for ref in refs)], cwd=study.dataset)
-    except CommandError as e:
-        log.warning("some merged job branches stay: %s", last_line(e.stderr))
 
 
 def forget_incomplete(study: Study, incomplete: dict[str, frozenset[str]]) -> None:
