@@ -144,6 +144,13 @@ def bind_with_comma(w):
     w.config["container"]["binds"] = [f"{w.root}/a,b:/atlas"]
 
 
+def work_dir_with_colon(w):
+    (w.root / "a:b").mkdir()
+    w.config["common"]["work_dir"] = "a:b"
+    w.config["container"]["call_fmt"] = "podman run {img} {cmd}"
+    w.config["container"]["runtime"] = "auto"
+
+
 def placeholder_unknown(w):
     w.config["container"]["bids_args"]["n_cpus"] = "{thread}"
 
@@ -191,6 +198,7 @@ CASES = [
     (license_folder, "expected: the licence file itself"),
     (bind_missing, "container.binds /no/such/atlas does not exist"),
     (bind_with_comma, "cannot mount a path with ':' or ','"),
+    (work_dir_with_colon, "cannot mount a path with one of"),
     (placeholder_unknown, "did you mean 'threads'?"),
     (placeholder_without_memory, "{mem_gb}, but hpc.mem is not set"),
     (image_url_unknown, "did you mean 'docker'?"),

@@ -100,11 +100,18 @@ def image_url(tmp_path):
     server.shutdown()
 
 
-def test_image_by_url(workspace, image_url, undisturbed_tree):
+def test_image_by_url(workspace, tmp_path, image_url, undisturbed_tree):
     """An image behind a URL is fetched once; what is there later changes nothing."""
+    served = tmp_path / "served" / "probe.sif"
     workspace.config["container"]["image"] = image_url
     workspace.snakemake()
     assert undisturbed_tree == workspace.tree()
     done = workspace.snakemake()
     assert "Nothing to be done" in done.stdout + done.stderr
     assert workspace.runs() == ["01", "02", "03"]
+    # Called in another way, it is still the image that was fetched then.
+    served.write_text("import sys; sys.exit(1)")
+    workspace.config["container"]["call_fmt"] = "python3 {img} {cmd}"
+    workspace.snakemake()
+    assert undisturbed_tree == workspace.tree()
+    assert workspace.runs() == ["01", "01", "02", "02", "03", "03"]

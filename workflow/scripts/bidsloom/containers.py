@@ -12,7 +12,7 @@ from .config import Bind, Study, is_local_path
 from .errors import CommandError, WorkflowFailure
 from .records import read_json, write_json
 from .runners import call_git
-from .runtimes import mounts
+from .runtimes import Runtime, choose_runtime, mounts
 
 
 class ImageKind(Enum):
@@ -108,8 +108,17 @@ def image_path(study: Study) -> str:
 
 
 def check_mounts(study: Study) -> None:
-    """Refuse a licence, template folder or bind that is missing, or cannot be mounted."""
+    """Refuse a licence, template folder or bind that is missing, or cannot be mounted.
+
+    The scratch folder is mounted too, under its own name.
+    """
     container = study.container
+    if choose_runtime(study) is not Runtime.NONE and set(',:"$`') & set(str(study.work_dir)):
+        raise WorkflowFailure(
+            f"common.work_dir {study.work_dir}: a container runtime cannot mount a path with "
+            'one of , : " $ `.',
+            hint="name another folder, or a link to it without these characters.",
+        )
     keys = {container.freesurfer_license: "container.freesurfer_license"}
     keys[container.templateflow_home] = "container.templateflow_home"
     for bind in mounts(container):

@@ -151,14 +151,8 @@ def write_scaffolding(study: Study, commit: str) -> None:
     set_in_file(settings, APP_SETTING, app)
     set_in_file(settings, VERSION_SETTING, study.input_version)
     register_input(study, commit)
-    call_git(
-        ["add", ".gitattributes", ".gitmodules", ".datalad/config", "README.md"]
-        + ["dataset_description.json"],
-        cwd=dataset,
-    )
-    if not call_git_success(["diff", "--cached", "--quiet"], cwd=dataset):
-        message = f"Register the input at {commit[:10]}"
-        call_git(["commit", "-q", "--no-verify", "-m", message], cwd=dataset)
+    call_git(["add", ".gitattributes", "README.md", "dataset_description.json"], cwd=dataset)
+    commit_changes(dataset, f"Register the input at {commit[:10]}")
 
 
 def register_input(study: Study, commit: str) -> None:
@@ -185,33 +179,35 @@ def set_in_file(path: Path, key: str, value: str) -> None:
 
 def register_container(study: Study, image_id: str) -> str:
     """Register the image with its call format, where one of them changed; gives its key."""
-    dataset, name = study.dataset, study.container.name
-    kind, call_fmt = image_kind(study), call_format(study)
-    known = {
-        variable: read_setting(dataset, "HEAD", f"datalad.containers.{name}.{variable}")
-        for variable in ("image", "cmdexec", IMAGE_ID)
-    }
-    wanted = {"image": image_path(study), "cmdexec": call_fmt, IMAGE_ID: image_id}
-    if known != wanted:
+    dataset, container = study.dataset, study.container
+    kind = image_kind(study)
+    wanted = {"image": image_path(study), "cmdexec": call_format(study), IMAGE_ID: image_id}
+    keys = {variable: f"datalad.containers.{container.name}.{variable}" for variable in wanted}
+    known = {variable: read_setting(dataset, "HEAD", key) for variable, key in keys.items()}
+    # What is behind a URL may have changed; another call format fetches nothing anew.
+    if {**known, "cmdexec": ""} != {**wanted, "cmdexec": ""}:
         if kind is ImageKind.DATASET:
-            register_container_dataset(study, call_fmt)
+            register_container_dataset(study)
         else:
-            add_container(study, call_fmt)
-        key = registered_key(study)
-        if kind is ImageKind.FILE and key != image_id:
-            raise WorkflowFailure(
-                f"The container image {study.container.image} changed while it was being "
-                f"registered: its key is {key}, expected {image_id}.",
-                hint="start again once the image is complete.",
-            )
-        settings = dataset / ".datalad" / "config"
-        set_in_file(settings, f"datalad.containers.{name}.{IMAGE_ID}", image_id)
-        call_git(
-            ["commit", "-q", "--no-verify", "-m", f"Register the image of {name}"]
-            + [".datalad/config"],
-            cwd=dataset,
+            add_container(study, wanted["cmdexec"])
+    key = registered_key(study)
+    if kind is ImageKind.FILE and key != image_id:
+        raise WorkflowFailure(
+            f"The container image {container.image} changed while it was being "
+            f"registered: its key is {key}, expected {image_id}.",
+            hint="start again once the image is complete.",
         )
-    return registered_key(study)
+    for variable, value in wanted.items():
+        set_in_file(dataset / ".datalad" / "config", keys[variable], value)
+    commit_changes(dataset, f"Register the image of {container.name}")
+    return key
+
+
+def commit_changes(dataset: Path, message: str) -> None:
+    """Commit settings and what is staged, where anything changed."""
+    call_git(["add", ".gitmodules", ".datalad/config"], cwd=dataset)
+    if not call_git_success(["diff", "--cached", "--quiet"], cwd=dataset):
+        call_git(["commit", "-q", "--no-verify", "-m", message], cwd=dataset)
 
 
 def add_container(study: Study, call_fmt: str) -> None:
@@ -231,22 +227,12 @@ def add_container(study: Study, call_fmt: str) -> None:
         ) from e
 
 
-def register_container_dataset(study: Study, call_fmt: str) -> None:
-    """Register a file of a container dataset, as `containers-add --image` would.
-
-    That command wants the subdataset checked out, every image's link of it.
-    """
-    dataset, container = study.dataset, study.container
-    commit = clone_containers(study)
+def register_container_dataset(study: Study) -> None:
+    """Register the container dataset, of which `containers-add --image` would want a work tree."""
+    container, commit = study.container, clone_containers(study)
     register_subdataset(study, CONTAINERS_PATH, container.dataset, commit, source=study.containers)
-    settings = dataset / ".datalad" / "config"
+    settings = study.dataset / ".datalad" / "config"
     set_in_file(settings, CONTAINERS_SETTING, container.dataset_version)
-    set_in_file(settings, f"datalad.containers.{container.name}.image", image_path(study))
-    set_in_file(settings, f"datalad.containers.{container.name}.cmdexec", call_fmt)
-    call_git(["add", ".gitmodules", ".datalad/config"], cwd=dataset)
-    call_git(
-        ["commit", "-q", "--no-verify", "-m", f"Register containers at {commit[:10]}"], cwd=dataset
-    )
 
 
 def registered_key(study: Study) -> str:
