@@ -9,6 +9,7 @@ runs the job.  What the job takes is measured without SLURM and subtracted.
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 from collections.abc import Iterator
@@ -114,7 +115,7 @@ def tables(root: Path, quick: bool) -> list[Table]:
             rows,
             "Medians. The starts are Snakemake's; the first includes `srun`.",
         ),
-        share_table(found[0], shared),
+        share_table(found[0], shared, together),
     ]
 
 
@@ -125,8 +126,8 @@ def make_shared_study(root: Path) -> BenchStudy:
     return make_study(root / "study-shared", bids, units_per_job=SHARED)
 
 
-def share_table(single: list[SlurmJob], shared: list[SlurmJob]) -> Table:
-    """What a unit takes in a job of its own, and in one that it shares."""
+def share_table(single: list[SlurmJob], shared: list[SlurmJob], study: BenchStudy) -> Table:
+    """What a unit takes in a job of its own, and in one that it shares; and on what."""
     alone = statistics.median(job.batch + job.step for job in single)
     together = statistics.mean(job.batch + job.step for job in shared) / SHARED
     return Table(
@@ -136,8 +137,18 @@ def share_table(single: list[SlurmJob], shared: list[SlurmJob]) -> Table:
             ["a job of its own", f"{alone:.2f}", "", "", ""],
             [f"{SHARED} in a job", f"{together:.2f}", *ratio_of(together, alone, 1 / 4)],
         ],
-        f"`hpc.units_per_job: {SHARED}`, {len(shared)} jobs. Both of Snakemake's starts included.",
+        f"`hpc.units_per_job: {SHARED}`, {len(shared)} jobs. Both of Snakemake's starts included. "
+        f"Sharing spares the starts and the imports; what is left is each unit's own git and "
+        f"git-annex, in wall seconds a unit: {step_seconds(study)}.",
     )
+
+
+def step_seconds(study: BenchStudy) -> str:
+    """Median wall seconds of the steps of the study's jobs, as they recorded them."""
+    records = [json.loads(path.read_text()) for path in (study.results / "jobs").glob("*.json")]
+    names = dict.fromkeys(name for record in records for name in record["seconds"])
+    medians = {n: statistics.median(r["seconds"].get(n, 0) for r in records) for n in names}
+    return ", ".join(f"{name} {value:.2f}" for name, value in medians.items() if value >= 0.005)
 
 
 if __name__ == "__main__":
