@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Apptainer comes there with the tests; the machine's own goes first.
-PATH := $(CURDIR)/$(BIN):$(PATH):$(CURDIR)/.cache/apptainer/bin
+PATH := $(CURDIR)/$(BIN):$(PATH):/var/tmp/bidsloom-apptainer-$(shell id -u)/bin
 export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE

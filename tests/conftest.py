@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bidsloom.runners import set_up_environment
-from studies import REPOSITORY, make_input, make_workspace
+from studies import make_input, make_workspace
 
 GIT_CONFIG = """\
 [user]
@@ -39,7 +39,9 @@ def own_home(tmp_path_factory):
         del os.environ[name]
     set_up_environment()
     # Apptainer as tests/install_packages.sh fetched it, unless the machine has its own.
-    os.environ["PATH"] += f"{os.pathsep}{REPOSITORY / '.cache' / 'apptainer' / 'bin'}"
+    apptainer = Path(f"/var/tmp/bidsloom-apptainer-{os.getuid()}")
+    if apptainer.exists() and apptainer.stat().st_uid == os.getuid():
+        os.environ["PATH"] += f"{os.pathsep}{apptainer / 'bin'}"
     yield home
     os.environ["HOME"] = real
     assert before == user_config(), "a test changed the user's git configuration"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests of SLURM and of containers need, where that is possible:
-# Debian packages, and Apptainer in .cache/.
+# Debian packages, and Apptainer in /var/tmp.
 # Without it (and without CI=true) those tests are skipped, and say what to install.
 set -euo pipefail
 
 packages=(slurmctld slurmd slurmdbd slurm-client munge mariadb-server mariadb-client
     environment-modules iproute2 procps shellcheck
-    busybox-static charliecloud patchelf podman runc squashfs-tools uidmap)
+    busybox-static charliecloud patchelf podman runc squashfs-tools squashfuse uidmap)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -29,4 +29,4 @@ fi
 
 # Without it (a mirror that moved on, no Debian) its tests are skipped, or fail in CI.
 command -v apptainer >/dev/null ||
-    bash "$(dirname "$0")/containers/get_apptainer.sh" "$(dirname "$0")/../.cache/apptainer" || true
+    bash "$(dirname "$0")/containers/get_apptainer.sh" "/var/tmp/bidsloom-apptainer-$(id -u)" || true

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Puts Debian's own Apptainer into a folder of its own, for the tests: get_apptainer.sh FOLDER
+# The folder's path must hold no space: Apptainer hangs for ordinary users then.
 #
 # Debian carries it in unstable alone, built against a newer C library than a
 # stable system has; that library comes along, and nothing of the system changes.
@@ -13,7 +14,7 @@ packages=(
 )
 
 folder=$(realpath -m "$1")
-[ -x "$folder/made" ] && exit 0
+cmp -s "$folder/made" <(printf '%s\n' "${packages[@]}") && [ -O "$folder" ] && exit 0
 if [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || ! command -v patchelf >/dev/null; then
     echo "Apptainer is not fetched: it needs Debian on amd64, and patchelf" >&2
     exit 0
@@ -40,6 +41,7 @@ for package in "${packages[@]}"; do
 done
 
 rm -rf "$folder"
+mkdir -m 755 "$folder"
 libraries=usr/lib/x86_64-linux-gnu
 mkdir -p "$folder/lib/glibc"
 cp -a "$work"/apptainer/usr/. "$work"/apptainer/etc "$work"/apptainer/var "$folder/"
@@ -62,4 +64,4 @@ ln -sfn ../etc "$folder/lib/etc"
 sed -i 's/^root default capabilities.*/root default capabilities = no/' \
     "$folder/etc/apptainer/apptainer.conf"
 "$folder/bin/apptainer" --version >/dev/null
-install -m 755 /dev/null "$folder/made"
+printf '%s\n' "${packages[@]}" >"$folder/made"
