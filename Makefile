@@ -16,7 +16,7 @@ demo: setup
 
 test: setup
 	@bash tests/install_packages.sh
-	@$(BIN)/pytest -n auto --dist loadgroup
+	@$(BIN)/pytest -n auto --dist loadfile
 
 test-apps: setup
 	@bash tests/install_packages.sh

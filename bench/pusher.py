@@ -20,8 +20,9 @@ sys.path.insert(0, str(SCRIPTS))
 from bidsloom.branches import FINGERPRINT_TRAILER, UNIT_TRAILER
 from bidsloom.config import Study, read_config
 from bidsloom.job import push, work
+from bidsloom.layout import clone_steps
 from bidsloom.runners import call_annex, call_git, set_up_environment
-from bidsloom.steps import Job, clone_steps
+from bidsloom.steps import Job
 from bidsloom.study import read_unit
 
 

@@ -220,6 +220,7 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 else:
                     call(step.argv, cwd=step.cwd)
             except CommandError as e:
+                log.error("%s", e.stderr.strip())
                 if is_full(job, e.stderr):
                     raise no_space(job) from e
                 failure_class, what = meanings.get(

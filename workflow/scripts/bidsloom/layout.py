@@ -35,6 +35,7 @@ git update-index -z --index-info && git checkout-index -q -a
 
 # $1: a git-annex branch, the rest: folders of location logs.  A branch with
 # these, and with all that describes the repositories, which lies at its root.
+# It leaves the clone never, so nobody signs it: a node may not know who you are.
 SHORTEN = """\
 set -e
 source=$1
@@ -42,7 +43,9 @@ shift
 export GIT_INDEX_FILE=.git/annex-index
 { git ls-tree "$source"; [ $# = 0 ] || git ls-tree -r "$source" -- "$@"; } |
 sed -n '/^[0-9]* blob /p' | git update-index --index-info
-git update-ref refs/heads/git-annex "$(git commit-tree -m 'Shorten' "$(git write-tree)")"
+tree=$(git write-tree)
+commit=$(git -c user.name=bidsloom -c user.email=bidsloom commit-tree -m Shorten "$tree")
+git update-ref refs/heads/git-annex "$commit"
 rm "$GIT_INDEX_FILE"
 """
 
