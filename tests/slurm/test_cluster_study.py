@@ -25,6 +25,9 @@ def test_twelve_subjects_on_all_nodes(study, shared_disk):
     here.config["hpc"] = study.config["hpc"]
     here.snakemake()
     study.snakemake()
+    # Nodes have another home, without a git configuration.
+    authors = git("log", "main", "--format=%an <%ae>", cwd=study.store).splitlines()
+    assert {"A Tester <tester@example.org>"} == set(authors)
     assert here.tree() == study.tree()
     logs = [(study.results / "logs" / f"sub-{label}.log").read_text() for label in labels]
     nodes = {log.rsplit(" on ", 1)[1].split()[0] for log in logs}

@@ -95,6 +95,7 @@ def process_unit(job: Job) -> dict:
     }
     try:
         check_node(job)
+        sign_as_prepared(job)
         commit, reused = find_or_compute(job)
     except BaseException as e:
         failure = as_failure(job, e)
@@ -113,6 +114,14 @@ def process_unit(job: Job) -> dict:
         )
         raise failure from e
     return {**facts, **closing_facts(job), "commit": commit, "reused": reused}
+
+
+def sign_as_prepared(job: Job) -> None:
+    """Sign with the name of who prepared the study, on a node where git knows no other."""
+    if "identity" in job.prepared and not call_git_success(["config", "user.email"], cwd=Path("/")):
+        for variable, value in zip(("NAME", "EMAIL"), job.prepared["identity"], strict=True):
+            for who in ("AUTHOR", "COMMITTER"):
+                os.environ.setdefault(f"GIT_{who}_{variable}", value)
 
 
 def check_node(job: Job) -> None:

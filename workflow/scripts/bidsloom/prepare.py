@@ -104,10 +104,17 @@ def prepare_study(study: Study, *, commit: str, image_id: str) -> dict:
         "container_key": key,
         "image": image_id,
         "runtime": choose_runtime(study).value,
+        "identity": own_identity(study.dataset),
         "store_uuid": store_uuid(store, study.dataset),
         "lock_token": leave_lock_token(study),
         "made_from": preparation(study, commit, image_id),
     }
+
+
+def own_identity(repository: Path) -> list[str]:
+    """Name and address that git signs with here; a node may know of none."""
+    name, _, rest = call_git(["var", "GIT_AUTHOR_IDENT"], cwd=repository).partition(" <")
+    return [name, rest.partition(">")[0]]
 
 
 def open_dataset(study: Study, store: Store) -> None:
