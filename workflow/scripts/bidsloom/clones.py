@@ -161,36 +161,34 @@ def registered_input(study: Study) -> str | None:
     Raises `WorkflowFailure` where that commit is not in the input's history:
     the store then belongs to a study of another dataset.
     """
-    base = head_of(study.dataset, f"{REMOTE}/{BASE}") if study.dataset.exists() else None
-    if base is None:
-        return None
-    try:
-        commit = call_git(["rev-parse", f"{base}:{study.input_path}"], cwd=study.dataset)
-    except CommandError:
-        return None
-    if not call_git_success(["cat-file", "-e", f"{commit}^{{commit}}"], cwd=study.input):
+    commit, version = registered(study, study.input_path, VERSION_SETTING)
+    if commit and not head_of(study.input, commit):
         raise WorkflowFailure(
             f"The output store {study.output_url} holds results of an input commit "
             f"{commit[:10]}, which {study.input_url} does not have: it is another dataset.",
             hint="give this study an output store of its own, or correct datalad.input_repo.",
         )
-    same = (read_setting(study.dataset, base, VERSION_SETTING) or "") == study.input_version
-    return commit if same else None
+    return commit if version == study.input_version else None
 
 
 def registered_containers(study: Study) -> str | None:
     """The commit of the container dataset that the output dataset has registered, if it holds."""
+    commit, version = registered(study, CONTAINERS_PATH, CONTAINERS_SETTING)
+    if not commit or not head_of(study.containers, commit):
+        return None
+    return commit if version == study.container.dataset_version else None
+
+
+def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:
+    """The commit of a subdataset of the output dataset, and the version that a setting names."""
     base = head_of(study.dataset, f"{REMOTE}/{BASE}") if study.dataset.exists() else None
     if base is None:
-        return None
+        return None, ""
     try:
-        commit = call_git(["rev-parse", f"{base}:{CONTAINERS_PATH}"], cwd=study.dataset)
+        commit = call_git(["rev-parse", f"{base}:{path}"], cwd=study.dataset)
     except CommandError:
-        return None
-    if not head_of(study.containers, commit):
-        return None
-    same = read_setting(study.dataset, base, CONTAINERS_SETTING) == study.container.dataset_version
-    return commit if same else None
+        return None, ""
+    return commit, read_setting(study.dataset, base, setting) or ""
 
 
 def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:
