@@ -16,9 +16,10 @@ from bidsloom.config import UNIT, ConfigFailure, Study
 from bidsloom.errors import WorkflowFailure, letter
 from bidsloom.merge import merge_branches
 from bidsloom.records import read_json, write_json
-from bidsloom.report import collect_rows, summarize, write_report
+from bidsloom.report import write_report
 from bidsloom.retry import Request, next_request, shared_request
 from bidsloom.runners import set_up_environment
+from bidsloom.states import collect_rows, summarize
 from bidsloom.study import read_unit, unit_fingerprint
 from slurm_watch import watch_slurm
 

@@ -14,7 +14,7 @@ job         one unit, from clone to push (`steps` lists the commands,
 retry       what the next attempt asks for
 merge       job branches into main (`held` is what main has already,
             `locations` are git-annex' notes, `tidy` removes what is merged)
-report      what became of every unit
+states      what became of every unit (`report` tells it)
 
 Below them: `stores`, `branches` and `locks` (where results live),
 `containers`, `records` (small files), `runners` (the only place that starts

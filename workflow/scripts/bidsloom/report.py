@@ -1,43 +1,19 @@
-"""What became of every unit: tables and a page.
-
-Made from the records, the attempts and what the last merge said; reads no
-dataset and changes nothing.
-"""
+"""What became of every unit: tables and a page."""
 
 from __future__ import annotations
 
 import html
-import shlex
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from .config import Study
-from .records import read_json, read_tsv, write_json, write_text, write_tsv
+from .records import read_json, write_json, write_text, write_tsv
+from .states import Row, collect_rows
 
 COLUMNS = ["unit", "state", "failure_class", "exit_code", "attempts", "seconds", "commit"] + [
     "reason",
     "next",
 ]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One unit in the report.
-
-    `state` is one of merged, done (waiting for the merge), unmerged (the merge
-    left it out), failed, waiting, excluded.
-    """
-
-    unit: str
-    state: str
-    failure_class: str = ""
-    exit_code: int | None = None
-    attempts: int = 0
-    seconds: float | None = None
-    commit: str = ""
-    reason: str = ""
-    next: str = ""
-    log: tuple[str, ...] = ()
 
 
 def write_report(study: Study) -> list[Row]:
@@ -58,72 +34,6 @@ def write_report(study: Study) -> list[Row]:
     write_json(study.results / "report.json", {**facts, "units": [asdict(row) for row in rows]})
     write_text(study.results / "report.html", render_page(facts, rows))
     return rows
-
-
-def collect_rows(study: Study) -> list[Row]:
-    """A row for every unit, and for every one left out."""
-    results = study.results
-    merged = set((read_json(results / "merged.json") or {}).get("merged", []))
-    left = {row["unit"]: row["reason"] for row in read_tsv(results / "unmerged.tsv")}
-    rows = [
-        describe_unit(
-            row["unit"],
-            record=read_json(results / "jobs" / f"{row['unit']}.json"),
-            attempts=read_json(results / "attempts" / f"{row['unit']}.json") or [],
-            merged=merged,
-            left=left,
-        )
-        for row in read_tsv(results / "subjects.tsv")
-    ]
-    excluded = read_tsv(results / "excluded.tsv")
-    return rows + [Row(row["unit"], "excluded", reason=row["reason"]) for row in excluded]
-
-
-def describe_unit(
-    unit: str, *, record: dict | None, attempts: list[dict], merged: set[str], left: dict[str, str]
-) -> Row:
-    """One unit's state, from what is known of it."""
-    if record is not None:
-        state = "unmerged" if unit in left else "merged" if unit in merged else "done"
-        return Row(
-            unit=unit,
-            state=state,
-            attempts=record.get("attempt", len(attempts) + 1),
-            seconds=round(sum(record["seconds"].values()), 1) if "seconds" in record else None,
-            commit=record["commit"],
-            reason=left.get(unit, ""),
-            next={
-                "done": "snakemake merge",
-                "unmerged": "name the file in datalad.shared_files if every unit may write it",
-            }.get(state, ""),
-        )
-    if not attempts:
-        return Row(unit, "waiting", next="snakemake --cores all")
-    last = attempts[-1]
-    return Row(
-        unit=unit,
-        state="failed",
-        failure_class=last["failure_class"],
-        exit_code=last.get("exit_code"),
-        attempts=len(attempts),
-        reason=last["message"].splitlines()[0],
-        next=last.get("hint", ""),
-        log=tuple(last.get("log", ())),
-    )
-
-
-def summarize(rows: list[Row], study: Study) -> str:
-    """A few lines for the terminal: how many, which failed, and why."""
-    counts = Counter(row.state for row in rows)
-    order = ["merged", "done", "unmerged", "failed", "waiting", "excluded"]
-    lines = [", ".join(f"{counts[s]} {s}" for s in order if counts[s]) or "no units"]
-    troubled = [row for row in rows if row.state in ("failed", "unmerged")]
-    for row in troubled[:10]:
-        lines.append(f"  {row.unit}: {row.failure_class or row.state}: {row.reason}")
-    if len(troubled) > 10:
-        lines.append(f"  and {len(troubled) - 10} more")
-    lines.append(f"Report: {shlex.quote(str(study.results / 'report.html'))}")
-    return "\n".join(lines)
 
 
 PAGE = """<!doctype html>

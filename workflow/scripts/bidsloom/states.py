@@ -1,0 +1,110 @@
+"""What became of every unit, from its record, its attempts and what the last merge said.
+
+Reads no dataset and changes nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .config import Study
+from .records import read_json, read_tsv
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What is noted of one unit: the record of its result, if any, and its failed attempts."""
+
+    unit: str
+    record: dict | None
+    attempts: list[dict]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One unit in the report.
+
+    `state` is one of merged, done (waiting for the merge), unmerged (the merge
+    left it out), failed, waiting, excluded.
+    """
+
+    unit: str
+    state: str
+    failure_class: str = ""
+    exit_code: int | None = None
+    attempts: int = 0
+    seconds: float | None = None
+    commit: str = ""
+    reason: str = ""
+    next: str = ""
+    log: tuple[str, ...] = ()
+
+
+def collect_rows(study: Study) -> list[Row]:
+    """A row for every unit, and for every one left out."""
+    results = study.results
+    merged = set((read_json(results / "merged.json") or {}).get("merged", []))
+    left = {row["unit"]: row["reason"] for row in read_tsv(results / "unmerged.tsv")}
+    rows = [describe_unit(notes, merged=merged, left=left) for notes in read_notes(study)]
+    excluded = read_tsv(results / "excluded.tsv")
+    return rows + [Row(row["unit"], "excluded", reason=row["reason"]) for row in excluded]
+
+
+def read_notes(study: Study) -> Iterator[Notes]:
+    """What is noted of every unit of the study, in order."""
+    for row in read_tsv(study.results / "subjects.tsv"):
+        unit = row["unit"]
+        yield Notes(
+            unit=unit,
+            record=read_json(study.results / "jobs" / f"{unit}.json"),
+            attempts=read_json(study.results / "attempts" / f"{unit}.json") or [],
+        )
+
+
+def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Row:
+    """One unit's state, from what is known of it."""
+    unit, record, attempts = notes.unit, notes.record, notes.attempts
+    if record is not None:
+        state = "unmerged" if unit in left else "merged" if unit in merged else "done"
+        return Row(
+            unit=unit,
+            state=state,
+            attempts=record.get("attempt", len(attempts) + 1),
+            seconds=round(sum(record["seconds"].values()), 1) if "seconds" in record else None,
+            commit=record["commit"],
+            reason=left.get(unit, ""),
+            next={
+                "done": "snakemake merge",
+                "unmerged": "name the file in datalad.shared_files if every unit may write it",
+            }.get(state, ""),
+        )
+    if not attempts:
+        return Row(unit, "waiting", next="snakemake --cores all")
+    last = attempts[-1]
+    return Row(
+        unit=unit,
+        state="failed",
+        failure_class=last["failure_class"],
+        exit_code=last.get("exit_code"),
+        attempts=len(attempts),
+        reason=last["message"].splitlines()[0],
+        next=last.get("hint", ""),
+        log=tuple(last.get("log", ())),
+    )
+
+
+def summarize(rows: list[Row], study: Study) -> str:
+    """A few lines for the terminal: how many, which failed, and why."""
+    counts = Counter(row.state for row in rows)
+    order = ["merged", "done", "unmerged", "failed", "waiting", "excluded"]
+    lines = [", ".join(f"{counts[s]} {s}" for s in order if counts[s]) or "no units"]
+    troubled = [row for row in rows if row.state in ("failed", "unmerged")]
+    for row in troubled[:10]:
+        lines.append(f"  {row.unit}: {row.failure_class or row.state}: {row.reason}")
+    if len(troubled) > 10:
+        lines.append(f"  and {len(troubled) - 10} more")
+    lines.append(f"Report: {shlex.quote(str(study.results / 'report.html'))}")
+    return "\n".join(lines)
