@@ -4,17 +4,14 @@
 #
 # Debian carries it in unstable alone, built against a newer C library than a
 # stable system has; that library comes along, and nothing of the system changes.
-# Versions are pinned and checked.  When the mirror has moved on, take the new
-# version and its sum (apt-get download, sha256sum) and write them here.
+# Pinned by suite and not by version, since a mirror keeps only the newest one of
+# each; apt checks Debian's signature of what it downloads.
 set -euo pipefail
 
-packages=(
-    "apptainer 1.4.5-2 26cf96e08fccb0e50ea0f285a5a19f940ee873d167a0680584fe6eba7d197d65"
-    "libc6 2.41-12+deb13u4 967aa62605721081c3eb2a17650611a792aa802d76a6511d1840242623d204c9"
-)
+packages=(apptainer/sid libc6/trixie)
 
 folder=$(realpath -m "$1")
-cmp -s "$folder/made" <(printf '%s\n' "${packages[@]}") && [ -O "$folder" ] && exit 0
+[ -e "$folder/made" ] && [ -O "$folder" ] && exit 0
 if [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || ! command -v patchelf >/dev/null; then
     echo "Apptainer is not fetched: it needs Debian on amd64, and patchelf" >&2
     exit 0
@@ -33,11 +30,9 @@ options=(-qq -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourcepar
     -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User="$(id -un)")
 apt-get "${options[@]}" update
 for package in "${packages[@]}"; do
-    read -r name version sum <<<"$package"
-    (cd "$work" && apt-get "${options[@]}" download "$name=$version" >/dev/null)
-    file=$(echo "$work/$name"_*.deb)
-    echo "$sum  $file" | sha256sum --check --quiet
-    dpkg-deb -x "$file" "$work/$name"
+    name=${package%/*}
+    (cd "$work" && apt-get "${options[@]}" download "$package" >/dev/null)
+    dpkg-deb -x "$work/$name"_*.deb "$work/$name"
 done
 
 rm -rf "$folder"
@@ -64,4 +59,4 @@ ln -sfn ../etc "$folder/lib/etc"
 sed -i 's/^root default capabilities.*/root default capabilities = no/' \
     "$folder/etc/apptainer/apptainer.conf"
 "$folder/bin/apptainer" --version >/dev/null
-printf '%s\n' "${packages[@]}" >"$folder/made"
+(cd "$work" && ls ./*.deb) >"$folder/made"
