@@ -88,6 +88,14 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class ReportOptions:
+    """What a report reckons with; without a price it tells no cost."""
+
+    parallel_jobs: int
+    price_per_core_hour: float | None
+
+
+@dataclass(frozen=True)
 class Study:
     """One input dataset x one BIDS App x its output dataset."""
 
@@ -106,6 +114,7 @@ class Study:
     exclude: tuple[str, ...]
     resources: Resources
     container: Container
+    report: ReportOptions
 
     @classmethod
     def from_config(cls, config: Mapping, *, base: Path | None = None) -> Study:
@@ -183,6 +192,10 @@ class Study:
                 binds=tuple(parse_bind(text, base) for text in container["binds"]),
                 freesurfer_license=optional_path(container["freesurfer_license"], base),
                 templateflow_home=optional_path(container["templateflow_home"], base),
+            ),
+            report=ReportOptions(
+                parallel_jobs=filled["report"]["parallel_jobs"],
+                price_per_core_hour=filled["report"].get("price_per_core_hour"),
             ),
         )
 

@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 
 from .appcall import app_command, filter_file
 from .branches import (
@@ -39,6 +38,7 @@ from .errors import CommandError, FailureClass, WorkflowFailure
 from .failures import as_failure, is_full, log_size, log_tail, no_space
 from .layout import clone_steps
 from .locks import locked, outlive_locks
+from .measure import closing_facts, content_size, observed, used_space
 from .preflight import check_program, check_tools
 from .records import add_attempt, read_json
 from .runners import (
@@ -147,15 +147,6 @@ def check_node(job: Job) -> None:
             )
 
 
-def closing_facts(job: Job) -> dict:
-    """What is known of an attempt only at its end."""
-    return {
-        "end": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": {name: round(value, 3) for name, value in job.seconds.items()},
-        "peak": {"rss_mb": round(getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024, 1)},
-    }
-
-
 def find_or_compute(job: Job) -> tuple[str, bool]:
     """The commit with the unit's result, and whether it was there before."""
     with timed(job, "look"):
@@ -185,6 +176,7 @@ def find_or_compute(job: Job) -> tuple[str, bool]:
     finally:
         end_children()
         with timed(job, "clean_up"):
+            job.peak["scratch_mb"] = used_space(folder.path) / 2**20
             folder.close(keep=keep)
     return winner, winner != commit
 
@@ -294,13 +286,14 @@ def run_app(job: Job, step: Step) -> None:
     job_start = log_size(job)
     os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
     try:
-        run_in_container(
-            dataset=clone,
-            container=container.name,
-            command=app_command(job),
-            outputs=run_outputs(job),
-            message=run_message(job),
-        )
+        with observed(job):
+            run_in_container(
+                dataset=clone,
+                container=container.name,
+                command=app_command(job),
+                outputs=run_outputs(job),
+                message=run_message(job),
+            )
     except CommandError as e:
         if e.exit_code < 0 or is_full(job, e.stderr):
             raise
@@ -346,12 +339,14 @@ def seal(job: Job, step: Step) -> None:
     in the merged dataset leaves every other unit alone.
     """
     clone = step.cwd
+    written = written_files(clone, job.prepared["base"])
+    job.output = {"files": len(written), "bytes": content_size(clone / path for path in written)}
     message = call_git(["log", "-1", "--format=%B"], cwd=clone)
     start = message.index("\n{", message.index("=== Do not change lines below ==="))
     end = message.index("\n^^^ Do not change lines above ^^^")
     record = json.loads(message[start:end])
     record["inputs"] = run_inputs(job)
-    record["outputs"] = narrow(written_files(clone, job.prepared["base"]), job.unit)
+    record["outputs"] = narrow(written, job.unit)
     text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
     trailers = f"{UNIT_TRAILER}: {job.unit.name}\n{FINGERPRINT_TRAILER}: {job.fingerprint}\n"
     call_git(
@@ -394,5 +389,6 @@ def push(job: Job, clone: Path, commit: str) -> str:
                 raise
             wait = PUSH_WAIT_SECONDS * 2 ** (attempt - 1)
             log.warning("%s; trying again in %.0f s", failure.message, wait)
-            time.sleep(wait)
+            with timed(job, "push_wait"):
+                time.sleep(wait)
     raise AssertionError("unreachable")

@@ -22,7 +22,8 @@ def write_text(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w") as f:
+        # A name that is not UTF-8 is written as JSON would write it.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as f:
             f.write(text)
         # mkstemp's 0600 would hide the file from colleagues.
         temporary.chmod(0o666 & ~current_umask())

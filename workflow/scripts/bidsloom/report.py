@@ -1,99 +1,189 @@
-"""What became of every unit: tables and a page."""
+"""The report of a study: tables and a page that a person reads who was not there."""
 
 from __future__ import annotations
 
-import html
+import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 
+from .advice import describe_estimates, describe_limits, describe_method, describe_proposals
+from .appcall import app_command
+from .causes import find_causes
 from .config import Study
-from .records import read_json, write_json, write_text, write_tsv
+from .errors import CommandError, FailureClass
+from .page import Pages, render_page
+from .records import read_json, read_tsv, write_json, write_text, write_tsv
+from .runners import call, call_annex, call_git, call_git_records, call_git_success
+from .runtimes import Runtime
+from .sizing import size_study
 from .states import Row, collect_rows
+from .steps import Job
+from .stores import output_store, read_setting
+from .study import read_unit
 
-COLUMNS = ["unit", "state", "failure_class", "exit_code", "attempts", "seconds", "commit"] + [
-    "reason",
-    "next",
-]
+COLUMNS = ["unit", "state", "failure_class", "exit_code", "attempts", "seconds"]
+COLUMNS += ["memory_mb", "cpu_seconds", "scratch_mb", "output_bytes", "commit", "reason", "next"]
+
+REPOSITORY = Path(__file__).parents[3]
 
 
-def write_report(study: Study) -> list[Row]:
-    """Write `report.tsv`, `report.json` and `report.html` of a study."""
+def write_report(study: Study, *, outcome: str = "", log: str = "") -> list[Row]:
+    """Write `report.tsv`, `report.json` and `report.html` of a study.
+
+    `outcome` is that of the run which just ended, "finished" or "failed" (with
+    Snakemake's `log`); without one, what was last said of a run stands.
+    """
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    if outcome:
+        write_json(study.results / "run.json", {"outcome": outcome, "ended": now, "log": log})
     rows = collect_rows(study)
-    counts = Counter(row.state for row in rows)
-    facts = {
-        "study": study.name,
-        "input": study.input_url,
-        "input_commit": (read_json(study.results / "prepared.json") or {}).get("input_commit"),
-        "app": study.container.name,
-        "image": str(study.container.image),
-        "output": study.output_url,
-        "main": (read_json(study.results / "merged.json") or {}).get("main"),
-        "counts": dict(counts),
-    }
-    write_tsv(study.results / "report.tsv", COLUMNS, (asdict(row) for row in rows))
+    facts = {"made": now, **study_facts(study, rows)}
+    table = ({**asdict(row), **(asdict(row.usage) if row.usage else {})} for row in rows)
+    write_tsv(study.results / "report.tsv", COLUMNS, table)
     write_json(study.results / "report.json", {**facts, "units": [asdict(row) for row in rows]})
-    write_text(study.results / "report.html", render_page(facts, rows))
+    page = render_page(facts, rows, pages=find_pages(study, facts["main"]))
+    write_text(study.results / "report.html", page)
     return rows
 
 
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{study}: report</title>
-<style>
-:root {{ color-scheme: light dark; --line: #8886; }}
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }}
-dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }}
-dt {{ font-weight: 600; }} dd {{ margin: 0; overflow-wrap: anywhere; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }}
-pre {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font-size: 12px; }}
-.failed, .unmerged {{ color: #c0392b; font-weight: 600; }} .merged {{ color: #2a8f4f; }}
-@media (prefers-color-scheme: dark) {{ .failed, .unmerged {{ color: #ff8577; }} .merged {{ color: #6fd08c; }} }}
-</style></head><body>
-<h1>{study}</h1>
-<p>{counts}</p>
-<dl>{facts}</dl>
-<h2>Units</h2>
-<table><thead><tr><th>Unit<th>State<th>Attempts<th>Seconds<th>Commit<th>Why, and what to do</tr></thead>
-<tbody>
-{rows}
-</tbody></table>
-</body></html>
-"""
-
-
-def render_page(facts: dict, rows: list[Row]) -> str:
-    """The report as one self-contained page."""
-    names = {
-        "input": "Input dataset",
-        "input_commit": "Input commit",
-        "app": "BIDS App",
-        "image": "Container image",
-        "output": "Output dataset",
-        "main": "Merged as",
+def study_facts(study: Study, rows: list[Row]) -> dict:
+    """What is told of a study as a whole."""
+    prepared = read_json(study.results / "prepared.json") or {}
+    causes = find_causes(rows)
+    return {
+        "study": study.name,
+        "run": read_json(study.results / "run.json"),
+        "input": study.input_url,
+        "input_commit": prepared.get("input_commit"),
+        "app": study.container.name,
+        "image": str(study.container.image),
+        "container_key": prepared.get("container_key"),
+        "runtime": prepared.get("runtime"),
+        "call_format": call_format(study, prepared),
+        "command": example_command(study, prepared),
+        "output": study.output_url,
+        "output_folder": study.container.outputs[0],
+        "store": output_store(study).git_url,
+        "main": (read_json(study.results / "merged.json") or {}).get("main"),
+        "results": str(study.results),
+        "versions": tool_versions(prepared.get("runtime")),
+        "counts": dict(Counter(row.state for row in rows)),
+        "causes": [{**asdict(cause), "units": list(cause.units)} for cause in causes],
+        "sizing": describe_sizing(study, rows),
     }
-    listed = "".join(
-        f"<dt>{label}</dt><dd>{html.escape(str(facts[key] or 'not yet'))}</dd>"
-        for key, label in names.items()
-    )
-    counts = ", ".join(f"{n} {state}" for state, n in sorted(facts["counts"].items()))
-    return PAGE.format(
-        study=html.escape(facts["study"]),
-        counts=counts or "no units yet",
-        facts=listed,
-        rows="\n".join(map(render_row, rows)),
-    )
 
 
-def render_row(row: Row) -> str:
-    """A table row of the page."""
-    log = html.escape("\n".join(row.log))
-    why = html.escape(" ".join(filter(None, [row.failure_class, row.reason, row.next])))
-    if log:
-        why += f"<details><summary>last lines of its log</summary><pre>{log}</pre></details>"
-    seconds = "" if row.seconds is None else row.seconds
-    return (
-        f"<tr><td>{row.unit}<td class={row.state}>{row.state}<td>{row.attempts or ''}"
-        f"<td>{seconds}<td><code>{row.commit[:10]}</code><td>{why}</tr>"
+def call_format(study: Study, prepared: dict) -> str | None:
+    """How the image is called, as the study dataset has it."""
+    if not prepared:
+        return None
+    key = f"datalad.containers.{study.container.name}.cmdexec"
+    return read_setting(study.dataset, prepared["base"], key)
+
+
+def example_command(study: Study, prepared: dict) -> str | None:
+    """The app's arguments for the first unit."""
+    units = read_tsv(study.results / "subjects.tsv")
+    if not (prepared and units):
+        return None
+    return shlex.join(app_command(Job(study, read_unit(study, units[0]["unit"]), prepared)))
+
+
+def tool_versions(runtime: str | None) -> dict[str, str]:
+    """The programs of this machine; a node's may be others."""
+    found = {
+        "Snakemake": version("snakemake"),
+        "DataLad": version("datalad"),
+        "datalad-container": version("datalad-container"),
+    }
+    cwd = Path("/")
+    asked = {
+        "git-annex": lambda: call_annex(["version", "--raw"], cwd=cwd),
+        "git": lambda: call_git(["version"], cwd=cwd).removeprefix("git version "),
+    }
+    if runtime and runtime != Runtime.NONE.value:
+        program = Runtime(runtime).program
+        asked[program] = lambda: call([program, "--version"], cwd=cwd).decode().split("\n")[0]
+    if (REPOSITORY / ".git").exists():
+        describe = ["describe", "--always", "--dirty", "--tags"]
+        asked["bidsloom"] = lambda: call_git(describe, cwd=REPOSITORY)
+    for name, ask in asked.items():
+        try:
+            found[name] = ask()
+        except (CommandError, OSError):
+            found[name] = "not on this machine"
+    return found
+
+
+def find_pages(study: Study, main: str | None) -> Pages:
+    """HTML reports in the output folder as it was merged, and where their figures lie.
+
+    One level of the tree, and one unit's figures for all: two questions,
+    however many units there are.
+    """
+    if not main:
+        return Pages()
+    folder = f"{main}:{study.container.outputs[0]}"
+    try:
+        names = call_git_records(["ls-tree", "-z", "--name-only", folder], cwd=study.dataset)
+    except CommandError:
+        return Pages()
+    files = [name for name in names if name.endswith(".html")]
+    for name in files[:1]:
+        subject, _, rest = name.removesuffix(".html").partition("_")
+        for part in ("figures", f"{rest.partition('_')[0]}/figures"):
+            if call_git_success(["cat-file", "-e", f"{folder}/{subject}/{part}"], cwd=study.dataset):
+                return Pages.of(files, figures="session" if "/" in part else "subject")
+    return Pages.of(files)
+
+
+def describe_sizing(study: Study, rows: Sequence[Row]) -> dict | None:
+    """What jobs should ask for and what the study will take; None before any unit is done."""
+    usages = [row.usage for row in rows if row.usage]
+    listed = {row["unit"]: int(row["bytes"]) for row in read_tsv(study.results / "subjects.tsv")}
+    finished = sum(row.unit in listed and bool(row.commit) for row in rows)
+    short = {
+        "short_mb": ended_for_want_of(rows, FailureClass.OUT_OF_MEMORY, "mem_mb"),
+        "short_minutes": ended_for_want_of(rows, FailureClass.TIMEOUT, "runtime"),
+    }
+    sizing = size_study(
+        usages,
+        units=len(listed),
+        left=len(listed) - finished,
+        jobs=study.report.parallel_jobs,
+        price=study.report.price_per_core_hour,
+        **short,
     )
+    if sizing is None:
+        return None
+    seen = [listed[row.unit] for row in rows if row.usage and row.unit in listed]
+    return {
+        **asdict(sizing),
+        "words": {
+            "proposals": describe_proposals(sizing, usages, **short),
+            "estimates": describe_estimates(sizing),
+            "limits": describe_limits(
+                sizing,
+                usages,
+                **short,
+                sample_bytes=mean(seen),
+                study_bytes=mean(list(listed.values())),
+            ),
+            "method": describe_method(sizing),
+        },
+    }
+
+
+def ended_for_want_of(rows: Sequence[Row], cause: FailureClass, resource: str) -> list[int]:
+    """What units had asked for whose last attempt ended for want of it."""
+    ends = [row.history[-1] for row in rows if row.failure_class == cause.value and row.history]
+    return [asked for end in ends if (asked := end.get("requested", {}).get(resource))]
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean; 0 of nothing."""
+    return sum(values) / len(values) if values else 0.0

@@ -58,6 +58,11 @@ class Runtime(str, Enum):
         """True for Apptainer and its older name."""
         return self in (Runtime.APPTAINER, Runtime.SINGULARITY)
 
+    @property
+    def is_out_of_sight(self) -> bool:
+        """True where the app is not among the processes that a job started."""
+        return self in (Runtime.DOCKER, Runtime.PODMAN)
+
 
 def choose_runtime(study: Study) -> Runtime:
     """The runtime of a study.

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 
 from .config import Study
 from .records import read_json, read_tsv
+from .sizing import Usage, usage_of
+
+# What a report tells of each attempt that failed.
+ATTEMPT_FACTS = ("end", "failure_class", "exit_code", "host", "scheduler_job_id", "requested")
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Row:
     """One unit in the report.
 
     `state` is one of merged, done (waiting for the merge), unmerged (the merge
-    left it out), failed, waiting, excluded.
+    left it out), failed, waiting, excluded.  `history` tells of the attempts
+    that failed, the last one last.
     """
 
     unit: str
@@ -41,6 +46,8 @@ class Row:
     reason: str = ""
     next: str = ""
     log: tuple[str, ...] = ()
+    usage: Usage | None = None
+    history: tuple[dict, ...] = ()
 
 
 def collect_rows(study: Study) -> list[Row]:
@@ -67,6 +74,7 @@ def read_notes(study: Study) -> Iterator[Notes]:
 def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Row:
     """One unit's state, from what is known of it."""
     unit, record, attempts = notes.unit, notes.record, notes.attempts
+    history = tuple(describe_attempt(attempt) for attempt in attempts)
     if record is not None:
         state = "unmerged" if unit in left else "merged" if unit in merged else "done"
         return Row(
@@ -80,6 +88,8 @@ def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Ro
                 "done": "snakemake merge",
                 "unmerged": "name the file in datalad.shared_files if every unit may write it",
             }.get(state, ""),
+            usage=usage_of(record),
+            history=history,
         )
     if not attempts:
         return Row(unit, "waiting", next="snakemake --cores all")
@@ -90,10 +100,22 @@ def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Ro
         failure_class=last["failure_class"],
         exit_code=last.get("exit_code"),
         attempts=len(attempts),
-        reason=last["message"].splitlines()[0],
+        reason=first_line(last),
         next=last.get("hint", ""),
         log=tuple(last.get("log", ())),
+        history=history,
     )
+
+
+def describe_attempt(attempt: dict) -> dict:
+    """What a report tells of a failed attempt."""
+    facts = {name: attempt[name] for name in ATTEMPT_FACTS if attempt.get(name) is not None}
+    return facts | {"message": first_line(attempt)}
+
+
+def first_line(attempt: dict) -> str:
+    """What an attempt's message says before it quotes the log."""
+    return attempt.get("message", "").partition("\n")[0].removesuffix(" Its last lines:")
 
 
 def summarize(rows: list[Row], study: Study) -> str:

@@ -54,7 +54,9 @@ class Step:
 class Job:
     """What one job knows of its unit, and what it learns on its way.
 
-    `by_hand` says that no Snakemake looked at the store before.
+    `by_hand` says that no Snakemake looked at the store before.  What the unit
+    took: `seconds` of each step, `peak` in MB, the app's `cpu_seconds`, files
+    and bytes of its `output`.
     """
 
     study: Study
@@ -64,6 +66,9 @@ class Job:
     by_hand: bool = False
     requested: dict = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    peak: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: float | None = None
+    output: dict[str, int] = field(default_factory=dict)
     seen: str | None = None
 
     @property
