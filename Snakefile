@@ -66,4 +66,4 @@ onsuccess:
 
 # A failed unit holds up nobody: what is finished is merged and reported.
 onerror:
-    print(conclude_study(STUDY), file=sys.stderr)
+    print(conclude_study(STUDY, logs=log), file=sys.stderr)

@@ -176,16 +176,17 @@ def tell_outcome(study: Study) -> str:
     return "\n" + summarize(collect_rows(study), study)
 
 
-def conclude_study(study: Study) -> str:
+def conclude_study(study: Study, *, logs: list[str]) -> str:
     """Merge and report what is finished after a run with failures."""
+    problem = ""
     try:
         if (study.results / "prepared.json").exists():
             merged = merge_branches(study)
             write_json(study.results / "merged.json", merged)
-        write_report(study)
     except WorkflowFailure as e:
-        return letter([e])
-    return tell_outcome(study)
+        problem = "\n" + letter([e])
+    write_report(study, outcome="failed", log=", ".join(logs))
+    return problem + tell_outcome(study)
 
 
 # Snakemake puts the interpreter into shell commands as it is: a repository in
