@@ -67,7 +67,8 @@ def digest(value: object) -> str:
 def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
     """What a unit's result depends on, as one digest a cause.
 
-    `input` is the unit's tree and what it inherits, `image` the container
+    `input` is the unit's tree, what it inherits and what it takes of further
+    inputs, `image` the container
     image's annex key, `command` how the app is called, `environment` the
     variables given to it and the names under which it sees other files.  CPUs,
     memory, where those files and the stores lie, and the like are left out:
@@ -87,6 +88,8 @@ def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
         container.bids_filter,
         study.input_path,
     ]
+    here = {path for path, _ in unit.further}
+    command += [[f.path, f.flag] for f in study.further_inputs if f.path in here]
     environment = [
         study.resources.environment,
         [bind.target for bind in container.binds],
@@ -94,7 +97,7 @@ def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
         bool(container.templateflow_home),
     ]
     return {
-        "input": digest([unit.tree, unit.inherited]),
+        "input": digest([unit.tree, unit.inherited, *unit.further]),
         "image": digest(image_id),
         "command": digest(command),
         "environment": digest(environment),

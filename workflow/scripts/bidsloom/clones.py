@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .branches import head_of
-from .config import Study
+from .config import FurtherInput, Study
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .records import read_json, write_json
 from .runners import PRIVATE, call_datalad, call_git, call_git_success
@@ -155,6 +155,25 @@ def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[],
     return commit
 
 
+def pin_further(study: Study) -> dict[str, str]:
+    """Path -> the commit of each further input, pinned as the input's is."""
+    return {
+        further.path: pin(
+            further.clone,
+            further.url,
+            further.version,
+            key="datalad.inputs",
+            resolve=lambda further=further: (
+                registered_further(study, further)
+                or resolve_version(
+                    further.clone, further.url, further.version, key="datalad.inputs"
+                )
+            ),
+        )
+        for further in study.further_inputs
+    }
+
+
 def registered_input(study: Study) -> str | None:
     """The input commit that the output dataset has registered, if it still holds.
 
@@ -177,6 +196,19 @@ def registered_containers(study: Study) -> str | None:
     if not commit or not head_of(study.containers, commit):
         return None
     return commit if version == study.container.dataset_version else None
+
+
+def registered_further(study: Study, further: FurtherInput) -> str | None:
+    """The commit of a further input that the output dataset has registered, if it holds."""
+    commit, version = registered(study, further.path, further_setting(further.path))
+    if not commit or not head_of(further.clone, commit):
+        return None
+    return commit if version == further.version else None
+
+
+def further_setting(path: str) -> str:
+    """The setting of the output dataset that names the version of a further input."""
+    return f"bidsloom.{path}.version"
 
 
 def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:

@@ -60,6 +60,23 @@ class Container:
 
 
 @dataclass(frozen=True)
+class FurtherInput:
+    """A dataset beside the raw one, registered at `path` of the output dataset.
+
+    `flag` is how the app's command line names it, `{path}` standing for its
+    place; `shared` are folders that every unit takes.
+    """
+
+    path: str
+    url: str
+    version: str
+    clone: Path
+    flag: tuple[str, ...]
+    required: bool
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RetryPolicy:
     """How much more the next attempt gets; caps in MB and minutes, None: no cap."""
 
@@ -98,6 +115,7 @@ class Study:
     input_url: str
     input_version: str
     input_path: str
+    further_inputs: tuple[FurtherInput, ...]
     output_url: str
     lock_file: Path | None
     shared_files: tuple[str, ...]
@@ -125,14 +143,19 @@ class Study:
         hpc, container = filled["hpc"], filled["container"]
         app_args = dict(container["bids_args"])
         name = filled.get("study", container["name"])
+        results = base / "results" / name
         return cls(
             name=name,
-            results=base / "results" / name,
+            results=results,
             work_dir=resolve_path(common.get("work_dir", tempfile.gettempdir()), base),
             keep_failed=common["keep_failed"],
             input_url=resolve_url(datalad["input_repo"], base),
             input_version=datalad["input_version"],
             input_path=datalad["input_path"],
+            further_inputs=tuple(
+                read_further_input(given, base, clones=results / "inputs")
+                for given in datalad["inputs"]
+            ),
             output_url=resolve_url(datalad["output_repos"][0], base),
             lock_file=optional_path(datalad["lock_file"], base),
             shared_files=tuple(datalad["shared_files"]),
@@ -230,6 +253,20 @@ def read_config(path: Path) -> dict:
             hint="look at the line named above; a missing space after a colon is common.",
         ) from e
     return config or {}
+
+
+def read_further_input(given: Mapping, base: Path, *, clones: Path) -> FurtherInput:
+    """A dataset of `datalad.inputs`."""
+    flag = tuple(given.get("flag", "").split())
+    return FurtherInput(
+        path=given["path"],
+        url=resolve_url(given["repo"], base),
+        version=given.get("version", ""),
+        clone=clones / given["path"],
+        flag=(*flag, "{path}") if len(flag) == 1 else flag,
+        required=given.get("required", True),
+        shared=tuple(given.get("shared_paths", [])),
+    )
 
 
 def fill_defaults(config: Mapping, schema: Mapping) -> dict:

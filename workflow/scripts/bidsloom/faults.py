@@ -103,23 +103,28 @@ def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
 
 
 def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Outputs named twice, or lying inside each other, or inside the input."""
-    outputs = value_at(config, "container", "outputs") or []
-    input_path = value_at(config, "datalad", "input_path") or "sourcedata/raw"
-    if not isinstance(outputs, list):
-        return
-    named = [("datalad.input_path", input_path)]
-    for output in filter(lambda o: isinstance(o, str), outputs):
-        for key, other in named:
+    """Places in the output dataset that are named twice, or lie inside each other."""
+    places = [("datalad.input_path", value_at(config, "datalad", "input_path") or "sourcedata/raw")]
+    if value_at(config, "container", "dataset"):
+        places.append(("container.dataset", "containers"))
+    further = as_list(value_at(config, "datalad", "inputs") or [])
+    places += [("datalad.inputs", value_at(given, "path")) for given in further]
+    outputs = as_list(value_at(config, "container", "outputs") or [])
+    places += [("container.outputs", output) for output in outputs]
+    named: list[tuple[str, str]] = []
+    for key, place in places:
+        if not isinstance(place, str):
+            continue
+        for other_key, other in named:
             # Some file systems do not tell Upper from lower case.
-            a, b = f"{output}/".lower(), f"{other}/".lower()
+            a, b = f"{place}/".lower(), f"{other}/".lower()
             if a.startswith(b) or b.startswith(a):
                 yield WorkflowFailure(
-                    f"container.outputs names {output!r}, which is the same place as {other!r} "
-                    f"of {key}, or lies inside it; expected: folders apart from each other.",
-                    hint="give each output a folder of its own.",
+                    f"{key} names {place!r}, which is the same place as {other!r} "
+                    f"of {other_key}, or lies inside it; expected: folders apart from each other.",
+                    hint="give each a folder of its own.",
                 )
-        named.append(("container.outputs", output))
+        named.append((key, place))
 
 
 def value_at(config: Any, *keys: str) -> Any:

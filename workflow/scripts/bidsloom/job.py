@@ -213,7 +213,7 @@ def work(job: Job, steps: Iterable[Step]) -> None:
         "push_branch": push_branch,
     }
     meanings = {
-        "inputs": (FailureClass.INPUT_UNAVAILABLE, f"get the inputs from {job.study.input_url}"),
+        "inputs": (FailureClass.INPUT_UNAVAILABLE, "get its inputs"),
         "name_store": (FailureClass.STORE_UNAVAILABLE, f"reach {job.store.url}"),
         "push_content": (FailureClass.STORE_UNAVAILABLE, f"push content to {job.store.url}"),
         "push_branch": (FailureClass.STORE_UNAVAILABLE, f"push its branch to {job.store.url}"),
@@ -235,11 +235,18 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 failure_class, what = meanings.get(
                     step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
                 )
+                if step.name == "inputs":
+                    what += f" from {source_url(job, step)}"
                 raise WorkflowFailure(
                     f"{job.unit.name} could not {what}: {last_line(e.stderr)}",
                     hint="see the log; run snakemake again once the cause is gone.",
                     failure_class=failure_class,
                 ) from e
+
+
+def source_url(job: Job, step: Step) -> str:
+    """Where the input dataset that a step works in comes from."""
+    return next(s.url for s in job.sources if step.cwd.as_posix().endswith(f"/{s.path}"))
 
 
 @contextlib.contextmanager

@@ -62,13 +62,13 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
     else:
         yield Step("clone", link_image_command(source, clone, image_path(study), base), clone)
 
-    raw, commit = clone / study.input_path, job.prepared["input_commit"]
-    own = ["--origin", "study", *remotes_of(study.input)]
-    yield Step("structure", [*CLONE, *own, str(study.input), str(raw)], clone)
-    # The unit's files and what BIDS lets it inherit, and no other subject.
-    paths = [path.removeprefix(f"{study.input_path}/") for path in job.inputs]
-    keys = annexed_keys(study.input, commit, paths)
-    yield from lay_out_steps("structure", study.input, raw, commit, paths=paths, keys=keys)
+    for source in job.sources:
+        target, commit, paths = clone / source.path, source.commit, source.paths
+        own = ["--origin", "study", *remotes_of(source.clone)]
+        yield Step("structure", [*CLONE, *own, str(source.clone), str(target)], clone)
+        # The unit's files and what BIDS lets it inherit, and no other subject.
+        keys = annexed_keys(source.clone, commit, paths)
+        yield from lay_out_steps("structure", source.clone, target, commit, paths=paths, keys=keys)
 
 
 def lay_out_steps(

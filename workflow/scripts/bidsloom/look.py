@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from .clones import clone_output, pin_input
+from .clones import clone_output, pin_further, pin_input
 from .config import Study
 from .containers import ImageKind, check_mounts, image_id, image_kind
 from .errors import FailureClass, WorkflowFailure
@@ -45,7 +45,11 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
         lambda: image_kind(study) is ImageKind.FILE and image_id(study),
         lambda: check_runtime(study, here=here),
         lambda: check_mounts(study),
-        lambda: check_input_url(study.input_url),
+        lambda: check_input_url(study.input_url, key="datalad.input_repo"),
+        *(
+            lambda url=further.url: check_input_url(url, key="datalad.inputs")
+            for further in study.further_inputs
+        ),
         lambda: check_store(output_store(study), study),
     )
     with exclusive(study):
@@ -54,9 +58,9 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
             clone_output(study, store)
         else:
             refuse_lost_store(study)
-        commit = pin_input(study)
-        units = cached_units(study, commit)
-        opened = OpenStudy(study, store, units, image_id(study))
+        commit, further = pin_input(study), pin_further(study)
+        units = cached_units(study, commit, further)
+        opened = OpenStudy(study, store, units, image_id(study), further)
         check(lambda: here and check_scratch(study, units))
         if not busy:
             drop_outdated_files(opened)

@@ -9,6 +9,7 @@ many units are merged.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from .bids import is_annexed
@@ -19,13 +20,21 @@ from .clones import (
     VERSION_SETTING,
     clone_containers,
     clone_output,
+    further_setting,
 )
 from .config import Study
 from .containers import ImageKind, image_kind, image_path, key_in_dataset
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .locks import exclusive, leave_lock_token, locked, push_refs
 from .records import write_text
-from .runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
+from .runners import (
+    PRIVATE,
+    call_annex,
+    call_datalad,
+    call_git,
+    call_git_lines,
+    call_git_success,
+)
 from .runtimes import call_format, choose_runtime
 from .scratch import remove_tree
 from .settle import preparation
@@ -80,9 +89,10 @@ Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a
 """
 
 
-def prepare_study(study: Study, *, commit: str, image_id: str) -> dict:
+def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[str, str]) -> dict:
     """Bring the study dataset and the output store to what the study asks for.
 
+    `commit` is the input's, `further` has that of each further input by path.
     Gives what jobs need to know: the commit their branches start from, the
     input commit, the image, the runtime and the store's annex UUID.  Doing it
     again changes nothing.
@@ -90,7 +100,7 @@ def prepare_study(study: Study, *, commit: str, image_id: str) -> dict:
     store = output_store(study)
     with locked(study.lock_file), exclusive(study):
         open_dataset(study, store)
-        write_scaffolding(study, commit)
+        write_scaffolding(study, commit, further)
         key = register_container(study, image_id)
         base = call_git(["rev-parse", "HEAD"], cwd=study.dataset)
         connect_store(study, store)
@@ -101,13 +111,14 @@ def prepare_study(study: Study, *, commit: str, image_id: str) -> dict:
         "dataset_id": read_setting(study.dataset, base, "datalad.dataset.id"),
         "base": base,
         "input_commit": commit,
+        "further_commits": dict(further),
         "container_key": key,
         "image": image_id,
         "runtime": choose_runtime(study).value,
         "identity": own_identity(study.dataset),
         "store_uuid": store_uuid(store, study.dataset),
         "lock_token": leave_lock_token(study),
-        "made_from": preparation(study, commit, image_id),
+        "made_from": preparation(study, commit, image_id, further),
     }
 
 
@@ -139,8 +150,8 @@ def open_dataset(study: Study, store: Store) -> None:
     call_git(["clean", "-q", "-ffd"], cwd=study.dataset)
 
 
-def write_scaffolding(study: Study, commit: str) -> None:
-    """Commit rules, settings and the registered input, where they changed."""
+def write_scaffolding(study: Study, commit: str, further: Mapping[str, str]) -> None:
+    """Commit rules, settings and the registered inputs, where they changed."""
     dataset = study.dataset
     write_text(dataset / ".gitattributes", ATTRIBUTES)
     app, output = study.container.name, study.container.outputs[0]
@@ -157,14 +168,14 @@ def write_scaffolding(study: Study, commit: str) -> None:
     set_in_file(settings, STUDY_SETTING, study.name)
     set_in_file(settings, APP_SETTING, app)
     set_in_file(settings, VERSION_SETTING, study.input_version)
-    register_input(study, commit)
+    register_subdataset(study, study.input_path, study.input_url, commit, source=study.input)
+    for given in study.further_inputs:
+        path = given.path
+        register_subdataset(study, path, given.url, further[path], source=given.clone)
+        set_in_file(settings, further_setting(path), given.version)
+    forget_inputs(study)
     call_git(["add", ".gitattributes", "README.md", "dataset_description.json"], cwd=dataset)
     commit_changes(dataset, f"Register the input at {commit[:10]}")
-
-
-def register_input(study: Study, commit: str) -> None:
-    """Stage the input as a subdataset at a commit."""
-    register_subdataset(study, study.input_path, study.input_url, commit, source=study.input)
 
 
 def register_subdataset(study: Study, path: str, url: str, commit: str, *, source: Path) -> None:
@@ -177,6 +188,35 @@ def register_subdataset(study: Study, path: str, url: str, commit: str, *, sourc
         set_in_file(modules, f"submodule.{path}.datalad-url", url)
     call_git(["update-index", "--add", "--cacheinfo", f"160000,{commit},{path}"], cwd=dataset)
     (dataset / path).mkdir(parents=True, exist_ok=True)
+
+
+def forget_inputs(study: Study) -> None:
+    """Stage the removal of further inputs that the study names no more."""
+    dataset, settings = study.dataset, study.dataset / ".datalad" / "config"
+    wanted = {further.path for further in study.further_inputs}
+    for path in set(registered_further_paths(dataset)) - wanted:
+        remove_section(settings, further_setting(path).rpartition(".")[0])
+        if path != study.input_path:
+            remove_section(dataset / ".gitmodules", f"submodule.{path}")
+            call_git(["update-index", "--force-remove", path], cwd=dataset)
+
+
+def registered_further_paths(dataset: Path) -> list[str]:
+    """Where further inputs are registered, by the settings in a work tree."""
+    try:
+        found = call_git_lines(
+            ["config", "--file", ".datalad/config", "--name-only", "--get-regexp"]
+            + [r"^bidsloom\..+\.version$"],
+            cwd=dataset,
+        )
+    except CommandError:
+        return []
+    return [name.removeprefix("bidsloom.").removesuffix(".version") for name in found]
+
+
+def remove_section(path: Path, section: str) -> None:
+    """Remove a section of a file of git's configuration syntax."""
+    call_git(["config", "--file", str(path), "--remove-section", section], cwd=path.parent)
 
 
 def set_in_file(path: Path, key: str, value: str) -> None:

@@ -7,6 +7,8 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .branches import digest, list_job_branches, read_branches, read_ledger
 from .clones import fetch_output
 from .config import Study
@@ -17,13 +19,14 @@ from .stores import MAIN, REMOTE, missing_keys
 from .study import OpenStudy
 
 
-def preparation(study: Study, commit: str, image_id: str) -> str:
+def preparation(study: Study, commit: str, image_id: str, further: Mapping[str, str]) -> str:
     """A digest of all that the study dataset is prepared from."""
     container = study.container
     return digest(
         [commit, image_id, container.name, call_format(study), choose_runtime(study)]
         + [container.outputs, container.image, container.dataset]
         + [study.input_url, study.input_version, study.input_path, study.output_url]
+        + [sorted(further.items()), repr(study.further_inputs)]
         + [str(study.lock_file)]
     )
 
@@ -32,7 +35,8 @@ def drop_outdated_files(opened: OpenStudy) -> None:
     """Remove `prepared.json` and the tables where they tell of another study than this."""
     study = opened.study
     prepared = read_json(study.results / "prepared.json") or {}
-    if prepared.get("made_from") != preparation(study, opened.units.commit, opened.image_id):
+    asked = preparation(study, opened.units.commit, opened.image_id, opened.further)
+    if prepared.get("made_from") != asked:
         (study.results / "prepared.json").unlink(missing_ok=True)
     listed = [(row["unit"], row["tree"]) for row in read_tsv(study.results / "subjects.tsv")]
     if listed != [(unit.name, unit.tree) for unit in opened.units.units]:

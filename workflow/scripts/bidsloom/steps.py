@@ -17,6 +17,7 @@ from .appcall import app_command, filter_file, unit_filter
 from .bids import Unit, inherited_files, is_annexed
 from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, branch_name
 from .config import Study
+from .further import taken_paths
 from .runtimes import Runtime, mounts
 from .stores import Store, StoreKind, output_store
 from .study import unit_fingerprint
@@ -48,6 +49,17 @@ class Step:
 
     def __str__(self) -> str:
         return f"(cd {shlex.quote(str(self.cwd))} && {shlex.join(self.argv)})"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Some paths of a commit of an input dataset, which is registered at `path`."""
+
+    path: str
+    url: str
+    clone: Path
+    commit: str
+    paths: list[str]
 
 
 @dataclass
@@ -87,21 +99,33 @@ class Job:
         return Runtime(self.prepared["runtime"])
 
     @cached_property
+    def sources(self) -> list[Source]:
+        """What the job reads of each input dataset."""
+        study, unit, commit = self.study, self.unit, self.prepared["input_commit"]
+        paths = [unit.folder, *inherited_files(study.input, commit, unit)]
+        sources = [Source(study.input_path, study.input_url, study.input, commit, paths)]
+        here = {path for path, _ in unit.further}
+        for f in study.further_inputs:
+            if f.path in here:
+                commit = self.prepared["further_commits"][f.path]
+                paths = taken_paths(f, commit, unit)
+                sources.append(Source(f.path, f.url, f.clone, commit, paths))
+        return sources
+
+    @property
     def inputs(self) -> list[str]:
-        """The unit's folder and the files it inherits, relative to the dataset."""
-        study, commit = self.study, self.prepared["input_commit"]
-        paths = [self.unit.folder, *inherited_files(study.input, commit, self.unit)]
-        return [f"{study.input_path}/{path}" for path in paths]
+        """What the job reads, relative to the output dataset."""
+        return [f"{source.path}/{path}" for source in self.sources for path in source.paths]
 
 
 def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     """From a clone without data to a commit with the unit's results."""
     study, unit = job.study, job.unit
-    raw = clone / study.input_path
     container = study.container
-    if is_annexed(study.input):
-        paths = [path.removeprefix(f"{study.input_path}/") for path in job.inputs]
-        yield Step("inputs", ["git", "annex", "get", "-q", "--", *paths], raw)
+    for source in job.sources:
+        if is_annexed(source.clone):
+            get = ["git", "annex", "get", "-q", "--", *source.paths]
+            yield Step("inputs", get, clone / source.path)
     yield from scratch_steps(job, clone)
     yield Step(
         "run",
