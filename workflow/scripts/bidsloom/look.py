@@ -13,6 +13,7 @@ import dataclasses
 from .clones import clone_output, pin_further, pin_input
 from .config import Study
 from .containers import ImageKind, check_mounts, image_id, image_kind
+from .due import explain_due
 from .errors import FailureClass, WorkflowFailure
 from .locks import exclusive
 from .preflight import (
@@ -66,7 +67,8 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
             drop_outdated_files(opened)
             set_aside_records(opened)
         restore_records(opened)
-        return dataclasses.replace(opened, done=find_done(opened))
+        opened = dataclasses.replace(opened, done=find_done(opened))
+        return dataclasses.replace(opened, why=explain_due(opened))
 
 
 def refuse_lost_store(study: Study) -> None:

@@ -25,6 +25,7 @@ from .clones import (
 from .config import Study
 from .containers import ImageKind, image_kind, image_path, key_in_dataset
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .fingerprints import MADE_FROM, made_from
 from .locks import exclusive, leave_lock_token, locked, push_refs
 from .records import write_text
 from .runners import (
@@ -100,7 +101,7 @@ def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[
     store = output_store(study)
     with locked(study.lock_file), exclusive(study):
         open_dataset(study, store)
-        write_scaffolding(study, commit, further)
+        write_scaffolding(study, commit, further, image_id=image_id)
         key = register_container(study, image_id)
         base = call_git(["rev-parse", "HEAD"], cwd=study.dataset)
         connect_store(study, store)
@@ -150,7 +151,9 @@ def open_dataset(study: Study, store: Store) -> None:
     call_git(["clean", "-q", "-ffd"], cwd=study.dataset)
 
 
-def write_scaffolding(study: Study, commit: str, further: Mapping[str, str]) -> None:
+def write_scaffolding(
+    study: Study, commit: str, further: Mapping[str, str], *, image_id: str
+) -> None:
     """Commit rules, settings and the registered inputs, where they changed."""
     dataset = study.dataset
     write_text(dataset / ".gitattributes", ATTRIBUTES)
@@ -164,6 +167,8 @@ def write_scaffolding(study: Study, commit: str, further: Mapping[str, str]) -> 
         "GeneratedBy": [{"Name": app}],
     }
     write_text(dataset / "dataset_description.json", json.dumps(description, indent=2) + "\n")
+    made = json.dumps(made_from(study, image_id), indent=1, sort_keys=True)
+    write_text(dataset / MADE_FROM, f"{made}\n")
     settings = dataset / ".datalad" / "config"
     set_in_file(settings, STUDY_SETTING, study.name)
     set_in_file(settings, APP_SETTING, app)
@@ -174,7 +179,8 @@ def write_scaffolding(study: Study, commit: str, further: Mapping[str, str]) -> 
         register_subdataset(study, path, given.url, further[path], source=given.clone)
         set_in_file(settings, further_setting(path), given.version)
     forget_inputs(study)
-    call_git(["add", ".gitattributes", "README.md", "dataset_description.json"], cwd=dataset)
+    written = [".gitattributes", "README.md", "dataset_description.json", MADE_FROM]
+    call_git(["add", *written], cwd=dataset)
     commit_changes(dataset, f"Register the input at {commit[:10]}")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from .branches import digest, list_job_branches, read_branches, read_ledger
 from .clones import fetch_output
 from .config import Study
+from .fingerprints import made_from
 from .records import read_json, read_tsv, write_json
 from .runners import call_git_success
 from .runtimes import call_format, choose_runtime
@@ -26,7 +27,7 @@ def preparation(study: Study, commit: str, image_id: str, further: Mapping[str, 
         [commit, image_id, container.name, call_format(study), choose_runtime(study)]
         + [container.outputs, container.image, container.dataset]
         + [study.input_url, study.input_version, study.input_path, study.output_url]
-        + [sorted(further.items()), repr(study.further_inputs)]
+        + [sorted(further.items()), repr(study.further_inputs), made_from(study, image_id)]
         + [str(study.lock_file)]
     )
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .bids import Unit, Units, list_units
-from .branches import digest, fingerprint, fingerprint_text
+from .branches import digest
 from .config import Study
 from .errors import WorkflowFailure
+from .fingerprints import fingerprint, fingerprint_text
 from .further import join_further
 from .records import find_row, read_json, write_json, write_tsv
 from .stores import Store
@@ -22,7 +23,8 @@ UNIT_COLUMNS = ["unit", "subject", "session", "tree", "files", "bytes", "inherit
 class OpenStudy:
     """A study that was looked at: its units, and the image they run with.
 
-    `done` names the units whose record tells of a result that still holds.
+    `done` names the units whose record tells of a result that still holds,
+    `why` tells of each other one why it is due.
     """
 
     study: Study
@@ -32,6 +34,7 @@ class OpenStudy:
     # Path of each further input -> its commit.
     further: Mapping[str, str] = field(default_factory=dict)
     done: frozenset[str] = frozenset()
+    why: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self, name: str) -> str:
         """The fingerprint that a unit's result must have now."""
