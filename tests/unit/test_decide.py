@@ -58,7 +58,9 @@ def test_new_result_replaces_the_old_one_whole():
     """Files that only the old result had are removed, unless somebody else has them too."""
     held = {"sub-1": branch("sub-1", a="x", gone="x", both="x"), "sub-2": branch("sub-2", both="x")}
     weave = decide([branch("sub-1", a="new")], held=held, shared=[])
-    assert [{"out/gone": None, "out/a": Entry("100644", "new")}] == weave.written
+    stays = Entry("100644", "x")
+    new = {"out/gone": None, "out/a": Entry("100644", "new"), "out/both": stays}
+    assert [new] == weave.written
 
 
 def unit(name: str) -> Unit:

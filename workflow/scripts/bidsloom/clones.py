@@ -19,13 +19,12 @@ from .stores import (
     BASE,
     MAIN,
     REMOTE,
-    Store,
-    check_owner,
     last_line,
     read_setting,
     refuse_strangers,
     share_remotes,
 )
+from .targets import Target, check_owner
 
 VERSION_SETTING = "bidsloom.input-version"
 CONTAINERS_SETTING = "bidsloom.containers-version"
@@ -34,25 +33,26 @@ CONTAINERS_SETTING = "bidsloom.containers-version"
 CONTAINERS_PATH = "containers"
 
 
-def clone_output(study: Study, store: Store) -> None:
-    """Clone the output dataset that the store holds, unless that was done before."""
-    if not study.dataset.exists():
+def clone_output(target: Target, study: Study) -> None:
+    """Clone the dataset that a store holds, unless that was done before."""
+    store, dataset = target.store, target.dataset
+    if not dataset.exists():
         url = store.git_url if store.repository and not store.url.startswith("ria") else store.url
-        clone(url, study.dataset, key="datalad.output_repos")
-        call_git(["remote", "rename", "origin", REMOTE], cwd=study.dataset)
-        check_owner_of_clone(study, store)
-        share_remotes(study.dataset)
-    elif call_git_success(["remote", "get-url", REMOTE], cwd=study.dataset):
-        check_owner_of_clone(study, store)
+        clone(url, dataset, key="datalad.output_repos")
+        call_git(["remote", "rename", "origin", REMOTE], cwd=dataset)
+        check_owner_of_clone(target, study)
+        share_remotes(dataset)
+    elif call_git_success(["remote", "get-url", REMOTE], cwd=dataset):
+        check_owner_of_clone(target, study)
 
 
-def check_owner_of_clone(study: Study, store: Store) -> None:
+def check_owner_of_clone(target: Target, study: Study) -> None:
     """Refuse a URL whose dataset is another study's; mounted stores were looked at directly."""
-    if store.repository is None and head_of(study.dataset, f"{REMOTE}/{MAIN}"):
+    if target.store.repository is None and head_of(target.dataset, f"{REMOTE}/{MAIN}"):
         try:
-            check_owner(study.dataset, f"{REMOTE}/{MAIN}", study, store)
+            check_owner(target.dataset, f"{REMOTE}/{MAIN}", study, target)
         except WorkflowFailure:
-            remove_tree(study.dataset)
+            remove_tree(target.dataset)
             raise
 
 
@@ -89,13 +89,13 @@ def clone_error(text: str) -> str:
     return fatal[-1].partition("fatal: ")[2].strip("'] ") if fatal else last_line(text)
 
 
-def fetch_output(study: Study) -> None:
-    """Learn every branch that the output store has now, and forget those it lost."""
+def fetch_output(target: Target) -> None:
+    """Learn every branch that a store has now, and forget those it lost."""
     try:
-        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=study.dataset)
+        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=target.dataset)
     except CommandError as e:
         raise WorkflowFailure(
-            f"The output store {study.output_url} cannot be read: {last_line(e.stderr)}",
+            f"The output store {target.store.url} cannot be read: {last_line(e.stderr)}",
             hint="check that it is mounted and reachable, then start again; nothing was changed.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e

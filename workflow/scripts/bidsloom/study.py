@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from .errors import WorkflowFailure
 from .fingerprints import fingerprint, fingerprint_text
 from .further import join_further
 from .records import find_row, read_json, write_json, write_tsv
-from .stores import Store
 
 UNIT_COLUMNS = ["unit", "subject", "session", "tree", "files", "bytes", "inherited", "further"]
 
@@ -28,7 +27,6 @@ class OpenStudy:
     """
 
     study: Study
-    store: Store
     units: Units
     image_id: str
     # Path of each further input -> its commit.
@@ -86,6 +84,25 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
 def read_cached(unit: Mapping) -> Unit:
     """A unit from JSON."""
     return Unit(**{**unit, "further": tuple((path, mark) for path, mark in unit["further"])})
+
+
+def find_withdrawn(units: Iterable[str], known: Collection[str]) -> list[str]:
+    """Those of some units that the input has no more, sorted.
+
+    `known` are all units of the input, those left out included; where none is
+    known, nobody counts as withdrawn.  A unit of the other processing level
+    (the subject of a session, a session of a subject) is not withdrawn.
+    """
+    levels = {*known, *(name.partition("_")[0] for name in known)}
+    subjects = {name for name in known if "_" not in name}
+    return sorted(
+        unit
+        for unit in set(units)
+        if known
+        and unit.startswith("sub-")
+        and unit not in levels
+        and unit.partition("_")[0] not in subjects
+    )
 
 
 def write_unit_tables(units: Units, *, subjects: Path, excluded: Path) -> None:
