@@ -139,7 +139,7 @@ def compare_sizes(root: Path, repeats: int, subjects: int, branches: int) -> lis
     large = make_study(root / "large", large_bids)
     full = make_study(root / "full", small_bids)
     units = (f"sub-X{n:05}" for n in range(branches))
-    make_job_branches(full.store, base=full.prepared["base"], app=APP, units=units)
+    make_job_branches(full.store, base=full.prepared["bases"][""], app=APP, units=units)
     cases = [job_case(study) for study in (small, large, full)]
     interleave(cases, repeats)
     app = measure_app(small, small_bids, repeats)

@@ -42,7 +42,7 @@ def make_full_study(root: Path, bids: Path, branches: int) -> BenchStudy:
     """A prepared study whose store holds unmerged job branches."""
     study = make_study(root, bids)
     units = [f"sub-X{n:05}" for n in range(branches)]
-    make_job_branches(study.store, base=study.prepared["base"], app=APP, units=units)
+    make_job_branches(study.store, base=study.prepared["bases"][""], app=APP, units=units)
     return study
 
 

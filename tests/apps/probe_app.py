@@ -35,6 +35,8 @@ parser.add_argument("-w", "--work-dir", type=Path)
 parser.add_argument("--mem-mb")
 parser.add_argument("--n-cpus")
 parser.add_argument("--license-file", type=Path)
+parser.add_argument("--fs-subjects-dir", type=Path)
+parser.add_argument("--derivatives", type=Path, nargs="+", default=[])
 args = parser.parse_args()
 label = args.participant_label
 unit = f"sub-{label}" + (f"_ses-{args.session_label}" if args.session_label else "")
@@ -65,6 +67,16 @@ digests = {
 folder.mkdir(parents=True, exist_ok=True)
 variable = os.environ.get("PROBE_VARIABLE", "")
 report = {"files": digests, "note": args.note, "variable": variable}
+for further in args.derivatives:
+    found = sorted(p.relative_to(further) for p in further.rglob("*") if p.is_file())
+    # A clone in which a record is run again holds the other subjects too.
+    found = [p for p in found if p.parts[0].startswith((f"sub-{label}", "fsaverage", "dataset_"))]
+    report[str(further)] = {str(p): (further / p).stat().st_size for p in found}
+if args.fs_subjects_dir and not (args.switches and (args.switches / "no-surfaces").exists()):
+    (args.fs_subjects_dir / unit / "surf").mkdir(parents=True, exist_ok=True)
+    (args.fs_subjects_dir / unit / "surf" / "lh.white").write_bytes(f"{unit}\0".encode() * 50)
+    (args.fs_subjects_dir / "logs").mkdir(exist_ok=True)
+    (args.fs_subjects_dir / "logs" / "first.txt").write_text(unit)
 if args.switches and (args.switches / "escape").exists():
     home = os.environ.get("HOME", "/root")
     places = [*files, args.bids_dir / "new", Path(".git/config"), Path("README.md")]

@@ -1,11 +1,9 @@
-"""Pure decisions: what is merged, what a record names, what a fingerprint tells."""
-
-import dataclasses
+"""Pure decisions: what is merged, what a record names, how the app is called."""
 
 import pytest
 from bidsloom.appcall import app_command, fill
 from bidsloom.bids import Unit
-from bidsloom.branches import Branch, Entry, Result, fingerprint
+from bidsloom.branches import Branch, Entry, Result
 from bidsloom.config import Study
 from bidsloom.merge import decide
 from bidsloom.steps import Job, narrow
@@ -60,7 +58,9 @@ def test_new_result_replaces_the_old_one_whole():
     """Files that only the old result had are removed, unless somebody else has them too."""
     held = {"sub-1": branch("sub-1", a="x", gone="x", both="x"), "sub-2": branch("sub-2", both="x")}
     weave = decide([branch("sub-1", a="new")], held=held, shared=[])
-    assert [{"out/gone": None, "out/a": Entry("100644", "new")}] == weave.written
+    stays = Entry("100644", "x")
+    new = {"out/gone": None, "out/a": Entry("100644", "new"), "out/both": stays}
+    assert [new] == weave.written
 
 
 def unit(name: str) -> Unit:
@@ -85,28 +85,6 @@ def test_narrow_names_what_belongs_to_the_unit():
 def test_narrow_keeps_sessions_apart():
     paths = ["out/sub-1/ses-a/x", "out/sub-1/ses-a/y", "out/sub-1/anat/z"]
     assert narrow(paths, unit("sub-1_ses-a")) == ["out/sub-1/anat/z", "out/sub-1/ses-a"]
-
-
-def changed_causes(**changes) -> set[str]:
-    """Causes of the fingerprint that differ after a change of the configuration."""
-    before = fingerprint(Study.from_config(OLD), unit("sub-1"), "key")
-    config = {**OLD, **{k: {**OLD[k], **v} for k, v in changes.items()}}
-    after = fingerprint(Study.from_config(config), unit("sub-1"), "key")
-    return {cause for cause in before if before[cause] != after[cause]}
-
-
-def test_fingerprint_tells_the_cause():
-    """Each cause by its name; what changes no result changes no fingerprint."""
-    assert {"command"} == changed_causes(container={"bids_args": {"n_cpus": 4}})
-    assert {"environment"} == changed_causes(hpc={"environment": {"VAR": "other"}})
-    assert set() == changed_causes(
-        hpc={"mem": "1G", "partition": "long"}, common={"work_dir": "/x"}
-    )
-    study = Study.from_config(OLD)
-    other = dataclasses.replace(unit("sub-1"), tree="another")
-    before, after = (fingerprint(study, u, "key") for u in (unit("sub-1"), other))
-    assert {"input"} == {cause for cause in before if before[cause] != after[cause]}
-    assert fingerprint(study, unit("sub-1"), "other")["image"] != before["image"]
 
 
 def test_command_doubles_braces():

@@ -12,6 +12,7 @@ from typing import Any
 
 from bidsloom.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
 from bidsloom.look import open_study
+from bidsloom.due import Reasons, summarize_due
 from bidsloom.config import UNIT, ConfigFailure, Study
 from bidsloom.errors import WorkflowFailure, letter
 from bidsloom.merge import merge_branches
@@ -201,5 +202,8 @@ BATCHES = []
 if OPENED and STUDY.resources.units_per_job > 1:
     BATCHES = lay_out_batches(OPENED, busy=is_busy())
 
+WHY = Reasons(OPENED.why if OPENED else {})
+
 if workflow.is_main_process:
+    print("\n".join(summarize_due(OPENED.why, done=len(OPENED.done))), file=sys.stderr)
     watch_slurm(STUDY)

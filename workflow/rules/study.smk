@@ -19,6 +19,7 @@ rule prepare_study:
     retries: 0
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
+        further=lambda wildcards: OPENED and OPENED.further,
         image_id=lambda wildcards: OPENED and OPENED.image_id,
         call_fmt=lambda wildcards: STUDY.container.call_fmt,
         output_url=lambda wildcards: STUDY.output_url,
@@ -37,6 +38,7 @@ rule list_subjects:
     retries: 0
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
+        further=lambda wildcards: OPENED and OPENED.further,
         selection=lambda wildcards: [STUDY.by_session, STUDY.include, STUDY.exclude],
     message:
         "List the units"

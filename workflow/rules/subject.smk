@@ -25,7 +25,7 @@ rule process_subject:
     params:
         fingerprint=fingerprint_of,
     message:
-        "Process {wildcards.unit}"
+        "Process {wildcards.unit}{WHY:{wildcards.unit}}"
     script:
         "../scripts/process_subject.py"
 

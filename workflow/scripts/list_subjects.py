@@ -10,7 +10,7 @@ if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         study = Study.from_config(snakemake.config)
         write_unit_tables(
-            cached_units(study, snakemake.params.input_commit),
+            cached_units(study, snakemake.params.input_commit, snakemake.params.further),
             subjects=Path(snakemake.output.subjects),
             excluded=Path(snakemake.output.excluded),
         )

@@ -13,5 +13,6 @@ if __name__ == "__main__":
             Study.from_config(snakemake.config),
             commit=snakemake.params.input_commit,
             image_id=snakemake.params.image_id,
+            further=snakemake.params.further,
         )
         write_json(Path(snakemake.output.prepared), prepared)

@@ -27,8 +27,20 @@ def app_command(job: Job) -> list[str]:
         container.outputs[0],
         container.analysis_level,
         *labels,
+        *further_flags(job),
         *(fill(word, values) for word in container.arguments),
     ]
+
+
+def further_flags(job: Job) -> list[str]:
+    """The flags that name the unit's further inputs; inputs of one flag follow it together."""
+    here = {path for path, _ in job.unit.further}
+    values: dict[str, list[str]] = {}
+    for further in job.study.further_inputs:
+        if further.flag and further.path in here:
+            flag, *words = (word.replace("{path}", further.path) for word in further.flag)
+            values.setdefault(flag, []).extend(words)
+    return [word for flag, words in values.items() for word in (flag, *words)]
 
 
 def placeholder_values(job: Job) -> dict[str, str]:

@@ -47,6 +47,9 @@ class Unit:
     files, bytes : int
         Number and size of the files in that folder; the size of annexed files
         comes from their keys.
+    further : tuple[tuple[str, str], ...]
+        Path of each further input that the unit is in, with a digest of what
+        it takes there.
 
     """
 
@@ -57,6 +60,7 @@ class Unit:
     inherited: str
     files: int
     bytes: int
+    further: tuple[tuple[str, str], ...] = ()
 
     @property
     def folder(self) -> str:

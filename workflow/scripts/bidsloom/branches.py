@@ -1,4 +1,4 @@
-"""Job branches: their names, what their tips say, and fingerprints.
+"""Job branches: their names, and what their tips say.
 
 The tip of a job branch is the run-record commit of one unit.  Its trailers say
 which unit it is and what it was made from; they outlive the branch, since the
@@ -14,18 +14,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .bids import Unit
-from .config import Study
 from .errors import CommandError
 from .runners import call, call_git, call_git_lines, read_objects
 
 UNIT_TRAILER = "Bidsloom-Unit"
 FINGERPRINT_TRAILER = "Bidsloom-Fingerprint"
+# In a commit of main that takes a unit's files out, once for each unit.
+REMOVED_TRAILER = "Bidsloom-Removed"
 
 _FORMAT = (
     "%H%x00%(trailers:key={0},valueonly,separator=)%x00%(trailers:key={1},valueonly,separator=)"
 )
 RESULT_FORMAT = _FORMAT.format(UNIT_TRAILER, FINGERPRINT_TRAILER)
+HISTORY_FORMAT = f"%P%x00%(trailers:key={REMOVED_TRAILER},valueonly,separator=%x20)"
 
 
 @dataclass(frozen=True)
@@ -62,48 +63,6 @@ def branch_name(app: str, unit: str) -> str:
 def digest(value: object) -> str:
     """A short digest of anything JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
-    """What a unit's result depends on, as one digest a cause.
-
-    `input` is the unit's tree and what it inherits, `image` the container
-    image's annex key, `command` how the app is called, `environment` the
-    variables given to it and the names under which it sees other files.  CPUs,
-    memory, where those files and the stores lie, and the like are left out:
-    they change no result.
-    """
-    container = study.container
-    command = [
-        container.name,
-        container.runtime == "none",
-        container.call_fmt,
-        container.outputs,
-        container.analysis_level,
-        container.arguments,
-        container.executable,
-        container.participant_flag,
-        container.session_flag if unit.session else "",
-        container.bids_filter,
-        study.input_path,
-    ]
-    environment = [
-        study.resources.environment,
-        [bind.target for bind in container.binds],
-        bool(container.freesurfer_license),
-        bool(container.templateflow_home),
-    ]
-    return {
-        "input": digest([unit.tree, unit.inherited]),
-        "image": digest(image_id),
-        "command": digest(command),
-        "environment": digest(environment),
-    }
-
-
-def fingerprint_text(parts: dict[str, str]) -> str:
-    """The fingerprint as it stands in a trailer: readable for its causes."""
-    return " ".join(f"{cause}={value}" for cause, value in sorted(parts.items()))
 
 
 def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
@@ -166,17 +125,28 @@ def read_ledger(repository: Path, main: str) -> dict[str, Result]:
     """Unit -> the result that main holds of it now.
 
     Main's merges are walked from the newest: the first result of a unit that
-    is met is the one whose files stand in main.
+    is met is the one whose files stand in main, unless the unit was removed
+    after it.
     """
     try:
-        lines = call_git_lines(["log", "--first-parent", "--format=%P", main], cwd=repository)
+        lines = call_git_lines(
+            ["log", "--first-parent", f"--format={HISTORY_FORMAT}", main], cwd=repository
+        )
     except CommandError:
         return {}
-    parents = [parent for line in lines for parent in reversed(line.split()[1:])]
-    ledger: dict[str, Result] = {}
-    for result in read_results(repository, parents):
-        ledger.setdefault(result.unit, result)
-    return ledger
+    history = []
+    for line in lines:
+        parents, _, removed = line.partition("\0")
+        history.append((parents.split()[1:], removed.split()))
+    merged = [parent for parents, _ in history for parent in parents]
+    results = {result.commit: result for result in read_results(repository, merged)}
+    ledger: dict[str, Result | None] = {}
+    for parents, removed in history:
+        for unit in removed:
+            ledger.setdefault(unit, None)
+        for result in (results[parent] for parent in reversed(parents) if parent in results):
+            ledger.setdefault(result.unit, result)
+    return {unit: result for unit, result in ledger.items() if result}
 
 
 def head_of(repository: Path, ref: str) -> str | None:

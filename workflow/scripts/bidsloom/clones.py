@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .branches import head_of
-from .config import Study
+from .config import FurtherInput, Study
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .records import read_json, write_json
 from .runners import PRIVATE, call_datalad, call_git, call_git_success
@@ -19,13 +19,12 @@ from .stores import (
     BASE,
     MAIN,
     REMOTE,
-    Store,
-    check_owner,
     last_line,
     read_setting,
     refuse_strangers,
     share_remotes,
 )
+from .targets import Target, check_owner
 
 VERSION_SETTING = "bidsloom.input-version"
 CONTAINERS_SETTING = "bidsloom.containers-version"
@@ -34,25 +33,26 @@ CONTAINERS_SETTING = "bidsloom.containers-version"
 CONTAINERS_PATH = "containers"
 
 
-def clone_output(study: Study, store: Store) -> None:
-    """Clone the output dataset that the store holds, unless that was done before."""
-    if not study.dataset.exists():
+def clone_output(target: Target, study: Study) -> None:
+    """Clone the dataset that a store holds, unless that was done before."""
+    store, dataset = target.store, target.dataset
+    if not dataset.exists():
         url = store.git_url if store.repository and not store.url.startswith("ria") else store.url
-        clone(url, study.dataset, key="datalad.output_repos")
-        call_git(["remote", "rename", "origin", REMOTE], cwd=study.dataset)
-        check_owner_of_clone(study, store)
-        share_remotes(study.dataset)
-    elif call_git_success(["remote", "get-url", REMOTE], cwd=study.dataset):
-        check_owner_of_clone(study, store)
+        clone(url, dataset, key="datalad.output_repos")
+        call_git(["remote", "rename", "origin", REMOTE], cwd=dataset)
+        check_owner_of_clone(target, study)
+        share_remotes(dataset)
+    elif call_git_success(["remote", "get-url", REMOTE], cwd=dataset):
+        check_owner_of_clone(target, study)
 
 
-def check_owner_of_clone(study: Study, store: Store) -> None:
+def check_owner_of_clone(target: Target, study: Study) -> None:
     """Refuse a URL whose dataset is another study's; mounted stores were looked at directly."""
-    if store.repository is None and head_of(study.dataset, f"{REMOTE}/{MAIN}"):
+    if target.store.repository is None and head_of(target.dataset, f"{REMOTE}/{MAIN}"):
         try:
-            check_owner(study.dataset, f"{REMOTE}/{MAIN}", study, store)
+            check_owner(target.dataset, f"{REMOTE}/{MAIN}", study, target)
         except WorkflowFailure:
-            remove_tree(study.dataset)
+            remove_tree(target.dataset)
             raise
 
 
@@ -89,13 +89,13 @@ def clone_error(text: str) -> str:
     return fatal[-1].partition("fatal: ")[2].strip("'] ") if fatal else last_line(text)
 
 
-def fetch_output(study: Study) -> None:
-    """Learn every branch that the output store has now, and forget those it lost."""
+def fetch_output(target: Target) -> None:
+    """Learn every branch that a store has now, and forget those it lost."""
     try:
-        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=study.dataset)
+        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=target.dataset)
     except CommandError as e:
         raise WorkflowFailure(
-            f"The output store {study.output_url} cannot be read: {last_line(e.stderr)}",
+            f"The output store {target.store.url} cannot be read: {last_line(e.stderr)}",
             hint="check that it is mounted and reachable, then start again; nothing was changed.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
@@ -155,6 +155,25 @@ def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[],
     return commit
 
 
+def pin_further(study: Study) -> dict[str, str]:
+    """Path -> the commit of each further input, pinned as the input's is."""
+    return {
+        further.path: pin(
+            further.clone,
+            further.url,
+            further.version,
+            key="datalad.inputs",
+            resolve=lambda further=further: (
+                registered_further(study, further)
+                or resolve_version(
+                    further.clone, further.url, further.version, key="datalad.inputs"
+                )
+            ),
+        )
+        for further in study.further_inputs
+    }
+
+
 def registered_input(study: Study) -> str | None:
     """The input commit that the output dataset has registered, if it still holds.
 
@@ -177,6 +196,19 @@ def registered_containers(study: Study) -> str | None:
     if not commit or not head_of(study.containers, commit):
         return None
     return commit if version == study.container.dataset_version else None
+
+
+def registered_further(study: Study, further: FurtherInput) -> str | None:
+    """The commit of a further input that the output dataset has registered, if it holds."""
+    commit, version = registered(study, further.path, further_setting(further.path))
+    if not commit or not head_of(further.clone, commit):
+        return None
+    return commit if version == further.version else None
+
+
+def further_setting(path: str) -> str:
+    """The setting of the output dataset that names the version of a further input."""
+    return f"bidsloom.{path}.version"
 
 
 def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:

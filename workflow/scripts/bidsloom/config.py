@@ -60,6 +60,32 @@ class Container:
 
 
 @dataclass(frozen=True)
+class FurtherInput:
+    """A dataset beside the raw one, registered at `path` of the output dataset.
+
+    `flag` is how the app's command line names it, `{path}` standing for its
+    place; `shared` are folders that every unit takes.
+    """
+
+    path: str
+    url: str
+    version: str
+    clone: Path
+    flag: tuple[str, ...]
+    required: bool
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FurtherOutput:
+    """An output folder that is a dataset of its own, with a store of its own."""
+
+    path: str
+    url: str
+    dataset: Path
+
+
+@dataclass(frozen=True)
 class RetryPolicy:
     """How much more the next attempt gets; caps in MB and minutes, None: no cap."""
 
@@ -106,12 +132,15 @@ class Study:
     input_url: str
     input_version: str
     input_path: str
+    further_inputs: tuple[FurtherInput, ...]
     output_url: str
+    further_outputs: tuple[FurtherOutput, ...]
     lock_file: Path | None
     shared_files: tuple[str, ...]
     by_session: bool
     include: tuple[str, ...]
     exclude: tuple[str, ...]
+    remove_withdrawn: bool
     resources: Resources
     container: Container
     report: ReportOptions
@@ -134,20 +163,31 @@ class Study:
         hpc, container = filled["hpc"], filled["container"]
         app_args = dict(container["bids_args"])
         name = filled.get("study", container["name"])
+        results = base / "results" / name
         return cls(
             name=name,
-            results=base / "results" / name,
+            results=results,
             work_dir=resolve_path(common.get("work_dir", tempfile.gettempdir()), base),
             keep_failed=common["keep_failed"],
             input_url=resolve_url(datalad["input_repo"], base),
             input_version=datalad["input_version"],
             input_path=datalad["input_path"],
+            further_inputs=tuple(
+                read_further_input(given, base, clones=results / "inputs")
+                for given in datalad["inputs"]
+            ),
             output_url=resolve_url(datalad["output_repos"][0], base),
+            further_outputs=tuple(
+                FurtherOutput(path, resolve_url(url, base), results / "outputs" / path)
+                for path, url in output_repositories(filled).items()
+                if url
+            ),
             lock_file=optional_path(datalad["lock_file"], base),
             shared_files=tuple(datalad["shared_files"]),
             by_session=subjects["processing_level"] == "session",
             include=tuple(s.removeprefix("sub-") for s in subjects["include"]),
             exclude=tuple(s.removeprefix("sub-") for s in subjects["exclude"]),
+            remove_withdrawn=subjects["withdrawn"] == "remove",
             resources=Resources(
                 units_per_job=hpc["units_per_job"],
                 cpus=hpc["cpus"],
@@ -181,7 +221,7 @@ class Study:
                 runtime=container["runtime"],
                 call_fmt=container["call_fmt"],
                 executable=tuple(container["executable"].split()),
-                outputs=tuple(container.get("outputs", [container["name"]])),
+                outputs=tuple(output_repositories(filled)),
                 analysis_level=app_args.pop("analysis_level"),
                 arguments=tuple(app_arguments(app_args)),
                 participant_flag=container["participant_flag"],
@@ -243,6 +283,37 @@ def read_config(path: Path) -> dict:
             hint="look at the line named above; a missing space after a colon is common.",
         ) from e
     return config or {}
+
+
+def output_repositories(config: Mapping) -> dict[str, str]:
+    """Output folder -> the repository of its own, empty where it has none.
+
+    Older configurations list the further repositories under
+    `datalad.output_repos`, in the order of the outputs.
+    """
+    container = config["container"]
+    found = {}
+    further = config["datalad"]["output_repos"]
+    for n, output in enumerate(container.get("outputs", [container["name"]])):
+        if isinstance(output, Mapping):
+            found[output["path"]] = output["repo"]
+        else:
+            found[output] = further[n] if 0 < n < len(further) else ""
+    return found
+
+
+def read_further_input(given: Mapping, base: Path, *, clones: Path) -> FurtherInput:
+    """A dataset of `datalad.inputs`."""
+    flag = tuple(given.get("flag", "").split())
+    return FurtherInput(
+        path=given["path"],
+        url=resolve_url(given["repo"], base),
+        version=given.get("version", ""),
+        clone=clones / given["path"],
+        flag=(*flag, "{path}") if len(flag) == 1 else flag,
+        required=given.get("required", True),
+        shared=tuple(given.get("shared_paths", [])),
+    )
 
 
 def fill_defaults(config: Mapping, schema: Mapping) -> dict:

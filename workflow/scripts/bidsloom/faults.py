@@ -47,6 +47,7 @@ def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     for error in sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.path]):
         yield from describe(error)
     yield from find_repetitions(config)
+    yield from find_repository_faults(config)
     yield from find_container_faults(config)
 
 
@@ -103,23 +104,55 @@ def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
 
 
 def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Outputs named twice, or lying inside each other, or inside the input."""
-    outputs = value_at(config, "container", "outputs") or []
-    input_path = value_at(config, "datalad", "input_path") or "sourcedata/raw"
-    if not isinstance(outputs, list):
-        return
-    named = [("datalad.input_path", input_path)]
-    for output in filter(lambda o: isinstance(o, str), outputs):
-        for key, other in named:
+    """Places in the output dataset that are named twice, or lie inside each other."""
+    places = [("datalad.input_path", value_at(config, "datalad", "input_path") or "sourcedata/raw")]
+    if value_at(config, "container", "dataset"):
+        places.append(("container.dataset", "containers"))
+    further = as_list(value_at(config, "datalad", "inputs") or [])
+    places += [("datalad.inputs", value_at(given, "path")) for given in further]
+    outputs = as_list(value_at(config, "container", "outputs") or [])
+    outputs = [value_at(output, "path") or output for output in outputs]
+    places += [("container.outputs", output) for output in outputs]
+    named: list[tuple[str, str]] = []
+    for key, place in places:
+        if not isinstance(place, str):
+            continue
+        for other_key, other in named:
             # Some file systems do not tell Upper from lower case.
-            a, b = f"{output}/".lower(), f"{other}/".lower()
+            a, b = f"{place}/".lower(), f"{other}/".lower()
             if a.startswith(b) or b.startswith(a):
                 yield WorkflowFailure(
-                    f"container.outputs names {output!r}, which is the same place as {other!r} "
-                    f"of {key}, or lies inside it; expected: folders apart from each other.",
-                    hint="give each output a folder of its own.",
+                    f"{key} names {place!r}, which is the same place as {other!r} "
+                    f"of {other_key}, or lies inside it; expected: folders apart from each other.",
+                    hint="give each a folder of its own.",
                 )
-        named.append(("container.outputs", output))
+        named.append((key, place))
+
+
+def find_repository_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Output repositories without an output, or of two at once."""
+    repositories = as_list(value_at(config, "datalad", "output_repos") or [])
+    outputs = as_list(value_at(config, "container", "outputs") or [""])
+    own = [value_at(output, "repo") for output in outputs if isinstance(output, Mapping)]
+    if len(repositories) > 1 and own:
+        yield WorkflowFailure(
+            "container.outputs names repositories, and so does datalad.output_repos beyond its "
+            "first one.",
+            hint="leave one repository in datalad.output_repos, that of the output dataset.",
+        )
+    elif len(repositories) > len(outputs):
+        yield WorkflowFailure(
+            f"datalad.output_repos lists {len(repositories)} repositories, but there are "
+            f"{len(outputs)} container.outputs; expected: one for each output at most.",
+            hint="the first repository is that of the output dataset, the second that of the "
+            "second output, and so on.",
+        )
+    every = [str(repository) for repository in [*repositories, *own]]
+    for repository in sorted({r for r in every if every.count(r) > 1}):
+        yield WorkflowFailure(
+            f"The output repository {repository!r} is named twice.",
+            hint="give each output dataset a repository of its own.",
+        )
 
 
 def value_at(config: Any, *keys: str) -> Any:
@@ -180,8 +213,6 @@ def hint_for(key: str, error: jsonschema.ValidationError) -> str:
         return nearest(error.instance, [str(v) for v in error.schema["enum"]])
     if key.startswith("subjects.") and isinstance(error.instance, int):
         return 'put labels in quotes, "001"; without them YAML reads a number and drops the zeros.'
-    if key == "datalad.output_repos" and error.validator == "maxItems":
-        return "one output store per study; give the second output a study of its own."
     examples = error.schema.get("examples")
     if examples:
         return f"for example {examples[0]!r}."

@@ -17,14 +17,24 @@ PATHS_PER_COMMAND = 1000
 
 
 def read_held(
-    repository: Path, main: str, branches: list[Branch], ledger: Mapping[str, Result]
+    repository: Path,
+    main: str,
+    branches: list[Branch],
+    ledger: Mapping[str, Result],
+    *,
+    replaced: Iterable[str],
+    apart: Iterable[str],
 ) -> dict[str, Branch]:
     """Unit -> what main holds of it, with no more files than matter to these branches.
 
-    Main's tree tells most: where it lacks a path, no merged unit wrote it.
+    Main's tree tells most: where it lacks a path, no merged unit wrote it.  Of
+    the units of `replaced`, which get a new result or none, all files matter;
+    `apart` are subdatasets, which the merge registers itself.
     """
-    replaced = [ledger[b.result.unit] for b in branches if b.result.unit in ledger]
-    old = list(read_branches(repository, replaced))
+    old = list(read_branches(repository, [ledger[unit] for unit in replaced if unit in ledger]))
+    for branch in old:
+        for path in apart:
+            branch.files.pop(path, None)
     tree = read_tree(repository, main, {path for b in branches for path in b.files})
     paths = contested_paths(branches, old=old, tree=tree)
     if not paths:

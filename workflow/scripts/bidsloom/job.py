@@ -20,19 +20,13 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .announced import read_announced
 from .appcall import app_command, filter_file
-from .branches import (
-    FINGERPRINT_TRAILER,
-    UNIT_TRAILER,
-    Result,
-    read_branches,
-    read_ledger,
-    read_results,
-)
+from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, Result, read_ledger, read_results
 from .containers import check_mounts
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .failures import as_failure, is_full, log_size, log_tail, no_space
@@ -64,7 +58,7 @@ from .steps import (
     run_outputs,
     scratch_folder,
 )
-from .stores import MAIN, REMOTE, last_line, list_remote_heads, missing_keys
+from .stores import MAIN, REMOTE, last_line, list_remote_heads
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +149,7 @@ def find_or_compute(job: Job) -> tuple[str, bool]:
         log.info("%s is in the output store already: %s", job.unit.name, done.commit)
         return done.commit, True
     # A clone that lost its job before the push has the result: push that.
-    folder = sweep(job.study, job.unit.name, fingerprint=job.fingerprint, base=job.prepared["base"])
+    folder = sweep(job.study, job.unit.name, fingerprint=job.fingerprint, base=job.bases[""])
     computed = folder is not None
     folder = folder or open_folder(job.study, job.unit.name)
     keep = False
@@ -193,7 +187,7 @@ def compute(job: Job, folder: JobFolder) -> None:
             hint="name a folder on another disk.",
         )
     work(job, compute_steps(job, folder.clone))
-    folder.write_state({"fingerprint": job.fingerprint, "base": job.prepared["base"]})
+    folder.write_state({"fingerprint": job.fingerprint, "base": job.bases[""]})
 
 
 def work(job: Job, steps: Iterable[Step]) -> None:
@@ -204,11 +198,12 @@ def work(job: Job, steps: Iterable[Step]) -> None:
         "name_store": name_store,
         "push_branch": push_branch,
     }
+    stores = " or ".join(target.store.url for target in reversed(job.targets))
     meanings = {
-        "inputs": (FailureClass.INPUT_UNAVAILABLE, f"get the inputs from {job.study.input_url}"),
-        "name_store": (FailureClass.STORE_UNAVAILABLE, f"reach {job.store.url}"),
-        "push_content": (FailureClass.STORE_UNAVAILABLE, f"push content to {job.store.url}"),
-        "push_branch": (FailureClass.STORE_UNAVAILABLE, f"push its branch to {job.store.url}"),
+        "inputs": (FailureClass.INPUT_UNAVAILABLE, "get its inputs"),
+        "name_store": (FailureClass.STORE_UNAVAILABLE, f"reach {stores}"),
+        "push_content": (FailureClass.STORE_UNAVAILABLE, f"push content to {stores}"),
+        "push_branch": (FailureClass.STORE_UNAVAILABLE, f"push its branch to {stores}"),
     }
     for step in steps:
         log.info("%s: %s", step.name, step)
@@ -227,11 +222,18 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 failure_class, what = meanings.get(
                     step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
                 )
+                if step.name == "inputs":
+                    what += f" from {source_url(job, step)}"
                 raise WorkflowFailure(
                     f"{job.unit.name} could not {what}: {last_line(e.stderr)}",
                     hint="see the log; run snakemake again once the cause is gone.",
                     failure_class=failure_class,
                 ) from e
+
+
+def source_url(job: Job, step: Step) -> str:
+    """Where the input dataset that a step works in comes from."""
+    return next(s.url for s in job.sources if step.cwd.as_posix().endswith(f"/{s.path}"))
 
 
 @contextlib.contextmanager
@@ -246,37 +248,43 @@ def timed(job: Job, name: str) -> Iterator[None]:
 
 def find_result(job: Job) -> Result | None:
     """The unit's finished result in the output store, if its content is there too."""
-    store = job.store
     ref = f"refs/heads/{job.branch}"
-    job.seen = list_remote_heads(store, ref).get(job.branch)
-    repository = store.repository or job.study.dataset
-    if job.seen is None:
-        return find_merged(job, repository)
-    if store.repository is None:
-        call_git(
-            ["fetch", "-q", "--no-tags", "--no-write-fetch-head", store.git_url, ref],
-            cwd=repository,
-        )
-    results = read_results(repository, [job.seen])
+    job.seen = {t.path: list_remote_heads(t.store, ref).get(job.branch) for t in job.targets}
+    repositories = {t.path: t.store.repository or t.dataset for t in job.targets}
+    commit = job.seen[""]
+    if commit is None:
+        return find_merged(job, repositories)
+    for target in job.targets:
+        if target.store.repository is None and job.seen[target.path]:
+            call_git(
+                ["fetch", "-q", "--no-tags", "--no-write-fetch-head", target.store.git_url, ref],
+                cwd=target.dataset,
+            )
+    results = read_results(repositories[""], [commit])
     if not results or results[0].fingerprint != job.fingerprint:
         return None
-    (branch,) = read_branches(repository, results)
-    if missing_keys(store, branch.keys, dataset=job.study.dataset):
-        log.warning("%s has a branch whose content is incomplete; computing again", ref)
+    heads = {path: {seen} for path, seen in job.seen.items()}
+    (found,) = read_announced(job.targets, results, repositories=repositories, heads=heads)
+    if found.missing:
+        log.warning("%s is incomplete (%s); computing again", ref, found.missing)
         return None
-    return results[0]
+    return found.result
 
 
-def find_merged(job: Job, repository: Path) -> Result | None:
+def find_merged(job: Job, repositories: Mapping[str, Path]) -> Result | None:
     """The unit's result if main holds it already, under the same fingerprint."""
-    main = MAIN if job.store.repository else f"refs/remotes/{REMOTE}/{MAIN}"
-    folder = f"{job.study.container.outputs[0]}/{job.unit.folder}"
+    mains = {
+        t.path: MAIN if t.store.repository else f"refs/remotes/{REMOTE}/{MAIN}" for t in job.targets
+    }
     # Snakemake has read main's whole history; its jobs do so only where
     # another run may have merged the unit since.
-    there = call_git_success(["rev-parse", "--verify", "-q", f"{main}:{folder}"], cwd=repository)
+    folder = f"{job.study.container.outputs[0]}/{job.unit.folder}"
+    holder = next(target for target in job.targets if target.holds(folder))
+    place = f"{mains[holder.path]}:{holder.inside(folder)}"
+    there = call_git_success(["rev-parse", "--verify", "-q", place], cwd=repositories[holder.path])
     if not (there or job.by_hand):
         return None
-    result = read_ledger(repository, main).get(job.unit.name)
+    result = read_ledger(repositories[""], mains[""]).get(job.unit.name)
     return result if result and result.fingerprint == job.fingerprint else None
 
 
@@ -316,7 +324,7 @@ def run_app(job: Job, step: Step) -> None:
             failure_class=FailureClass.OUT_OF_MEMORY if killed else FailureClass.APP_ERROR,
             exit_code=e.exit_code,
         ) from e
-    if not set(written_files(clone, job.prepared["base"])) - {filter_file(job)}:
+    if not set(written_files(job, clone)) - {filter_file(job)}:
         raise WorkflowFailure(
             f"{container.name} ended well for {job.unit.name} but wrote nothing to "
             f"{', '.join(container.outputs)}.",
@@ -326,9 +334,13 @@ def run_app(job: Job, step: Step) -> None:
         )
 
 
-def written_files(clone: Path, base: str) -> list[str]:
-    """Files that the run committed on top of `base`, none where it made no commit."""
-    return call_git_records(["diff-tree", "-r", "-z", "--name-only", base, "HEAD"], cwd=clone)
+def written_files(job: Job, clone: Path) -> list[str]:
+    """Files that the run committed, relative to the output dataset; none without a commit."""
+    files, parts = [], {target.path for target in job.targets}
+    for target in job.targets:
+        command = ["diff-tree", "-r", "-z", "--name-only", job.bases[target.path], "HEAD"]
+        files += map(target.outside, call_git_records(command, cwd=clone / target.path))
+    return [path for path in files if path not in parts]
 
 
 def seal(job: Job, step: Step) -> None:
@@ -339,7 +351,7 @@ def seal(job: Job, step: Step) -> None:
     in the merged dataset leaves every other unit alone.
     """
     clone = step.cwd
-    written = written_files(clone, job.prepared["base"])
+    written = written_files(job, clone)
     job.output = {"files": len(written), "bytes": content_size(clone / path for path in written)}
     message = call_git(["log", "-1", "--format=%B"], cwd=clone)
     start = message.index("\n{", message.index("=== Do not change lines below ==="))

@@ -17,6 +17,7 @@ from .containers import image_path
 from .runners import call_git, call_git_success
 from .steps import Job, Step
 from .stores import log_folder
+from .targets import Target
 
 # `git clone` of one branch, without a work tree, with the other's objects.
 # annex.private comes before git-annex does, so that the clone stands in no
@@ -52,7 +53,7 @@ rm "$GIT_INDEX_FILE"
 
 def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
     """From nothing to a clone with the unit's tree, on its branch, without data."""
-    study, source, base = job.study, job.study.dataset, job.prepared["base"]
+    study, source, base = job.study, job.study.dataset, job.bases[""]
     own = ["--origin", "study", "--branch", "base", *remotes_of(source)]
     yield Step("clone", [*CLONE, *own, str(source), str(clone)], clone.parent)
     yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], clone)
@@ -61,14 +62,26 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield from container_dataset_steps(job, clone)
     else:
         yield Step("clone", link_image_command(source, clone, image_path(study), base), clone)
+    for target in job.targets[:-1]:
+        yield from output_steps(job, clone, target)
 
-    raw, commit = clone / study.input_path, job.prepared["input_commit"]
-    own = ["--origin", "study", *remotes_of(study.input)]
-    yield Step("structure", [*CLONE, *own, str(study.input), str(raw)], clone)
-    # The unit's files and what BIDS lets it inherit, and no other subject.
-    paths = [path.removeprefix(f"{study.input_path}/") for path in job.inputs]
-    keys = annexed_keys(study.input, commit, paths)
-    yield from lay_out_steps("structure", study.input, raw, commit, paths=paths, keys=keys)
+    for source in job.sources:
+        target, commit, paths = clone / source.path, source.commit, source.paths
+        own = ["--origin", "study", *remotes_of(source.clone)]
+        yield Step("structure", [*CLONE, *own, str(source.clone), str(target)], clone)
+        # The unit's files and what BIDS lets it inherit, and no other subject.
+        keys = annexed_keys(source.clone, commit, paths)
+        yield from lay_out_steps("structure", source.clone, target, commit, paths=paths, keys=keys)
+
+
+def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+    """An output that is a dataset of its own, on the job's branch, as it was before any result."""
+    place, own = clone / target.path, ["--origin", "study", "--branch", "base"]
+    remotes = remotes_of(target.dataset)
+    yield Step("clone", [*CLONE, *own, *remotes, str(target.dataset), str(place)], clone)
+    base = job.bases[target.path]
+    yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)
+    yield from annex_steps("clone", target.dataset, place, keys=[])
 
 
 def lay_out_steps(

@@ -52,7 +52,8 @@ def exclusive(study: Study) -> Iterator[None]:
     """
     study.results.mkdir(parents=True, exist_ok=True)
     with locked(study.results / ".clones.lock"):
-        for clone in (study.dataset, study.input):
+        inputs = (study.input, *(further.clone for further in study.further_inputs))
+        for clone in (study.dataset, *inputs):
             for lock in (clone / ".git").rglob("*.lock") if clone.exists() else ():
                 lock.unlink(missing_ok=True)
         yield

@@ -7,88 +7,111 @@ its branch and is named; doing it again goes on from there.
 
 from __future__ import annotations
 
-import contextlib
-import os
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
 
-from .branches import Branch, Entry, head_of, list_job_branches, read_branches, read_ledger
+from .announced import Announced, read_announced
+from .branches import Branch, Entry, Result, list_job_branches
 from .clones import fetch_output
 from .config import Study
-from .errors import CommandError, FailureClass, WorkflowFailure
+from .errors import FailureClass
 from .held import read_held
-from .locations import publish_locations
-from .locks import exclusive, locked, push_refs
-from .records import add_attempt, write_tsv
-from .runners import call, call_git
-from .stores import BASE, MAIN, REMOTE, Store, last_line, missing_keys, output_store, store_uuid
+from .locks import exclusive, locked
+from .publish import Change, Place, find_places, publish, write_main
+from .records import add_attempt, read_tsv, write_tsv
+from .stores import REMOTE
+from .study import find_withdrawn
+from .targets import all_targets
 from .tidy import remove_branches
 
-# A merge commit with more parents than this stalls graphical viewers.
-PARENTS_PER_COMMIT = 1000
-
-REMOTE_MAIN = f"refs/remotes/{REMOTE}/{MAIN}"
-REMOTE_BASE = f"refs/remotes/{REMOTE}/{BASE}"
+log = logging.getLogger(__name__)
 
 
 @dataclass
 class Weave:
-    """What a merge would do: files to write and to remove, and units left out."""
+    """What a merge would do: files to write (None: to remove), and units left out."""
 
     merged: list[Branch] = field(default_factory=list)
     written: list[dict[str, Entry | None]] = field(default_factory=list)
+    removed: dict[str, dict[str, Entry | None]] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 
 
 def merge_branches(study: Study) -> dict:
     """Merge every finished job branch into main, verified and published.
 
-    Gives the merged units, and unit -> reason of those left unmerged.  A unit
-    whose content never arrived loses its record, so that the next run computes
-    it again.
+    Gives the merged units, those that were withdrawn from the input, and
+    unit -> reason of those left unmerged.  A unit whose content never arrived
+    loses its record, so that the next run computes it again.
     """
-    store = output_store(study)
+    targets = all_targets(study)
     with locked(study.lock_file), exclusive(study):
-        fetch_output(study)
-        main = head_of(study.dataset, REMOTE_MAIN)
-        if main is None:
-            raise WorkflowFailure(
-                f"The output store {store.url} has no branch main.",
-                hint="run `snakemake prepare_study` first.",
-            )
-        prefix = f"refs/remotes/{REMOTE}/"
-        results = list_job_branches(study.dataset, prefix, study.container.name)
-        ledger = read_ledger(study.dataset, REMOTE_MAIN)
-        known = {unit: result.fingerprint for unit, result in ledger.items()}
-        superfluous = [r for r in results if known.get(r.unit) == r.fingerprint]
-        fresh = [r for r in results if known.get(r.unit) != r.fingerprint]
-        branches = list(read_branches(study.dataset, fresh))
-        missing = missing_keys(
-            store, {key for b in branches for key in b.keys}, dataset=study.dataset
+        for target in targets:
+            fetch_output(target)
+        places = find_places(targets)
+        ledger = places[-1].ledger
+        on_branches = {
+            t.path: list_job_branches(t.dataset, f"refs/remotes/{REMOTE}/", study.container.name)
+            for t in targets
+        }
+        known = {
+            row["unit"]
+            for table in ("subjects", "excluded")
+            for row in read_tsv(study.results / f"{table}.tsv")
+        }
+        withdrawn = find_withdrawn({*ledger, *(r.unit for r in on_branches[""])}, known)
+        removed = [unit for unit in withdrawn if study.remove_withdrawn and unit in ledger]
+        fresh = [
+            result
+            for result in on_branches[""]
+            if result.unit not in withdrawn and not is_held(ledger, result)
+        ]
+        announced = read_announced(
+            targets,
+            fresh,
+            repositories={t.path: t.dataset for t in targets},
+            heads={path: {r.commit for r in found} for path, found in on_branches.items()},
         )
-        incomplete = {b.result.unit: b.keys & missing for b in branches if b.keys & missing}
-        whole = [b for b in branches if b.result.unit not in incomplete]
-        held = read_held(study.dataset, main, whole, ledger)
-        weave = decide(whole, held=held, shared=shared_patterns(study))
-        for unit, keys in incomplete.items():
-            weave.left[unit] = f"content missing in the store: {', '.join(sorted(keys)[:3])}"
-        commit = write_commits(study.dataset, main, weave)
-        if commit != main:
-            keys = {key for b in weave.merged for key in b.keys}
-            publish(study, store, commit, main=main, keys=keys)
-        tidy = [b.result for b in weave.merged] + superfluous
-        if tidy:
-            remove_branches(study, store, tidy)
+        incomplete = {a.result.unit: a.missing for a in announced if a.missing}
+        whole = {a.result.unit: a for a in announced if not a.missing}
+        weave = decide(
+            [a.joined() for a in whole.values()],
+            held=read_all_held(places, list(whole.values()), removed=removed),
+            shared=shared_patterns(study),
+            removed=removed,
+        )
+        weave.left |= incomplete
+        commits = write_all(places, weave, whole)
+        if any(commits[place.path] != place.main for place in places):
+            publish(places, commits, [whole[b.result.unit] for b in weave.merged])
+        ledger = {**ledger, **{b.result.unit: b.result for b in weave.merged}}
+        for unit in removed:
+            log.info("%s is no longer in the input; its files are removed from main", unit)
+            del ledger[unit]
+        gone = set(withdrawn) if study.remove_withdrawn else set()
+        for target in targets:
+            done = [r for r in on_branches[target.path] if is_held(ledger, r) or r.unit in gone]
+            if done:
+                remove_branches(target, study.container.name, done)
     forget_incomplete(study, incomplete)
     rows = [{"unit": unit, "reason": reason} for unit, reason in sorted(weave.left.items())]
     write_tsv(study.results / "unmerged.tsv", ["unit", "reason"], rows)
     return {
-        "main": commit,
+        "main": commits[""],
         "merged_now": sorted(b.result.unit for b in weave.merged),
-        "merged": sorted({*ledger, *(b.result.unit for b in weave.merged)}),
+        "merged": sorted(ledger),
+        "withdrawn": sorted(set(withdrawn) & set(ledger)),
+        "removed_now": removed,
         "unmerged": weave.left,
     }
+
+
+def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
+    """True where main holds a result of the unit that was made from the same."""
+    held = ledger.get(result.unit)
+    return held is not None and held.fingerprint == result.fingerprint
 
 
 def shared_patterns(study: Study) -> list[str]:
@@ -96,19 +119,86 @@ def shared_patterns(study: Study) -> list[str]:
     return [f"{out}/{pattern}" for out in study.container.outputs for pattern in study.shared_files]
 
 
+def read_all_held(
+    places: Sequence[Place], announced: Iterable[Announced], *, removed: Iterable[str]
+) -> dict[str, Branch]:
+    """Unit -> what the mains hold of it, with no more files than matter, as one."""
+    parts: dict[str, dict[str, Branch]] = {}
+    for place in places:
+        branches = [a.parts[place.path] for a in announced if place.path in a.parts]
+        gone = [*(a.result.unit for a in announced), *removed]
+        apart = [] if place.path else [p.path for p in places if p.path]
+        held = read_held(
+            place.target.dataset,
+            place.start,
+            branches,
+            place.ledger,
+            replaced=gone,
+            apart=apart,
+        )
+        for unit, branch in held.items():
+            parts.setdefault(unit, {})[place.path] = branch
+    return {
+        unit: Announced(next(iter(found.values())).result, found).joined()
+        for unit, found in parts.items()
+    }
+
+
+def write_all(
+    places: Sequence[Place], weave: Weave, announced: Mapping[str, Announced]
+) -> dict[str, str]:
+    """Write the commits of each dataset's main; gives place -> commit."""
+    links: dict[str, str] = {}
+    for place in places:
+
+        def own(written: Mapping[str, Entry | None], place: Place = place) -> dict:
+            return {
+                place.target.inside(path): entry
+                for path, entry in written.items()
+                if owner_of(path, places) is place
+            }
+
+        removals = [Change(unit, None, own(files)) for unit, files in weave.removed.items()]
+        merges = []
+        for branch, written in zip(weave.merged, weave.written, strict=True):
+            part = announced[branch.result.unit].parts.get(place.path)
+            commit = part.result.commit if part else None
+            merges.append(Change(branch.result.unit, commit, own(written)))
+        links[place.path] = write_main(
+            place,
+            removals=[change for change in removals if change.unit in place.ledger],
+            merges=[change for change in merges if change.commit or change.files],
+            links={} if place.path else links,
+        )
+    return links
+
+
+def owner_of(path: str, places: Sequence[Place]) -> Place:
+    """The dataset in which a path of the output dataset lies; the output dataset comes last."""
+    return next(place for place in places if place.target.holds(path))
+
+
 # --- decide -----------------------------------------------------------------
 
 
-def decide(branches: list[Branch], *, held: dict[str, Branch], shared: list[str]) -> Weave:
+def decide(
+    branches: list[Branch],
+    *,
+    held: dict[str, Branch],
+    shared: list[str],
+    removed: Iterable[str] = (),
+) -> Weave:
     """Which branches are merged, and what that writes.
 
-    `held` is what main holds of each unit.  A unit's new result replaces its
+    `held` is what main holds of each unit, `removed` are the units to be taken
+    out of it.  A unit's new result replaces its
     old one whole.  Where two units wrote one path with different content, the
     first unit's stays if the path is shared, so that the outcome does not
     depend on who finished first; any other such path leaves the newcomers out.
     """
     weave = Weave()
-    owners = by_path([*held.values(), *branches])
+    staying = {unit: branch for unit, branch in held.items() if unit not in removed}
+    owners = by_path([*staying.values(), *branches])
     for branch in branches:
         unit = branch.result.unit
         for path, entry in sorted(branch.files.items()):
@@ -122,16 +212,21 @@ def decide(branches: list[Branch], *, held: dict[str, Branch], shared: list[str]
                 break
     weave.merged = [b for b in branches if b.result.unit not in weave.left]
     merged = {b.result.unit for b in weave.merged}
-    standing = by_path([*(b for unit, b in held.items() if unit not in merged), *weave.merged])
+    standing = by_path([*(b for unit, b in staying.items() if unit not in merged), *weave.merged])
     for branch in weave.merged:
-        old = held.get(branch.result.unit)
-        gone = [path for path in old.files if path not in standing] if old else []
-        written: dict[str, Entry | None] = dict.fromkeys(gone)
-        for path in branch.files:
-            first = min(standing[path], key=lambda b: b.result.unit)
-            written[path] = first.files[path]
-        weave.written.append(written)
+        old = held[branch.result.unit].files if branch.result.unit in held else {}
+        weave.written.append({path: first_of(standing, path) for path in {**old, **branch.files}})
+    for unit in removed:
+        files = held[unit].files if unit in held else {}
+        weave.removed[unit] = {path: first_of(standing, path) for path in files}
     return weave
+
+
+def first_of(standing: Mapping[str, list[Branch]], path: str) -> Entry | None:
+    """The file that main is to hold at a path: that of the unit that sorts first, or none."""
+    if path not in standing:
+        return None
+    return min(standing[path], key=lambda b: b.result.unit).files[path]
 
 
 def by_path(branches: list[Branch]) -> dict[str, list[Branch]]:
@@ -150,102 +245,12 @@ def names(units: set[str]) -> str:
     return ", ".join(listed[:3]) + more
 
 
-# --- do ---------------------------------------------------------------------
+# --- afterwards ------------------------------------------------------------
 
 
-def write_commits(repository: Path, main: str, weave: Weave) -> str:
-    """Main with the weave on top; main itself where there is nothing to add.
-
-    The job commits become parents, in chunks: each stays reachable, with its
-    run record, when its branch is gone.
-    """
-    base = head_of(repository, REMOTE_BASE)
-    current = is_ancestor(repository, base, main)
-    if current and not weave.merged:
-        return main
-    index = repository / ".git" / f"bidsloom-index-{os.getpid()}"
-    env = {"GIT_INDEX_FILE": str(index)}
-    try:
-        call_git(["read-tree", main], cwd=repository, env=env)
-        commit = main
-        if not current:
-            commit = take_in_base(repository, commit, base, env)
-        for start in range(0, len(weave.merged), PARENTS_PER_COMMIT):
-            chunk = weave.merged[start : start + PARENTS_PER_COMMIT]
-            lines = []
-            for written in weave.written[start : start + PARENTS_PER_COMMIT]:
-                lines.extend(index_line(path, entry) for path, entry in written.items())
-            update_index(repository, lines, env)
-            parents = [commit, *(b.result.commit for b in chunk)]
-            units = [b.result.unit for b in chunk]
-            message = f"Merge {len(units)} unit(s): {units[0]} to {units[-1]}"
-            commit = commit_tree(repository, parents, message, env)
-        return commit
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            index.unlink()
-
-
-def take_in_base(repository: Path, main: str, base: str, env: dict[str, str]) -> str:
-    """Main with the scaffolding brought up to date; results stay as they are."""
-    before = call_git(["merge-base", main, base], cwd=repository)
-    out = call(
-        ["git", "diff-tree", "-r", "-z", "--no-renames", before, base], cwd=repository
-    ).decode(errors="surrogateescape")
-    fields = iter(out.split("\0"))
-    lines = []
-    for text in fields:
-        if text.startswith(":"):
-            _, mode, _, blob, status = text.split()
-            entry = None if status == "D" else Entry(mode, blob)
-            lines.append(index_line(next(fields), entry))
-    update_index(repository, lines, env)
-    return commit_tree(repository, [main, base], "Update the study's scaffolding", env)
-
-
-def index_line(path: str, entry: Entry | None) -> str:
-    """A line for `update-index --index-info`; no entry removes the path."""
-    return f"{entry.mode} {entry.blob}\t{path}" if entry else f"0 {'0' * 40}\t{path}"
-
-
-def update_index(repository: Path, lines: list[str], env: dict[str, str]) -> None:
-    """Write files into the index named in `env`."""
-    stdin = "".join(f"{line}\0" for line in lines).encode(errors="surrogateescape")
-    call_git(["update-index", "-z", "--index-info"], cwd=repository, stdin=stdin, env=env)
-
-
-def commit_tree(repository: Path, parents: list[str], message: str, env: dict[str, str]) -> str:
-    """A commit of the index named in `env`."""
-    tree = call_git(["write-tree"], cwd=repository, env=env)
-    flags = [flag for parent in parents for flag in ("-p", parent)]
-    return call_git(["commit-tree", tree, *flags, "-m", message], cwd=repository)
-
-
-def is_ancestor(repository: Path, commit: str, of: str) -> bool:
-    """True where a commit is in another one's history."""
-    return call_git(["merge-base", commit, of], cwd=repository) == commit
-
-
-def publish(study: Study, store: Store, commit: str, *, main: str, keys: set[str]) -> None:
-    """Publish location logs of the keys, then main, unless somebody else wrote main meanwhile."""
-    dataset = study.dataset
-    try:
-        if keys:
-            publish_locations(dataset, keys, store_uuid(store, dataset))
-        lease = f"--force-with-lease=refs/heads/{MAIN}:{main}"
-        push_refs([lease, REMOTE, f"{commit}:refs/heads/{MAIN}"], cwd=dataset)
-    except CommandError as e:
-        raise WorkflowFailure(
-            f"main cannot be published to {store.url}: {last_line(e.stderr)}",
-            hint="check that the store is writable and has space, then run `snakemake merge`; "
-            "every result is safe on its job branch.",
-            failure_class=FailureClass.STORE_UNAVAILABLE,
-        ) from e
-
-
-def forget_incomplete(study: Study, incomplete: dict[str, frozenset[str]]) -> None:
+def forget_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:
     """Make units whose content never arrived due again, and note why."""
-    for unit, keys in incomplete.items():
+    for unit, why in incomplete.items():
         (study.results / "jobs" / f"{unit}.json").unlink(missing_ok=True)
         add_attempt(
             study.results / "attempts",
@@ -253,7 +258,7 @@ def forget_incomplete(study: Study, incomplete: dict[str, frozenset[str]]) -> No
             {
                 "unit": unit,
                 "failure_class": FailureClass.STORE_UNAVAILABLE.value,
-                "message": f"{len(keys)} annexed file(s) of {unit} are not in the output store.",
+                "message": f"The result of {unit} did not arrive whole: {why}.",
                 "hint": "run snakemake again; the unit is computed anew.",
             },
         )

@@ -82,11 +82,11 @@ def check_scratch(study: Study, units: Units) -> None:
         )
 
 
-def check_input_url(url: str) -> None:
+def check_input_url(url: str, *, key: str) -> None:
     """Refuse a local input that is not there, before anything is cloned."""
     if is_local_path(url) and not Path(url).is_dir():
         raise WorkflowFailure(
             f"The input dataset {url} does not exist.",
-            hint="set datalad.input_repo to the path or URL of a DataLad dataset.",
+            hint=f"set {key} to the path or URL of a DataLad dataset.",
             failure_class=FailureClass.INPUT_UNAVAILABLE,
         )

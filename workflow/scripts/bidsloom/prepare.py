@@ -9,6 +9,7 @@ many units are merged.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from .bids import is_annexed
@@ -19,32 +20,46 @@ from .clones import (
     VERSION_SETTING,
     clone_containers,
     clone_output,
+    further_setting,
 )
 from .config import Study
 from .containers import ImageKind, image_kind, image_path, key_in_dataset
 from .errors import CommandError, FailureClass, WorkflowFailure
+from .fingerprints import MADE_FROM, made_from
 from .locks import exclusive, leave_lock_token, locked, push_refs
 from .records import write_text
-from .runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
+from .runners import (
+    PRIVATE,
+    call_annex,
+    call_datalad,
+    call_git,
+    call_git_lines,
+    call_git_success,
+)
 from .runtimes import call_format, choose_runtime
 from .scratch import remove_tree
 from .settle import preparation
 from .stores import (
-    APP_SETTING,
     BASE,
     MAIN,
     REMOTE,
-    STUDY_SETTING,
     Store,
     StoreKind,
     is_git_directory,
     last_line,
     list_remote_heads,
     make_bare_store,
-    output_store,
     read_setting,
     share_remotes,
     store_uuid,
+)
+from .targets import (
+    APP_SETTING,
+    OUTPUT_SETTING,
+    STUDY_SETTING,
+    Target,
+    all_targets,
+    output_target,
 )
 
 # What the registered image is known by, beside what containers-add writes.
@@ -80,34 +95,38 @@ Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a
 """
 
 
-def prepare_study(study: Study, *, commit: str, image_id: str) -> dict:
+def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[str, str]) -> dict:
     """Bring the study dataset and the output store to what the study asks for.
 
+    `commit` is the input's, `further` has that of each further input by path.
     Gives what jobs need to know: the commit their branches start from, the
     input commit, the image, the runtime and the store's annex UUID.  Doing it
     again changes nothing.
     """
-    store = output_store(study)
+    *outputs, output = all_targets(study)
     with locked(study.lock_file), exclusive(study):
-        open_dataset(study, store)
-        write_scaffolding(study, commit)
+        bases = {target.path: prepare_output(study, target) for target in outputs}
+        open_dataset(study, output)
+        write_scaffolding(study, commit, further, image_id=image_id)
+        for target in outputs:
+            register_output(study, target, bases[target.path])
         key = register_container(study, image_id)
         base = call_git(["rev-parse", "HEAD"], cwd=study.dataset)
-        connect_store(study, store)
-        fetch_image(study, store, key)
-        publish_base(study, store)
+        connect_store(study, output)
+        fetch_image(study, output.store, key)
+        publish_base(study, output)
     share_remotes(study.dataset)
     return {
         "dataset_id": read_setting(study.dataset, base, "datalad.dataset.id"),
-        "base": base,
+        "bases": {**bases, output.path: base},
         "input_commit": commit,
+        "further_commits": dict(further),
         "container_key": key,
         "image": image_id,
         "runtime": choose_runtime(study).value,
         "identity": own_identity(study.dataset),
-        "store_uuid": store_uuid(store, study.dataset),
         "lock_token": leave_lock_token(study),
-        "made_from": preparation(study, commit, image_id),
+        "made_from": preparation(study, commit, image_id, further),
     }
 
 
@@ -117,30 +136,74 @@ def own_identity(repository: Path) -> list[str]:
     return [name, rest.partition(">")[0]]
 
 
-def open_dataset(study: Study, store: Store) -> None:
-    """The study dataset with `base` checked out: cloned from the store, or new."""
+def prepare_output(study: Study, target: Target) -> str:
+    """Bring an output that is a dataset of its own to what the study asks for; gives its base."""
+    dataset = target.dataset
+    open_dataset(study, target)
+    write_text(dataset / ".gitattributes", ATTRIBUTES)
+    mark_dataset(study, target)
+    call_git(["add", ".gitattributes"], cwd=dataset)
+    commit_changes(dataset, f"Mark the dataset as {target.path} of {study.name}")
+    connect_store(study, target)
+    publish_base(study, target)
+    share_remotes(dataset)
+    return call_git(["rev-parse", "HEAD"], cwd=dataset)
+
+
+def mark_dataset(study: Study, target: Target) -> None:
+    """Write the marks by which a dataset's store is known again."""
+    settings = target.dataset / ".datalad" / "config"
+    set_in_file(settings, STUDY_SETTING, study.name)
+    set_in_file(settings, APP_SETTING, study.container.name)
+    if target.path:
+        set_in_file(settings, OUTPUT_SETTING, target.path)
+
+
+def register_output(study: Study, target: Target, base: str) -> None:
+    """Register an output as a subdataset of the output dataset.
+
+    Raises `WorkflowFailure` where results lie there already: they were written
+    when it was a folder like any other.
+    """
+    place = f"refs/remotes/{REMOTE}/{MAIN}:{target.path}"
+    if call_git_success(["rev-parse", "-q", "--verify", f"{place}^{{tree}}"], cwd=study.dataset):
+        raise WorkflowFailure(
+            f"The output {target.path} lies in the output dataset {study.output_url} itself, and "
+            "holds results there; it cannot become a dataset of its own.",
+            hint="take its repository out of the config, or give the study a new output store.",
+        )
+    register_subdataset(study, target.path, target.store.url, base, source=target.dataset)
+    commit_changes(study.dataset, f"Register the output {target.path}")
+
+
+def open_dataset(study: Study, target: Target) -> None:
+    """A dataset with `base` checked out: cloned from its store, or new."""
+    store, dataset = target.store, target.dataset
     held = store.repository is None or is_git_directory(store.repository)
     if held and BASE in list_remote_heads(store):
-        clone_output(study, store)
-        call_git(["fetch", "-q", REMOTE], cwd=study.dataset)
-        call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=study.dataset)
-    elif not study.dataset.exists():
+        clone_output(target, study)
+        call_git(["fetch", "-q", REMOTE], cwd=dataset)
+        call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=dataset)
+    elif not dataset.exists():
         # Under another name until it is complete: a killed run leaves nothing half made.
-        new = study.results / ".dataset.making"
+        new = dataset.with_name(f".{dataset.name}.making")
         if new.exists():
             remove_tree(new)
-        call_datalad(["create", str(new)], cwd=study.results, env=PRIVATE)
+        new.parent.mkdir(parents=True, exist_ok=True)
+        call_datalad(["create", str(new)], cwd=new.parent, env=PRIVATE)
         call_git(["config", "annex.private", "true"], cwd=new)
-        new.rename(study.dataset)
-    if not head_of(study.dataset, BASE):
-        call_git(["branch", "-q", BASE], cwd=study.dataset)
-    call_git(["checkout", "-q", "-f", BASE], cwd=study.dataset)
+        new.rename(dataset)
+    if not head_of(dataset, BASE):
+        call_git(["branch", "-q", BASE], cwd=dataset)
+    call_git(["checkout", "-q", "-f", BASE], cwd=dataset)
     # What a killed `containers-add` had not saved yet.
-    call_git(["clean", "-q", "-ffd"], cwd=study.dataset)
+    call_git(["clean", "-q", "-ffd"], cwd=dataset)
 
 
-def write_scaffolding(study: Study, commit: str) -> None:
-    """Commit rules, settings and the registered input, where they changed."""
+def write_scaffolding(
+    study: Study, commit: str, further: Mapping[str, str], *, image_id: str
+) -> None:
+    """Commit rules, settings and the registered inputs, where they changed."""
     dataset = study.dataset
     write_text(dataset / ".gitattributes", ATTRIBUTES)
     app, output = study.container.name, study.container.outputs[0]
@@ -153,18 +216,20 @@ def write_scaffolding(study: Study, commit: str) -> None:
         "GeneratedBy": [{"Name": app}],
     }
     write_text(dataset / "dataset_description.json", json.dumps(description, indent=2) + "\n")
+    made = json.dumps(made_from(study, image_id), indent=1, sort_keys=True)
+    write_text(dataset / MADE_FROM, f"{made}\n")
     settings = dataset / ".datalad" / "config"
-    set_in_file(settings, STUDY_SETTING, study.name)
-    set_in_file(settings, APP_SETTING, app)
+    mark_dataset(study, output_target(study))
     set_in_file(settings, VERSION_SETTING, study.input_version)
-    register_input(study, commit)
-    call_git(["add", ".gitattributes", "README.md", "dataset_description.json"], cwd=dataset)
-    commit_changes(dataset, f"Register the input at {commit[:10]}")
-
-
-def register_input(study: Study, commit: str) -> None:
-    """Stage the input as a subdataset at a commit."""
     register_subdataset(study, study.input_path, study.input_url, commit, source=study.input)
+    for given in study.further_inputs:
+        path = given.path
+        register_subdataset(study, path, given.url, further[path], source=given.clone)
+        set_in_file(settings, further_setting(path), given.version)
+    forget_inputs(study)
+    written = [".gitattributes", "README.md", "dataset_description.json", MADE_FROM]
+    call_git(["add", *written], cwd=dataset)
+    commit_changes(dataset, f"Register the input at {commit[:10]}")
 
 
 def register_subdataset(study: Study, path: str, url: str, commit: str, *, source: Path) -> None:
@@ -177,6 +242,35 @@ def register_subdataset(study: Study, path: str, url: str, commit: str, *, sourc
         set_in_file(modules, f"submodule.{path}.datalad-url", url)
     call_git(["update-index", "--add", "--cacheinfo", f"160000,{commit},{path}"], cwd=dataset)
     (dataset / path).mkdir(parents=True, exist_ok=True)
+
+
+def forget_inputs(study: Study) -> None:
+    """Stage the removal of further inputs that the study names no more."""
+    dataset, settings = study.dataset, study.dataset / ".datalad" / "config"
+    wanted = {further.path for further in study.further_inputs}
+    for path in set(registered_further_paths(dataset)) - wanted:
+        remove_section(settings, further_setting(path).rpartition(".")[0])
+        if path != study.input_path:
+            remove_section(dataset / ".gitmodules", f"submodule.{path}")
+            call_git(["update-index", "--force-remove", path], cwd=dataset)
+
+
+def registered_further_paths(dataset: Path) -> list[str]:
+    """Where further inputs are registered, by the settings in a work tree."""
+    try:
+        found = call_git_lines(
+            ["config", "--file", ".datalad/config", "--name-only", "--get-regexp"]
+            + [r"^bidsloom\..+\.version$"],
+            cwd=dataset,
+        )
+    except CommandError:
+        return []
+    return [name.removeprefix("bidsloom.").removesuffix(".version") for name in found]
+
+
+def remove_section(path: Path, section: str) -> None:
+    """Remove a section of a file of git's configuration syntax."""
+    call_git(["config", "--file", str(path), "--remove-section", section], cwd=path.parent)
 
 
 def set_in_file(path: Path, key: str, value: str) -> None:
@@ -212,7 +306,8 @@ def register_container(study: Study, image_id: str) -> str:
 
 def commit_changes(dataset: Path, message: str) -> None:
     """Commit settings and what is staged, where anything changed."""
-    call_git(["add", ".gitmodules", ".datalad/config"], cwd=dataset)
+    kept = [name for name in (".gitmodules", ".datalad/config") if (dataset / name).exists()]
+    call_git(["add", *kept], cwd=dataset)
     if not call_git_success(["diff", "--cached", "--quiet"], cwd=dataset):
         call_git(["commit", "-q", "--no-verify", "-m", message], cwd=dataset)
 
@@ -250,11 +345,12 @@ def registered_key(study: Study) -> str:
     return image.rpartition("/")[2]
 
 
-def connect_store(study: Study, store: Store) -> None:
-    """Make the output store where it is missing, and know it as remote `output`."""
-    dataset = study.dataset
+def connect_store(study: Study, target: Target) -> None:
+    """Make a store where it is missing, and know it as remote `output`."""
+    store, dataset = target.store, target.dataset
     if store.kind is StoreKind.BARE:
-        make_bare_store(store.repository, f"output store of {study.name}")
+        what = f"{target.path} of {study.name}" if target.path else study.name
+        make_bare_store(store.repository, f"output store of {what}")
     known = call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
     if store.kind is StoreKind.RIA and not (known and is_git_directory(store.repository)):
         head, _, _ = store.url.partition("#")
@@ -289,14 +385,14 @@ def fetch_image(study: Study, store: Store, key: str) -> None:
         ) from e
 
 
-def publish_base(study: Study, store: Store) -> None:
+def publish_base(study: Study, target: Target) -> None:
     """Push the image's content, then `base`, then `main` where there is none yet."""
-    dataset = study.dataset
+    store, dataset = target.store, target.dataset
     try:
         if store.kind is StoreKind.OTHER:
             # A repository elsewhere becomes one of git-annex when it knows that branch.
             push_annex_branch(dataset)
-        if is_annexed(dataset) and not study.container.dataset:
+        if not target.path and is_annexed(dataset) and not study.container.dataset:
             call_annex(
                 ["copy", "-q", "--to", store.content_remote, "--", ".datalad/environments"],
                 cwd=dataset,

@@ -22,8 +22,9 @@ from .runtimes import Runtime
 from .sizing import size_study
 from .states import Row, collect_rows
 from .steps import Job
-from .stores import output_store, read_setting
+from .stores import read_setting
 from .study import read_unit
+from .targets import further_targets, output_target
 
 COLUMNS = ["unit", "state", "failure_class", "exit_code", "attempts", "seconds"]
 COLUMNS += ["memory_mb", "cpu_seconds", "scratch_mb", "output_bytes", "commit", "reason", "next"]
@@ -67,7 +68,7 @@ def study_facts(study: Study, rows: list[Row]) -> dict:
         "command": example_command(study, prepared),
         "output": study.output_url,
         "output_folder": study.container.outputs[0],
-        "store": output_store(study).git_url,
+        "store": output_target(study).store.git_url,
         "main": (read_json(study.results / "merged.json") or {}).get("main"),
         "results": str(study.results),
         "versions": tool_versions(prepared.get("runtime")),
@@ -82,7 +83,7 @@ def call_format(study: Study, prepared: dict) -> str | None:
     if not prepared:
         return None
     key = f"datalad.containers.{study.container.name}.cmdexec"
-    return read_setting(study.dataset, prepared["base"], key)
+    return read_setting(study.dataset, prepared["bases"][""], key)
 
 
 def example_command(study: Study, prepared: dict) -> str | None:
@@ -122,23 +123,33 @@ def tool_versions(runtime: str | None) -> dict[str, str]:
 def find_pages(study: Study, main: str | None) -> Pages:
     """HTML reports in the output folder as it was merged, and where their figures lie.
 
-    One level of the tree, and one unit's figures for all: two questions,
+    One level of the tree, and one unit's figures for all: some questions,
     however many units there are.
     """
     if not main:
         return Pages()
-    folder = f"{main}:{study.container.outputs[0]}"
     try:
-        names = call_git_records(["ls-tree", "-z", "--name-only", folder], cwd=study.dataset)
+        repository, folder = output_folder(study, main)
+        names = call_git_records(["ls-tree", "-z", "--name-only", folder], cwd=repository)
     except CommandError:
         return Pages()
     files = [name for name in names if name.endswith(".html")]
     for name in files[:1]:
         subject, _, rest = name.removesuffix(".html").partition("_")
         for part in ("figures", f"{rest.partition('_')[0]}/figures"):
-            if call_git_success(["cat-file", "-e", f"{folder}/{subject}/{part}"], cwd=study.dataset):
+            if call_git_success(["cat-file", "-e", f"{folder}{subject}/{part}"], cwd=repository):
                 return Pages.of(files, figures="session" if "/" in part else "subject")
     return Pages.of(files)
+
+
+def output_folder(study: Study, main: str) -> tuple[Path, str]:
+    """The repository that holds the app's output folder, and the folder as git names it there."""
+    path = study.container.outputs[0]
+    for target in further_targets(study):
+        if target.path == path:
+            commit = call_git(["rev-parse", f"{main}:{path}"], cwd=study.dataset)
+            return target.dataset, f"{commit}:"
+    return study.dataset, f"{main}:{path}/"
 
 
 def describe_sizing(study: Study, rows: Sequence[Row]) -> dict | None:

@@ -7,23 +7,30 @@ again.
 
 from __future__ import annotations
 
-from .branches import digest, list_job_branches, read_branches, read_ledger
+from collections.abc import Mapping
+
+from .announced import read_announced
+from .branches import digest, list_job_branches, read_ledger
 from .clones import fetch_output
 from .config import Study
+from .fingerprints import made_from
 from .records import read_json, read_tsv, write_json
 from .runners import call_git_success
 from .runtimes import call_format, choose_runtime
-from .stores import MAIN, REMOTE, missing_keys
+from .stores import MAIN, REMOTE
 from .study import OpenStudy
+from .targets import Target, all_targets
 
 
-def preparation(study: Study, commit: str, image_id: str) -> str:
+def preparation(study: Study, commit: str, image_id: str, further: Mapping[str, str]) -> str:
     """A digest of all that the study dataset is prepared from."""
     container = study.container
     return digest(
         [commit, image_id, container.name, call_format(study), choose_runtime(study)]
         + [container.outputs, container.image, container.dataset]
         + [study.input_url, study.input_version, study.input_path, study.output_url]
+        + [repr(study.further_outputs)]
+        + [sorted(further.items()), repr(study.further_inputs), made_from(study, image_id)]
         + [str(study.lock_file)]
     )
 
@@ -32,7 +39,8 @@ def drop_outdated_files(opened: OpenStudy) -> None:
     """Remove `prepared.json` and the tables where they tell of another study than this."""
     study = opened.study
     prepared = read_json(study.results / "prepared.json") or {}
-    if prepared.get("made_from") != preparation(study, opened.units.commit, opened.image_id):
+    asked = preparation(study, opened.units.commit, opened.image_id, opened.further)
+    if prepared.get("made_from") != asked:
         (study.results / "prepared.json").unlink(missing_ok=True)
     listed = [(row["unit"], row["tree"]) for row in read_tsv(study.results / "subjects.tsv")]
     if listed != [(unit.name, unit.tree) for unit in opened.units.units]:
@@ -65,20 +73,25 @@ def restore_records(opened: OpenStudy) -> None:
     study = opened.study
     jobs = study.results / "jobs"
     missing = [name for name in opened.names if not (jobs / f"{name}.json").exists()]
-    if not missing or not study.dataset.exists():
+    if not missing or not all(is_connected(target) for target in all_targets(study)):
         return
-    if not call_git_success(["remote", "get-url", REMOTE], cwd=study.dataset):
-        return
-    fetch_output(study)
-    done = read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}")
-    results = list_job_branches(study.dataset, f"refs/remotes/{REMOTE}/", study.container.name)
-    branches = list(read_branches(study.dataset, results))
-    absent = missing_keys(
-        opened.store, {key for b in branches for key in b.keys}, dataset=study.dataset
+    targets = all_targets(study)
+    heads = {}
+    for target in targets:
+        fetch_output(target)
+        heads[target.path] = list_job_branches(
+            target.dataset, f"refs/remotes/{REMOTE}/", study.container.name
+        )
+    announced = read_announced(
+        targets,
+        heads[""],
+        repositories={target.path: target.dataset for target in targets},
+        heads={path: {r.commit for r in results} for path, results in heads.items()},
     )
+    done = read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}")
     # What was merged was complete; a branch may have been announced by a job
     # whose content is lost.
-    done |= {b.result.unit: b.result for b in branches if not b.keys & absent}
+    done |= {a.result.unit: a.result for a in announced if not a.missing}
     for name in missing:
         result = done.get(name)
         if result and result.fingerprint == opened.fingerprint(name):
@@ -93,6 +106,12 @@ def restore_records(opened: OpenStudy) -> None:
                     "restored": True,
                 },
             )
+
+
+def is_connected(target: Target) -> bool:
+    """True where the study's clone of a dataset knows its store."""
+    dataset = target.dataset
+    return dataset.exists() and call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
 
 
 def find_done(opened: OpenStudy) -> frozenset[str]:

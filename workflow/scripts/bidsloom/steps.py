@@ -15,11 +15,13 @@ from pathlib import Path
 
 from .appcall import app_command, filter_file, unit_filter
 from .bids import Unit, inherited_files, is_annexed
-from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, branch_name
+from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, branch_name, head_of
 from .config import Study
+from .further import taken_paths
 from .runtimes import Runtime, mounts
-from .stores import Store, StoreKind, output_store
+from .stores import StoreKind
 from .study import unit_fingerprint
+from .targets import Target, all_targets
 
 # Objects and ref written straight into a store on a mounted file system: a push
 # would list all its branches.  An old value that is not there any more, as of a
@@ -33,6 +35,15 @@ printf 'HEAD\\n^%s\\n' "$3" | git pack-objects -q --revs --stdout |
 git --git-dir="$1" $take > /dev/null
 git --git-dir="$1" update-ref "$2" "$(git rev-parse HEAD)" "$4"
 """
+
+# $1: the commit that a job started from in an output's own dataset, $2: the
+# message of what it wrote there, $3, $4: trailers.  DataLad gave that commit the
+# run record, which holds for the output dataset.
+SEAL_PART = """\
+[ "$(git rev-parse HEAD)" = "$1" ] ||
+git commit -q --amend --no-verify -m "$2" --trailer "$3" --trailer "$4"
+"""
+PART = "The run record stands in the dataset {}, which registers this one at {}."
 
 # The private special remote onto a bare store's objects, in a job's clone.
 STORE_CONTENT = "store-content"
@@ -48,6 +59,17 @@ class Step:
 
     def __str__(self) -> str:
         return f"(cd {shlex.quote(str(self.cwd))} && {shlex.join(self.argv)})"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Some paths of a commit of an input dataset, which is registered at `path`."""
+
+    path: str
+    url: str
+    clone: Path
+    commit: str
+    paths: list[str]
 
 
 @dataclass
@@ -69,12 +91,17 @@ class Job:
     peak: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
     output: dict[str, int] = field(default_factory=dict)
-    seen: str | None = None
+    seen: dict[str, str | None] = field(default_factory=dict)
+
+    @cached_property
+    def targets(self) -> list[Target]:
+        """The datasets that the job writes to; the output dataset comes last."""
+        return all_targets(self.study)
 
     @property
-    def store(self) -> Store:
-        """The output store."""
-        return output_store(self.study)
+    def bases(self) -> dict[str, str]:
+        """The commits that the job starts from, by the place of their datasets."""
+        return self.prepared["bases"]
 
     @property
     def branch(self) -> str:
@@ -92,21 +119,33 @@ class Job:
         return Runtime(self.prepared["runtime"])
 
     @cached_property
+    def sources(self) -> list[Source]:
+        """What the job reads of each input dataset."""
+        study, unit, commit = self.study, self.unit, self.prepared["input_commit"]
+        paths = [unit.folder, *inherited_files(study.input, commit, unit)]
+        sources = [Source(study.input_path, study.input_url, study.input, commit, paths)]
+        here = {path for path, _ in unit.further}
+        for f in study.further_inputs:
+            if f.path in here:
+                commit = self.prepared["further_commits"][f.path]
+                paths = taken_paths(f, commit, unit)
+                sources.append(Source(f.path, f.url, f.clone, commit, paths))
+        return sources
+
+    @property
     def inputs(self) -> list[str]:
-        """The unit's folder and the files it inherits, relative to the dataset."""
-        study, commit = self.study, self.prepared["input_commit"]
-        paths = [self.unit.folder, *inherited_files(study.input, commit, self.unit)]
-        return [f"{study.input_path}/{path}" for path in paths]
+        """What the job reads, relative to the output dataset."""
+        return [f"{source.path}/{path}" for source in self.sources for path in source.paths]
 
 
 def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     """From a clone without data to a commit with the unit's results."""
     study, unit = job.study, job.unit
-    raw = clone / study.input_path
     container = study.container
-    if is_annexed(study.input):
-        paths = [path.removeprefix(f"{study.input_path}/") for path in job.inputs]
-        yield Step("inputs", ["git", "annex", "get", "-q", "--", *paths], raw)
+    for source in job.sources:
+        if is_annexed(source.clone):
+            get = ["git", "annex", "get", "-q", "--", *source.paths]
+            yield Step("inputs", get, clone / source.path)
     yield from scratch_steps(job, clone)
     yield Step(
         "run",
@@ -116,11 +155,16 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
         + app_command(job),
         clone,
     )
+    trailers = [f"{UNIT_TRAILER}: {unit.name}", f"{FINGERPRINT_TRAILER}: {job.fingerprint}"]
+    for target in job.targets[:-1]:
+        about = PART.format(job.prepared["dataset_id"], target.path)
+        amend = ["seal-part", job.bases[target.path], f"{run_message(job)}\n\n{about}", *trailers]
+        yield Step("seal_part", ["sh", "-c", SEAL_PART, *amend], clone / target.path)
+        yield Step("seal_part", ["git", "add", "--", target.path], clone)
     yield Step(
         "seal",
         ["git", "commit", "-q", "--amend", "--no-verify", "--no-edit"]
-        + [f"--trailer={UNIT_TRAILER}: {unit.name}"]
-        + [f"--trailer={FINGERPRINT_TRAILER}: {job.fingerprint}"],
+        + [f"--trailer={trailer}" for trailer in trailers],
         clone,
     )
 
@@ -166,10 +210,32 @@ def run_message(job: Job) -> str:
 
 
 def push_steps(job: Job, clone: Path) -> Iterator[Step]:
-    """From a commit to a branch in the output store, whose content is there already."""
-    store = job.store
-    # Content goes first and needs no lock: annex keys never collide.
-    # The branch goes second: it announces the content.
+    """From a commit to a branch in the output store, whose content is there already.
+
+    Content goes first and needs no lock: annex keys never collide.  The
+    branches go second, that of the output dataset last: it announces all.
+    """
+    targets = [target for target in job.targets if is_written(job, clone, target)]
+    for target in targets:
+        yield from push_content_steps(job, clone, target)
+    ref = f"refs/heads/{job.branch}"
+    for target in targets:
+        store, seen = target.store, job.seen.get(target.path) or ""
+        if store.repository:
+            script = ["sh", "-c", PUBLISH, "publish", str(store.repository), ref]
+            publish = [*script, job.bases[target.path], seen]
+        else:
+            push = ["git", "push", "-q", f"--force-with-lease={ref}:{seen}"]
+            publish = [*push, store.git_url, f"HEAD:{ref}"]
+        yield Step("push_branch", publish, clone / target.path)
+
+
+def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+    """The annexed files that a job wrote to a dataset, to its store."""
+    outputs = existing_outputs(job, clone, target)
+    if not outputs:
+        return
+    place, store = clone / target.path, target.store
     remote = store.content_remote
     if store.kind is StoreKind.BARE:
         # `annex copy` to the store itself would make it commit to its
@@ -179,27 +245,26 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
             "name_store",
             ["git", "annex", "initremote", "-q", remote, "--private", "type=directory"]
             + ["encryption=none", f"directory={store.repository}/annex/objects"],
-            clone,
+            place,
         )
-    yield Step(
-        "push_content",
-        ["git", "annex", "copy", "-q", "--to", remote, "--", *existing_outputs(job, clone)],
-        clone,
-    )
-    ref = f"refs/heads/{job.branch}"
-    if store.repository:
-        script = ["sh", "-c", PUBLISH, "publish", str(store.repository), ref]
-        yield Step("push_branch", [*script, job.prepared["base"], job.seen or ""], clone)
-    else:
-        push = ["git", "push", "-q", f"--force-with-lease={ref}:{job.seen or ''}"]
-        yield Step("push_branch", [*push, store.git_url, f"HEAD:{ref}"], clone)
+    copy = ["git", "annex", "copy", "-q", "--to", remote, "--", *outputs]
+    yield Step("push_content", copy, place)
 
 
-def existing_outputs(job: Job, clone: Path) -> list[str]:
-    """Output folders that the app wrote to; all of them before it ran."""
-    outputs = job.study.container.outputs
+def is_written(job: Job, clone: Path, target: Target) -> bool:
+    """False for a part of the output that a finished job added nothing to."""
+    place = clone / target.path
+    return not place.exists() or head_of(place, "HEAD") != job.bases[target.path]
+
+
+def existing_outputs(job: Job, clone: Path, target: Target) -> list[str]:
+    """What of a dataset the app wrote to, relative to it; all of it before it ran."""
+    if target.path:
+        return ["."]
+    own = {t.path for t in job.targets}
+    outputs = [out for out in job.study.container.outputs if out not in own]
     written = [out for out in outputs if any(f for *_, f in os.walk(clone / out))]
-    return written or list(outputs)
+    return written or outputs
 
 
 def narrow(paths: list[str], unit: Unit) -> list[str]:

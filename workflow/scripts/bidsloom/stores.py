@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -19,7 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from .bids import key_size
-from .config import Study, is_local_path
+from .config import is_local_path
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .runners import call_annex, call_git, call_git_lines, call_git_success
 
@@ -28,11 +27,7 @@ MAIN = "main"
 # thus stays small however many units are merged already.
 BASE = "base"
 
-# Committed in the dataset: the mark by which a store is known again.
-STUDY_SETTING = "bidsloom.study"
-APP_SETTING = "bidsloom.app"
-
-# Name of the output store's git remote in the study dataset and in clones.
+# Name of a store's git remote in the study's own clones.
 REMOTE = "output"
 
 
@@ -64,59 +59,20 @@ class Store:
         return f"{REMOTE}-storage" if self.kind is StoreKind.RIA else REMOTE
 
 
-def output_store(study: Study) -> Store:
-    """The study's output store, without a look at it."""
-    url = study.output_url
+def store_at(url: str, *, name: str) -> Store:
+    """The store at a URL, without a look at it; `name` is its alias in a RIA store."""
     if url.startswith("ria+file://"):
         parts = urlsplit(url)
         base, label = Path(unquote(parts.path)), unquote(parts.fragment)
         if label and not label.startswith("~"):
             return Store(url, StoreKind.RIA, base / label[:3] / label[3:])
-        alias = label.removeprefix("~") or study.name
+        alias = label.removeprefix("~") or name
         return Store(url, StoreKind.RIA, base / "alias" / alias, alias)
     if url.startswith("file://"):
         return Store(url, StoreKind.BARE, Path(unquote(urlsplit(url).path)))
     if is_local_path(url):
         return Store(url, StoreKind.BARE, Path(url))
     return Store(url, StoreKind.OTHER, None)
-
-
-def check_store(store: Store, study: Study) -> bool:
-    """True where the store holds this study, false where it is empty or missing.
-
-    Looks only.  Raises `WorkflowFailure` where it holds something else, cannot
-    be written to, or cannot be reached.
-    """
-    if store.repository is None:
-        if store.url.startswith("ria+"):
-            raise WorkflowFailure(
-                f"The output store {store.url} is of a kind that jobs cannot push to.",
-                hint="use ria+file:// on a mounted file system, a path, or the URL of a "
-                "git repository.",
-            )
-        return bool(list_remote_heads(store))
-    check_writable(store.repository)
-    if not os.path.lexists(store.repository):
-        if store.kind is StoreKind.RIA and not store.alias:
-            raise WorkflowFailure(
-                f"The output store {store.url} names a dataset id that is not there.",
-                hint="name an alias instead, ria+file:///path#~name; it is made when missing.",
-            )
-        return False
-    if not store.repository.is_dir():
-        raise foreign(store, "a file")
-    if not any(store.repository.iterdir()):
-        return False
-    if not is_git_directory(store.repository):
-        if is_half_made(store, study):
-            return False
-        raise foreign(store, "a folder that is no bare git repository")
-    # git-annex makes its branch before anything is pushed; a killed run may
-    # have pushed base and not yet main.
-    heads = set(list_remote_heads(store)) - {"git-annex"}
-    if heads:
-        check_owner(store.repository, BASE if BASE in heads else MAIN, study, store)
-    return bool(heads)
 
 
 def is_git_directory(path: Path) -> bool:
@@ -132,19 +88,6 @@ def is_git_directory(path: Path) -> bool:
     return bare == "true" and Path(git_dir).resolve() == path.resolve()
 
 
-def is_half_made(store: Store, study: Study) -> bool:
-    """True where a killed run of this very study had begun to make its RIA store."""
-    if store.kind is not StoreKind.RIA or not study.dataset.exists():
-        return False
-    place = store.repository.resolve()
-    settings = study.dataset / ".datalad" / "config"
-    try:
-        own = call_git(["config", "--file", str(settings), "datalad.dataset.id"], cwd=study.dataset)
-    except CommandError:
-        return False
-    return own == f"{place.parent.name}{place.name}"
-
-
 def refuse_strangers(path: Path | str, stderr: str) -> None:
     """Tell what git's "dubious ownership" means, where that is what it said."""
     if "dubious ownership" in stderr:
@@ -155,28 +98,6 @@ def refuse_strangers(path: Path | str, stderr: str) -> None:
         )
 
 
-def foreign(store: Store, what: str) -> WorkflowFailure:
-    """A letter about a store that is not ours to write to."""
-    return WorkflowFailure(
-        f"The output store {store.url} is {what}, not the output dataset of this study.",
-        hint="give datalad.output_repos a path that does not exist yet (it is made), "
-        "or the store of this very study.",
-    )
-
-
-def check_owner(repository: Path, revision: str, study: Study, store: Store) -> None:
-    """Refuse a store whose branch is not this study's output dataset."""
-    found = read_setting(repository, revision, STUDY_SETTING)
-    if found is None:
-        raise foreign(store, "a repository with other content")
-    if found != study.name:
-        raise foreign(store, f"the output dataset of study {found!r}")
-    app = read_setting(repository, revision, APP_SETTING)
-    if app != study.container.name:
-        # Its results would replace the other app's.
-        raise foreign(store, f"the output dataset of the app {app!r}")
-
-
 def read_setting(repository: Path, revision: str, key: str) -> str | None:
     """A setting committed in the dataset's `.datalad/config`, or None."""
     try:
@@ -185,23 +106,6 @@ def read_setting(repository: Path, revision: str, key: str) -> str | None:
         )
     except CommandError:
         return None
-
-
-def check_writable(path: Path) -> None:
-    """Refuse a path that cannot be written to, nor made."""
-    folder = path
-    while not os.path.lexists(folder):
-        folder = folder.parent
-    try:
-        # A nameless file: nobody ever sees it.
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as e:
-        raise WorkflowFailure(
-            f"The output store {path} cannot be written to: {folder}: {e.strerror}.",
-            hint="check datalad.output_repos, your permissions and the quota there.",
-            failure_class=FailureClass.STORE_UNAVAILABLE,
-        ) from e
 
 
 def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, str]:

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .bids import Unit, Units, list_units
-from .branches import digest, fingerprint, fingerprint_text
+from .branches import digest
 from .config import Study
 from .errors import WorkflowFailure
+from .fingerprints import fingerprint, fingerprint_text
+from .further import join_further
 from .records import find_row, read_json, write_json, write_tsv
-from .stores import Store
 
-UNIT_COLUMNS = ["unit", "subject", "session", "tree", "files", "bytes", "inherited"]
+UNIT_COLUMNS = ["unit", "subject", "session", "tree", "files", "bytes", "inherited", "further"]
 
 
 @dataclass(frozen=True)
 class OpenStudy:
     """A study that was looked at: its units, and the image they run with.
 
-    `done` names the units whose record tells of a result that still holds.
+    `done` names the units whose record tells of a result that still holds,
+    `why` tells of each other one why it is due.
     """
 
     study: Study
-    store: Store
     units: Units
     image_id: str
+    # Path of each further input -> its commit.
+    further: Mapping[str, str] = field(default_factory=dict)
     done: frozenset[str] = frozenset()
+    why: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self, name: str) -> str:
         """The fingerprint that a unit's result must have now."""
@@ -47,15 +52,18 @@ def unit_fingerprint(study: Study, unit: Unit, key: str) -> str:
     return fingerprint_text(fingerprint(study, unit, key))
 
 
-def cached_units(study: Study, commit: str) -> Units:
-    """The units at a commit, listed once per commit and selection."""
+def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units:
+    """The units at a commit of each input, listed once per commits and selection."""
     memory = study.results / "units.json"
-    asked = digest([commit, study.by_session, study.include, study.exclude])
+    places = [dataclasses.astuple(f) for f in study.further_inputs]
+    asked = digest(
+        [commit, dict(further), repr(places), study.by_session, study.include, study.exclude]
+    )
     known = read_json(memory)
     if known and known["asked"] == asked:
         return Units(
             commit=commit,
-            units=tuple(Unit(**unit) for unit in known["units"]),
+            units=tuple(read_cached(unit) for unit in known["units"]),
             excluded=tuple((name, reason) for name, reason in known["excluded"]),
         )
     units = list_units(
@@ -66,13 +74,47 @@ def cached_units(study: Study, commit: str) -> Units:
         exclude=study.exclude,
         source=study.input_url,
     )
+    if study.further_inputs:
+        joined, left = join_further(units.units, study, further)
+        units = Units(commit, tuple(joined), tuple(sorted([*units.excluded, *left])))
     write_json(memory, {"asked": asked, **dataclasses.asdict(units)})
     return units
 
 
+def read_cached(unit: Mapping) -> Unit:
+    """A unit from JSON."""
+    return Unit(**{**unit, "further": tuple((path, mark) for path, mark in unit["further"])})
+
+
+def find_withdrawn(units: Iterable[str], known: Collection[str]) -> list[str]:
+    """Those of some units that the input has no more, sorted.
+
+    `known` are all units of the input, those left out included; where none is
+    known, nobody counts as withdrawn.  A unit of the other processing level
+    (the subject of a session, a session of a subject) is not withdrawn.
+    """
+    levels = {*known, *(name.partition("_")[0] for name in known)}
+    subjects = {name for name in known if "_" not in name}
+    return sorted(
+        unit
+        for unit in set(units)
+        if known
+        and unit.startswith("sub-")
+        and unit not in levels
+        and unit.partition("_")[0] not in subjects
+    )
+
+
 def write_unit_tables(units: Units, *, subjects: Path, excluded: Path) -> None:
     """Write `subjects.tsv` and `excluded.tsv`."""
-    rows = ({"unit": u.name, **dataclasses.asdict(u)} for u in units.units)
+    rows = (
+        {
+            "unit": u.name,
+            **dataclasses.asdict(u),
+            "further": " ".join(f"{path}={mark}" for path, mark in u.further),
+        }
+        for u in units.units
+    )
     write_tsv(subjects, UNIT_COLUMNS, rows)
     write_tsv(
         excluded,
@@ -92,6 +134,9 @@ def read_unit(study: Study, name: str) -> Unit:
             inherited=row["inherited"],
             files=int(row["files"]),
             bytes=int(row["bytes"]),
+            further=tuple(
+                tuple(pair.rsplit("=", 1)) for pair in row["further"].split() if pair != "n/a"
+            ),
         )
     raise WorkflowFailure(
         f"{name} is not a unit of study {study.name}: it does not stand in "

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from .branches import Result, branch_name
-from .config import Study
 from .errors import CommandError
 from .locks import push_refs, wait_out
 from .runners import call_git, call_git_lines
-from .stores import REMOTE, Store, last_line
+from .stores import REMOTE, last_line
+from .targets import Target
 
 log = logging.getLogger(__name__)
 
@@ -27,20 +27,20 @@ BRANCHES_PER_PUSH = 1000
 TRANSACTIONS = 5
 
 
-def remove_branches(study: Study, store: Store, results: Iterable[Result]) -> None:
-    """Delete job branches that still are at these results, and forget them in the study dataset."""
-    app = study.container.name
+def remove_branches(target: Target, app: str, results: Iterable[Result]) -> None:
+    """Delete job branches that still are at these results, and forget them in the study's clone."""
+    store, dataset = target.store, target.dataset
     expected = {branch_name(app, r.unit): r.commit for r in results}
     try:
         if store.repository is None:
-            push_deletions(study.dataset, expected)
+            push_deletions(dataset, expected)
             return
         # Each `git push` would list and lock every branch of the store again.
         delete_refs(store.repository, "refs/heads/", app, expected)
         if (store.repository / "info" / "refs").exists():
             # Read by those who fetch over plain HTTP; a push would have its hook write it.
             call_git(["update-server-info"], cwd=store.repository)
-        delete_refs(study.dataset, f"refs/remotes/{REMOTE}/", app, expected)
+        delete_refs(dataset, f"refs/remotes/{REMOTE}/", app, expected)
     except CommandError as e:
         log.warning("some merged job branches stay: %s", last_line(e.stderr))
 
