@@ -11,8 +11,8 @@ rule write_report:
         f"results/{STUDY.name}/merged.txt",
         f"results/{STUDY.name}/subjects.tsv",
     output:
-        report(f"results/{STUDY.name}/report.html", category=STUDY.name, labels={"what": "page"}),
-        report(f"results/{STUDY.name}/report.tsv", category=STUDY.name, labels={"what": "table"}),
+        report(f"results/{STUDY.name}/report.html", category=STUDY.name, labels={"report": "page"}),
+        report(f"results/{STUDY.name}/report.tsv", category=STUDY.name, labels={"report": "table"}),
         f"results/{STUDY.name}/report.json",
     log:
         f"results/{STUDY.name}/logs/write_report.log",

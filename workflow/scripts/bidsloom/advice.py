@@ -183,6 +183,8 @@ def size(value: float) -> str:
     """Bytes with a unit."""
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.1f} {unit}"
+            return (
+                f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.1f} {unit}"
+            )
         value /= 1000
     return f"{value:,.1f} PB"

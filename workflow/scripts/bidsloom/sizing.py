@@ -231,7 +231,7 @@ def propose_cpus(busy: Sequence[float], *, asked: int) -> Proposal | None:
 def round_up(value: float, steps: Sequence[tuple[float, int]]) -> int:
     """A value rounded up, more coarsely the larger it is."""
     step = next(size for below, size in steps if value < below)
-    return math.ceil(value / step) * step
+    return math.ceil(round(value / step, 6)) * step
 
 
 def estimate(
