@@ -196,7 +196,7 @@ def test_words_on_three_units():
 
 
 def test_words_on_what_is_not_known():
-    """docker hides the app; an old record has its largest process alone; a sample may be small."""
+    """Docker hides the app; an old record has its largest process alone; a sample may be small."""
     *_, limits = advise(make_usages(50), sample_bytes=1e9, study_bytes=3e9)
     assert "1 unit is a small sample" in limits
     assert "docker and podman run the app where its job cannot see it" in limits
