@@ -182,7 +182,7 @@ def test_nothing_a_log_holds_becomes_part_of_the_page(browser, large):
     browser.open(path)
     browser.ask("document.querySelectorAll('.open')[7].click()")
     (log,) = browser.texts("tr.more pre")
-    assert ["one", EVIL.replace("\udcff", "\ufffd")] == log.split("\n")
+    assert ["one", EVIL] == log.split("\n")
     assert browser.ask("document.getElementById('evil') === null")
     assert [] == browser.complaints
 
