@@ -152,7 +152,8 @@ def with_range(estimate: Range, words: Callable[[float], str]) -> tuple[str, str
     """An estimate, and its range."""
     if estimate.low is None or estimate.high is None:
         return words(estimate.value), ""
-    return words(estimate.value), f"{words(estimate.low)} to {words(estimate.high)}"
+    low, high = words(estimate.low), words(estimate.high)
+    return words(estimate.value), f"{low} to {high}" if low != high else ""
 
 
 def upper(estimate: Estimate) -> tuple[str, str]:
