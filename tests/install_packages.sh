@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the tests of SLURM and of containers need, where that is possible:
+# Installs what the tests of SLURM, of containers and of the report need, where that is possible:
 # Debian packages, and Apptainer in /var/tmp.
 # Without it (and without CI=true) those tests are skipped, and say what to install.
 set -euo pipefail
 
 packages=(slurmctld slurmd slurmdbd slurm-client munge mariadb-server mariadb-client
     environment-modules iproute2 procps shellcheck
-    busybox-static charliecloud patchelf podman runc squashfs-tools squashfuse uidmap)
+    busybox-static charliecloud patchelf podman runc squashfs-tools squashfuse uidmap
+    chromium)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -10,11 +10,15 @@ clones      the study's own clones of input and output
 settle      what `results/` says, brought in line with the store
 prepare     the study dataset that jobs clone
 job         one unit, from clone to push (`steps` lists the commands,
-            `scratch` is its folder, `failures` its bad ends)
+            `scratch` is its folder, `failures` its bad ends,
+            `measure` what it takes)
 retry       what the next attempt asks for
 merge       job branches into main (`held` is what main has already,
             `locations` are git-annex' notes, `tidy` removes what is merged)
-states      what became of every unit (`report` tells it)
+states      what became of every unit (`causes` puts like with like)
+sizing      what jobs should ask for, and what the study will take (`advice`
+            puts it in words)
+report      tells it all, in tables and on a page (`page`)
 
 Below them: `stores`, `branches` and `locks` (where results live),
 `containers`, `records` (small files), `runners` (the only place that starts
