@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from .causes import find_causes
 from .config import Study
 from .errors import CommandError, FailureClass
 from .page import Pages, render_page
-from .records import read_json, read_tsv, write_json, write_text, write_tsv
+from .records import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
 from .runners import call, call_annex, call_git, call_git_records, call_git_success
 from .runtimes import Runtime
 from .sizing import size_study
@@ -43,9 +44,10 @@ def write_report(study: Study, *, outcome: str = "", log: str = "") -> list[Row]
         write_json(study.results / "run.json", {"outcome": outcome, "ended": now, "log": log})
     rows = collect_rows(study)
     facts = {"made": now, **study_facts(study, rows)}
-    table = ({**asdict(row), **(asdict(row.usage) if row.usage else {})} for row in rows)
+    units = [asdict(row) for row in rows]
+    table = ({**unit, **(unit["usage"] or {})} for unit in units)
     write_tsv(study.results / "report.tsv", COLUMNS, table)
-    write_json(study.results / "report.json", {**facts, "units": [asdict(row) for row in rows]})
+    write_json(study.results / "report.json", {**facts, "units": units})
     page = render_page(facts, rows, pages=find_pages(study, facts["main"]))
     write_text(study.results / "report.html", page)
     return rows
@@ -88,10 +90,10 @@ def call_format(study: Study, prepared: dict) -> str | None:
 
 def example_command(study: Study, prepared: dict) -> str | None:
     """The app's arguments for the first unit."""
-    units = read_tsv(study.results / "subjects.tsv")
-    if not (prepared and units):
+    first = next(iterate_tsv(study.results / "subjects.tsv"), None)
+    if not (prepared and first):
         return None
-    return shlex.join(app_command(Job(study, read_unit(study, units[0]["unit"]), prepared)))
+    return shlex.join(app_command(Job(study, read_unit(study, first["unit"]), prepared)))
 
 
 def tool_versions(runtime: str | None) -> dict[str, str]:
@@ -104,19 +106,20 @@ def tool_versions(runtime: str | None) -> dict[str, str]:
     cwd = Path("/")
     asked = {
         "git-annex": lambda: call_annex(["version", "--raw"], cwd=cwd),
-        "git": lambda: call_git(["version"], cwd=cwd).removeprefix("git version "),
+        "git": lambda: call_git(["version"], cwd=cwd),
     }
     if runtime and runtime != Runtime.NONE.value:
         program = Runtime(runtime).program
-        asked[program] = lambda: call([program, "--version"], cwd=cwd).decode().split("\n")[0]
+        asked[program] = lambda: call([program, "--version"], cwd=cwd).decode()
     if (REPOSITORY / ".git").exists():
         describe = ["describe", "--always", "--dirty", "--tags"]
         asked["bidsloom"] = lambda: call_git(describe, cwd=REPOSITORY)
     for name, ask in asked.items():
         try:
-            found[name] = ask()
+            # Most of them name themselves first.
+            found[name] = re.sub(r"^\D*version\s+", "", ask()).strip()
         except (CommandError, OSError):
-            found[name] = "not on this machine"
+            found[name] = "unknown here"
     return found
 
 
@@ -133,7 +136,7 @@ def find_pages(study: Study, main: str | None) -> Pages:
         names = call_git_records(["ls-tree", "-z", "--name-only", folder], cwd=repository)
     except CommandError:
         return Pages()
-    files = [name for name in names if name.endswith(".html")]
+    files = [name for name in names if name.startswith("sub-") and name.endswith(".html")]
     for name in files[:1]:
         subject, _, rest = name.removesuffix(".html").partition("_")
         for part in ("figures", f"{rest.partition('_')[0]}/figures"):
