@@ -8,6 +8,8 @@ behaviour without changing its command line:
     hog-<label>    take as many MB of memory as are written in it, for some seconds
     slow-<label>   take as many seconds as are written in it
     silent         write nothing
+    by-subject     name a session's page by its subject alone
+    no-surfaces    write nothing to the folder of `--fs-subjects-dir`
     clash          every subject writes its own content to one file
     escape         try to write where no app should, and tell where that went well
 
@@ -90,7 +92,10 @@ if args.switches and (args.switches / "escape").exists():
             pass
 (folder / f"{unit}_desc-probe.json").write_text(json.dumps(report, indent=1))
 (folder / f"{unit}_desc-probe.dat").write_bytes(b"".join(p.read_bytes() for p in files))
-(args.output_dir / f"{unit}.html").write_text(f"<p>{unit}</p>")
+page = unit
+if args.switches and (args.switches / "by-subject").exists():
+    page = f"sub-{label}"
+(args.output_dir / f"{page}.html").write_text(f"<p>{unit}</p>")
 (args.output_dir / "dataset_description.json").write_text('{"Name": "probe"}')
 (args.output_dir / "logs").mkdir(exist_ok=True)
 (args.output_dir / "logs" / "CITATION.md").write_text(f"first of all {unit}\n")

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .bids import Unit
+from .config import Container
 from .runtimes import LICENSE, WORK_DIR, Runtime
 
 if TYPE_CHECKING:
@@ -24,12 +26,33 @@ def app_command(job: Job) -> list[str]:
     values = placeholder_values(job)
     return [
         job.study.input_path,
-        container.outputs[0],
+        output_folder(container, unit, container.outputs[0]),
         container.analysis_level,
         *labels,
         *further_flags(job),
         *(fill(word, values) for word in container.arguments),
     ]
+
+
+def output_folder(container: Container, unit: Unit, output: str) -> str:
+    """Where the app writes a unit's results, in one of the output folders."""
+    if container.archive:
+        return f"{output}/{unit.name}"
+    if unit.session and container.session_folders:
+        return f"{output}/ses-{unit.session}"
+    return output
+
+
+def result_path(container: Container, unit: Unit) -> str:
+    """Where the output dataset is most likely to hold a unit's results."""
+    folder = output_folder(container, unit, container.outputs[0])
+    if container.archive:
+        return f"{folder}.zip"
+    return (
+        f"{folder}/sub-{unit.subject}"
+        if folder.endswith(f"/ses-{unit.session}")
+        else (f"{folder}/{unit.folder}")
+    )
 
 
 def further_flags(job: Job) -> list[str]:
@@ -56,6 +79,10 @@ def placeholder_values(job: Job) -> dict[str, str]:
         # Without a container DataLad makes a folder for each run, and each rerun.
         "work_dir": "{tmpdir}" if bare else WORK_DIR,
         "freesurfer_license": str(job.study.container.freesurfer_license) if bare else LICENSE,
+        **{
+            f"output_{n}": output_folder(job.study.container, job.unit, output)
+            for n, output in enumerate(job.study.container.outputs, start=1)
+        },
     }
 
 

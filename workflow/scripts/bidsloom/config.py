@@ -49,6 +49,8 @@ class Container:
     call_fmt: str
     executable: tuple[str, ...]
     outputs: tuple[str, ...]
+    session_folders: bool
+    archive: bool
     analysis_level: str
     arguments: tuple[str, ...]
     participant_flag: str
@@ -213,6 +215,8 @@ class Study:
                 call_fmt=container["call_fmt"],
                 executable=tuple(container["executable"].split()),
                 outputs=tuple(output_repositories(filled)),
+                session_folders=container["session_folders"],
+                archive=container["archive"],
                 analysis_level=app_args.pop("analysis_level"),
                 arguments=tuple(app_arguments(app_args)),
                 participant_flag=container["participant_flag"],

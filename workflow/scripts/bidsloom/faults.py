@@ -87,13 +87,15 @@ def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
 def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     """Placeholders in the app's arguments that are unknown, or cannot be filled."""
     arguments = value_at(config, "container", "bids_args")
+    outputs = as_list(value_at(config, "container", "outputs") or [""])
+    known = [*PLACEHOLDERS, *(f"output_{n}" for n, _ in enumerate(outputs, start=1))]
     for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
         for word in re.findall(r"{(\w+)}", " ".join(map(str, as_list(value)))):
             key = f"container.bids_args.{name}"
-            if word not in PLACEHOLDERS:
+            if word not in known:
                 yield WorkflowFailure(
                     f"{key} holds {{{word}}}, which is not known.",
-                    hint=nearest(word, list(PLACEHOLDERS)),
+                    hint=nearest(word, known),
                 )
             needed = PLACEHOLDERS.get(word)
             if needed and not value_at(config, *needed.split(".")):

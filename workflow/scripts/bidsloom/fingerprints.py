@@ -35,6 +35,8 @@ def made_from(study: Study, image_id: str) -> dict[str, Any]:
             "container.runtime": "none" if container.runtime == "none" else "isolated",
             "container.call_fmt": container.call_fmt,
             "container.outputs": list(container.outputs),
+            "container.session_folders": container.session_folders,
+            "container.archive": container.archive,
             "container.bids_args.analysis_level": container.analysis_level,
             "container.bids_args": list(container.arguments),
             "container.executable": list(container.executable),
@@ -66,7 +68,7 @@ def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
     made = made_from(study, image_id)
     command = dict(made["command"])
     if not unit.session:
-        del command["container.session_flag"]
+        del command["container.session_flag"], command["container.session_folders"]
     here = {path for path, _ in unit.further}
     flags = command["datalad.inputs"]
     command["datalad.inputs"] = {path: flag for path, flag in flags.items() if path in here}

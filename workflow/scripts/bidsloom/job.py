@@ -26,7 +26,7 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
 from .announced import read_announced
-from .appcall import app_command, filter_file
+from .appcall import app_command, filter_file, result_path
 from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, Result, read_ledger, read_results
 from .containers import check_mounts
 from .errors import CommandError, FailureClass, WorkflowFailure
@@ -286,9 +286,9 @@ def find_merged(job: Job, repositories: Mapping[str, Path]) -> Result | None:
     }
     # Snakemake has read main's whole history; its jobs do so only where
     # another run may have merged the unit since.
-    folder = f"{job.study.container.outputs[0]}/{job.unit.folder}"
-    holder = next(target for target in job.targets if target.holds(folder))
-    place = f"{mains[holder.path]}:{holder.inside(folder)}"
+    path = result_path(job.study.container, job.unit)
+    holder = next(target for target in job.targets if target.holds(path))
+    place = f"{mains[holder.path]}:{holder.inside(path)}"
     there = call_git_success(["rev-parse", "--verify", "-q", place], cwd=repositories[holder.path])
     if not (there or job.by_hand):
         return None

@@ -269,12 +269,14 @@ def narrow(paths: list[str], unit: Unit) -> list[str]:
     ["out/sub-1", "out/sub-1.html"]
     """
     own = unit.folder.split("/")
+    # A session's folder may hold its subjects' instead (`out/ses-pre/sub-1`).
+    owned = (own, own[::-1])
     covered = set()
     for path in paths:
         parts = path.split("/")
         length = len(parts)
         for n in range(len(parts) - len(own)):
-            if parts[n : n + len(own)] == own:
+            if parts[n : n + len(own)] in owned:
                 length = n + len(own)
                 break
         covered.add("/".join(parts[:length]))
