@@ -40,6 +40,16 @@ parser.add_argument("--license-file", type=Path)
 parser.add_argument("--fs-subjects-dir", type=Path)
 parser.add_argument("--derivatives", type=Path, nargs="+", default=[])
 args = parser.parse_args()
+if args.level == "group":
+    (args.switches / f"ran-group-{os.getpid()}").touch()
+    reports = sorted(args.output_dir.rglob("*_desc-probe.json"))
+    lines = [f"{p.name}\t{len(json.loads(p.read_text())['files'])}" for p in reports]
+    others = [p.name for p in args.output_dir.rglob("*_desc-probe.dat") if p.exists()]
+    subjects = [p.name for p in sorted(args.bids_dir.glob("sub-*"))]
+    (args.output_dir / "group_files.tsv").write_text("\n".join(["name\tfiles", *lines]) + "\n")
+    (args.output_dir / "group_seen.dat").write_text(f"{subjects} {others} {args.note}")
+    sys.exit()
+
 label = args.participant_label
 unit = f"sub-{label}" + (f"_ses-{args.session_label}" if args.session_label else "")
 folder = args.output_dir / unit.replace("_", "/", 1)

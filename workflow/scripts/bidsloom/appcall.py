@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .bids import Unit
+from .bids import GROUP, Unit
 from .config import Container
 from .runtimes import LICENSE, WORK_DIR, Runtime
 
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 def app_command(job: Job) -> list[str]:
     """The BIDS App's arguments, relative to the dataset's root."""
     container, unit = job.study.container, job.unit
+    values = placeholder_values(job)
+    if unit.is_group:
+        words = (fill(word, values) for word in container.group_arguments)
+        return [job.study.input_path, container.outputs[0], GROUP, *words]
     labels = [container.participant_flag, unit.subject]
     if unit.session is not None and container.session_flag:
         labels += [container.session_flag, unit.session]
     if path := filter_file(job):
         labels += ["--bids-filter-file", path]
-    values = placeholder_values(job)
     return [
         job.study.input_path,
         output_folder(container, unit, container.outputs[0]),
@@ -48,11 +51,8 @@ def result_path(container: Container, unit: Unit) -> str:
     folder = output_folder(container, unit, container.outputs[0])
     if container.archive:
         return f"{folder}.zip"
-    return (
-        f"{folder}/sub-{unit.subject}"
-        if folder.endswith(f"/ses-{unit.session}")
-        else (f"{folder}/{unit.folder}")
-    )
+    apart = unit.session and container.session_folders
+    return f"{folder}/sub-{unit.subject}" if apart else f"{folder}/{unit.folder}"
 
 
 def further_flags(job: Job) -> list[str]:
@@ -97,7 +97,9 @@ def fill(word: str, values: Mapping[str, str]) -> str:
 
 def filter_file(job: Job) -> str | None:
     """The unit's BIDS filter file, relative to the dataset; None without a filter."""
-    return f"code/bids_filter/{job.unit.name}.json" if job.study.container.bids_filter else None
+    if job.unit.is_group or not job.study.container.bids_filter:
+        return None
+    return f"code/bids_filter/{job.unit.name}.json"
 
 
 def unit_filter(job: Job) -> str:

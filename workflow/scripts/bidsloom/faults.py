@@ -68,6 +68,12 @@ def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
             "Charliecloud starts no program by itself.",
             hint="name the app's program inside the image, the ENTRYPOINT of its Dockerfile.",
         )
+    if container.get("group_level") and container.get("archive"):
+        yield WorkflowFailure(
+            "container.group_level and container.archive are both set, but the group level reads "
+            "files, which lie in archives then.",
+            hint="delete one of the two.",
+        )
     image = container.get("image")
     is_url = isinstance(image, str) and "://" in image
     if is_url and image.partition("://")[0] not in IMAGE_URLS:

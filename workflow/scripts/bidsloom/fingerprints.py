@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from .bids import Unit
+from .bids import GROUP, Unit
 from .branches import digest
 from .config import Study
 
@@ -74,6 +74,24 @@ def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
     command["datalad.inputs"] = {path: flag for path, flag in flags.items() if path in here}
     return {
         "input": digest([unit.tree, unit.inherited, *unit.further]),
+        "image": digest(made["image"]),
+        "command": digest(command),
+        "environment": digest(made["environment"]),
+    }
+
+
+def group_fingerprint(study: Study, members: str, image_id: str) -> dict[str, str]:
+    """What the group level's result depends on; `members` is a digest of the units' results."""
+    made = made_from(study, image_id)
+    container = study.container
+    command = {
+        **made["command"],
+        "container.bids_args.analysis_level": GROUP,
+        "container.bids_args": list(container.group_arguments),
+        "container.group_inputs": list(container.group_inputs),
+    }
+    return {
+        "input": members,
         "image": digest(made["image"]),
         "command": digest(command),
         "environment": digest(made["environment"]),

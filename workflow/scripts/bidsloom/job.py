@@ -59,6 +59,7 @@ from .steps import (
     scratch_folder,
 )
 from .stores import MAIN, REMOTE, last_line, list_remote_heads
+from .targets import owner_of
 
 log = logging.getLogger(__name__)
 
@@ -287,7 +288,7 @@ def find_merged(job: Job, repositories: Mapping[str, Path]) -> Result | None:
     # Snakemake has read main's whole history; its jobs do so only where
     # another run may have merged the unit since.
     path = result_path(job.study.container, job.unit)
-    holder = next(target for target in job.targets if target.holds(path))
+    holder = owner_of(path, job.targets)
     place = f"{mains[holder.path]}:{holder.inside(path)}"
     there = call_git_success(["rev-parse", "--verify", "-q", place], cwd=repositories[holder.path])
     if not (there or job.by_hand):

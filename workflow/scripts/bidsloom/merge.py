@@ -23,7 +23,7 @@ from .publish import Change, Place, find_places, publish, write_main
 from .records import add_attempt, read_tsv, write_tsv
 from .stores import REMOTE
 from .study import find_withdrawn
-from .targets import all_targets
+from .targets import all_targets, owner_of
 from .tidy import remove_branches
 
 log = logging.getLogger(__name__)
@@ -149,13 +149,14 @@ def write_all(
 ) -> dict[str, str]:
     """Write the commits of each dataset's main; gives place -> commit."""
     links: dict[str, str] = {}
+    targets = [place.target for place in places]
     for place in places:
 
         def own(written: Mapping[str, Entry | None], place: Place = place) -> dict:
             return {
                 place.target.inside(path): entry
                 for path, entry in written.items()
-                if owner_of(path, places) is place
+                if owner_of(path, targets) is place.target
             }
 
         removals = [Change(unit, None, own(files)) for unit, files in weave.removed.items()]
@@ -171,11 +172,6 @@ def write_all(
             links={} if place.path else links,
         )
     return links
-
-
-def owner_of(path: str, places: Sequence[Place]) -> Place:
-    """The dataset in which a path of the output dataset lies; the output dataset comes last."""
-    return next(place for place in places if place.target.holds(path))
 
 
 # --- decide -----------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .bids import GROUP
 from .config import Study
 from .records import read_json, read_tsv
 
@@ -54,9 +55,11 @@ def collect_rows(study: Study) -> list[Row]:
 
 
 def read_notes(study: Study) -> Iterator[Notes]:
-    """What is noted of every unit of the study, in order."""
-    for row in read_tsv(study.results / "subjects.tsv"):
-        unit = row["unit"]
+    """What is noted of every unit of the study, in order, and of the group."""
+    units = [row["unit"] for row in read_tsv(study.results / "subjects.tsv")]
+    if study.container.group_level:
+        units.append(GROUP)
+    for unit in units:
         yield Notes(
             unit=unit,
             record=read_json(study.results / "jobs" / f"{unit}.json"),
