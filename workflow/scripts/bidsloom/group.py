@@ -1,7 +1,9 @@
 """The app's group level: one job on all that is merged.
 
 It goes through the steps of any other job, under the name `group`: its branch
-starts from main instead of base, and is merged like a unit's.
+starts from main instead of base, and is merged like a unit's.  Main is checked
+out whole, since DataLad would take a file that is not there for a deleted one;
+content is fetched as far as `container.group_inputs` says.
 """
 
 from __future__ import annotations

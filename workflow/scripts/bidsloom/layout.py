@@ -51,14 +51,6 @@ rm "$GIT_INDEX_FILE"
 """
 
 
-# $1: a branch, $2: a commit.
-START = 'git symbolic-ref HEAD "$1" && git update-ref HEAD "$2" && git read-tree "$2"'
-
-# $@: what of the index is not in the work tree, and what is.
-LEAVE_OUT = 'git ls-files -z -- "$@" | git update-index -z --skip-worktree --stdin'
-CHECK_OUT = 'git ls-files -z -- "$@" | git checkout-index -q -z --stdin'
-
-
 def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
     """From nothing to a clone with the unit's tree, on its branch, without data."""
     study, source, base = job.study, job.study.dataset, job.bases[""]
@@ -92,23 +84,10 @@ def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
 def start_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     """The job's branch in a clone without a work tree, checked out where it starts."""
     place, base = clone / target.path, job.bases[target.path]
-    if not job.unit.is_group:
-        yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)
-        yield from annex_steps("clone", target.dataset, place, keys=[])
-        return
-    # Of the results in main, the group level sees what it reads.
-    outputs = job.own(target, job.study.container.outputs)
-    wanted = job.own(target, job.study.container.group_inputs)
-    yield Step("clone", ["sh", "-c", START, "start", f"refs/heads/{job.branch}", base], place)
-    if outputs:
-        unread = [*outputs, *(f":(exclude,glob){path}" for path in wanted)]
-        yield Step("clone", ["sh", "-c", LEAVE_OUT, "leave-out", *unread], place)
-    rest = [f":(exclude){path}" for path in outputs]
-    yield Step("clone", ["sh", "-c", CHECK_OUT, "check-out", *rest], place)
-    if wanted:
-        read = [f":(glob){path}" for path in wanted]
-        yield Step("clone", ["sh", "-c", CHECK_OUT, "check-out", *read], place)
-    yield from annex_steps("clone", target.dataset, place, keys=None)
+    yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)
+    # What the group level reads lies in main, whose logs are the whole branch.
+    keys = None if job.unit.is_group else []
+    yield from annex_steps("clone", target.dataset, place, keys=keys)
 
 
 def lay_out_steps(
