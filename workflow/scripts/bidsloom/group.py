@@ -11,12 +11,13 @@ from __future__ import annotations
 from functools import cached_property
 
 from .bids import GROUP, Unit
-from .branches import digest, head_of, read_ledger
+from .branches import digest, head_of, read_branches, read_ledger
 from .config import Study
 from .errors import WorkflowFailure
 from .fingerprints import fingerprint_text, group_fingerprint
 from .publish import REMOTE_MAIN
 from .steps import Job, Source
+from .targets import Target
 
 GROUP_UNIT = Unit(GROUP, subject="", session=None, tree="", inherited="", files=0, bytes=0)
 
@@ -40,6 +41,12 @@ class GroupJob(Job):
         """What the group's result must have been made from: the results in main, and the app."""
         merged = members(self.study, self.bases[""])
         return fingerprint_text(group_fingerprint(self.study, merged, self.prepared["image"]))
+
+    def outdated_files(self, target: Target) -> list[str]:
+        """What main holds of the group level's last result in a dataset."""
+        ledger = read_ledger(target.dataset, self.bases[target.path])
+        last = [ledger[GROUP]] if GROUP in ledger else []
+        return sorted(path for b in read_branches(target.dataset, last) for path in b.files)
 
     @property
     def sources(self) -> list[Source]:

@@ -120,6 +120,10 @@ class Job:
         """Those of some paths of the output dataset that lie in a dataset, relative to it."""
         return [target.inside(path) for path in paths if owner_of(path, self.targets) is target]
 
+    def outdated_files(self, target: Target) -> list[str]:
+        """Files of an earlier result that the job finds in a dataset, relative to it."""
+        return []
+
     @cached_property
     def sources(self) -> list[Source]:
         """What the job reads of each input dataset."""
@@ -174,8 +178,10 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
 
 
 def group_input_steps(job: Job, clone: Path) -> Iterator[Step]:
-    """The content of the merged files that the group level reads."""
+    """The content of the merged files that the group level reads, and none of its last result."""
     for target in job.targets:
+        if outdated := job.outdated_files(target):
+            yield Step("inputs", ["rm", "-f", "--", *outdated], clone / target.path)
         paths = [f":(glob){path}" for path in job.own(target, job.study.container.group_inputs)]
         if paths and is_annexed(target.dataset):
             yield Step("inputs", ["sh", "-c", GET, "get", *paths], clone / target.path)
