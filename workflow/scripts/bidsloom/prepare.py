@@ -83,6 +83,7 @@ ATTRIBUTES = """\
 .bidsignore annex.largefiles=nothing
 README* annex.largefiles=nothing
 **/.git* annex.largefiles=nothing
+code/** annex.largefiles=nothing
 .datalad/environments/** annex.largefiles=anything
 """
 
