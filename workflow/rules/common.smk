@@ -211,5 +211,5 @@ if OPENED and STUDY.resources.units_per_job > 1:
 WHY = Reasons(OPENED.why if OPENED else {})
 
 if workflow.is_main_process:
-    print("\n".join(summarize_due(OPENED.why, done=len(OPENED.done))), file=sys.stderr)
+    print("\n".join(summarize_due(OPENED)), file=sys.stderr)
     watch_slurm(STUDY)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from .bids import GROUP
 from .config import Study
 from .records import read_json, read_tsv
+from .study import find_withdrawn
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Row:
     """One unit in the report.
 
     `state` is one of merged, done (waiting for the merge), unmerged (the merge
-    left it out), failed, waiting, excluded.
+    left it out), failed, waiting, excluded, withdrawn.
     """
 
     unit: str
@@ -51,7 +52,19 @@ def collect_rows(study: Study) -> list[Row]:
     left = {row["unit"]: row["reason"] for row in read_tsv(results / "unmerged.tsv")}
     rows = [describe_unit(notes, merged=merged, left=left) for notes in read_notes(study)]
     excluded = read_tsv(results / "excluded.tsv")
-    return rows + [Row(row["unit"], "excluded", reason=row["reason"]) for row in excluded]
+    rows += [Row(row["unit"], "excluded", reason=row["reason"]) for row in excluded]
+    known = {row.unit for row in rows}
+    return rows + [describe_withdrawn(unit) for unit in find_withdrawn(merged, known)]
+
+
+def describe_withdrawn(unit: str) -> Row:
+    """A unit that main holds and the input does not any more."""
+    return Row(
+        unit=unit,
+        state="withdrawn",
+        reason="the input does not have it any more; its result stays in main",
+        next="set subjects.withdrawn: remove to take it out of main",
+    )
 
 
 def read_notes(study: Study) -> Iterator[Notes]:
@@ -102,7 +115,7 @@ def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Ro
 def summarize(rows: list[Row], study: Study) -> str:
     """A few lines for the terminal: how many, which failed, and why."""
     counts = Counter(row.state for row in rows)
-    order = ["merged", "done", "unmerged", "failed", "waiting", "excluded"]
+    order = ["merged", "done", "unmerged", "failed", "waiting", "excluded", "withdrawn"]
     lines = [", ".join(f"{counts[s]} {s}" for s in order if counts[s]) or "no units"]
     troubled = [row for row in rows if row.state in ("failed", "unmerged")]
     for row in troubled[:10]:
