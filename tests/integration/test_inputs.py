@@ -24,6 +24,12 @@ def report_of(workspace, unit):
     return json.loads(git("show", path, cwd=workspace.store))
 
 
+def dry_run(workspace) -> str:
+    """All that a dry run says."""
+    done = workspace.snakemake("-n")
+    return done.stdout + done.stderr
+
+
 def test_further_inputs(workspace, tmp_path):
     """The app sees its subject in each; who is absent from a required one is left out, and told."""
     prep = write_derivative(tmp_path / "prep", ["01", "02"])
@@ -97,7 +103,7 @@ def test_input_moves_on(tmp_path):
     second = git("rev-parse", "HEAD", cwd=root)
 
     workspace.config["datalad"]["input_version"] = second
-    said = workspace.snakemake("-n").stderr
+    said = dry_run(workspace)
     assert "Process sub-02: input changed\n" in said
     assert "Process sub-04: new\n" in said
     assert "Process sub-03" not in said
@@ -113,7 +119,7 @@ def test_input_moves_on(tmp_path):
         assert commit == git("rev-parse", f"{tip}:sourcedata/raw", cwd=workspace.store)
 
     workspace.config["subjects"] = {"withdrawn": "remove"}
-    said = workspace.snakemake("-n").stderr
+    said = dry_run(workspace)
     assert "withdrawn from the input, removed from main: sub-01\n" in said
     workspace.snakemake()
     assert "sub-01" not in workspace.tree()
