@@ -90,6 +90,8 @@ def merge_branches(study: Study) -> dict:
         for unit in removed:
             log.info("%s is no longer in the input; its files are removed from main", unit)
             del ledger[unit]
+            for notes in ("jobs", "superseded"):
+                (study.results / notes / f"{unit}.json").unlink(missing_ok=True)
         gone = set(withdrawn) if study.remove_withdrawn else set()
         for target in targets:
             done = [r for r in on_branches[target.path] if is_held(ledger, r) or r.unit in gone]
