@@ -93,6 +93,8 @@ if args.switches and (args.switches / "escape").exists():
     home = os.environ.get("HOME", "/root")
     places = [*files, args.bids_dir / "new", Path(".git/config"), Path("README.md")]
     report["escaped"] = []
+    if args.fs_subjects_dir:
+        places += [args.fs_subjects_dir / ".git" / name for name in ("config", "new")]
     for place in [*places, Path(home, "new"), Path(__file__), Path("/usr/new")]:
         try:
             with place.open("ab") as f:
