@@ -45,6 +45,7 @@ localrules:
     list_subjects,
     job_scripts,
     merge_branches,
+    merge_group,
     merge,
     write_report,
     report,
@@ -56,7 +57,7 @@ rule all:
     input:
         # Each by name: a report of a failed run must not pass for the study.
         unit_results,
-        f"results/{STUDY.name}/merged.txt",
+        last_results,
         f"results/{STUDY.name}/report.html",
 
 

@@ -8,6 +8,8 @@ behaviour without changing its command line:
     hog-<label>    take as many MB of memory as are written in it, for some seconds
     slow-<label>   take as many seconds as are written in it
     silent         write nothing
+    by-subject     name a session's page by its subject alone
+    no-surfaces    write nothing to the folder of `--fs-subjects-dir`
     clash          every subject writes its own content to one file
     escape         try to write where no app should, and tell where that went well
 
@@ -38,6 +40,16 @@ parser.add_argument("--license-file", type=Path)
 parser.add_argument("--fs-subjects-dir", type=Path)
 parser.add_argument("--derivatives", type=Path, nargs="+", default=[])
 args = parser.parse_args()
+if args.level == "group":
+    (args.switches / f"ran-group-{os.getpid()}").touch()
+    reports = sorted(args.output_dir.rglob("*_desc-probe.json"))
+    lines = [f"{p.name}\t{len(json.loads(p.read_text())['files'])}" for p in reports]
+    others = [p.name for p in args.output_dir.rglob("*_desc-probe.dat") if p.exists()]
+    subjects = [p.name for p in sorted(args.bids_dir.glob("sub-*"))]
+    (args.output_dir / "group_files.tsv").write_text("\n".join(["name\tfiles", *lines]) + "\n")
+    (args.output_dir / "group_seen.dat").write_text(f"{subjects} {others} {args.note}")
+    sys.exit()
+
 label = args.participant_label
 unit = f"sub-{label}" + (f"_ses-{args.session_label}" if args.session_label else "")
 folder = args.output_dir / unit.replace("_", "/", 1)
@@ -81,6 +93,8 @@ if args.switches and (args.switches / "escape").exists():
     home = os.environ.get("HOME", "/root")
     places = [*files, args.bids_dir / "new", Path(".git/config"), Path("README.md")]
     report["escaped"] = []
+    if args.fs_subjects_dir:
+        places += [args.fs_subjects_dir / ".git" / name for name in ("config", "new")]
     for place in [*places, Path(home, "new"), Path(__file__), Path("/usr/new")]:
         try:
             with place.open("ab") as f:
@@ -90,7 +104,10 @@ if args.switches and (args.switches / "escape").exists():
             pass
 (folder / f"{unit}_desc-probe.json").write_text(json.dumps(report, indent=1))
 (folder / f"{unit}_desc-probe.dat").write_bytes(b"".join(p.read_bytes() for p in files))
-(args.output_dir / f"{unit}.html").write_text(f"<p>{unit}</p>")
+page = unit
+if args.switches and (args.switches / "by-subject").exists():
+    page = f"sub-{label}"
+(args.output_dir / f"{page}.html").write_text(f"<p>{unit}</p>")
 (args.output_dir / "dataset_description.json").write_text('{"Name": "probe"}')
 (args.output_dir / "logs").mkdir(exist_ok=True)
 (args.output_dir / "logs" / "CITATION.md").write_text(f"first of all {unit}\n")

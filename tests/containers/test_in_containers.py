@@ -37,10 +37,15 @@ def test_a_study_in_a_container(runtime, in_container, undisturbed_tree):
     assert changed == "probe/logs/CITATION.md", "a rerun gave something else"
 
     use_everything(study)
+    # A further output is a dataset of its own, whose git folder is closed to the app.
+    surfaces = {"path": "surfaces", "repo": str(study.root / "surfaces.git")}
+    study.config["container"]["outputs"] = ["probe", surfaces]
+    study.config["container"]["bids_args"]["fs-subjects-dir"] = "{output_2}"
     (study.switches / "escape").touch()
     study.snakemake()
     report = json.loads(git("show", "main:probe/sub-01/sub-01_desc-probe.json", cwd=study.store))
     assert report["escaped"] == []
+    assert "sub-01/surf/lh.white" in git("ls-tree", "-r", "main", cwd=study.root / "surfaces.git")
     assert report["variable"] == "a, b $HOME"
     said = (study.results / "logs" / "sub-01.log").read_text()
     assert f"licence of {len(LICENSE)} bytes True" in said

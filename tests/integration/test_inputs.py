@@ -2,7 +2,7 @@
 
 import json
 
-from studies import git, run
+from studies import git, make_input, make_workspace, run, write_unit
 
 
 def write_derivative(root, subjects):
@@ -22,6 +22,12 @@ def report_of(workspace, unit):
     """What the app wrote down of a unit."""
     path = f"main:probe/{unit}/{unit}_desc-probe.json"
     return json.loads(git("show", path, cwd=workspace.store))
+
+
+def dry_run(workspace) -> str:
+    """All that a dry run says."""
+    done = workspace.snakemake("-n")
+    return done.stdout + done.stderr
 
 
 def test_further_inputs(workspace, tmp_path):
@@ -80,3 +86,53 @@ def test_further_inputs(workspace, tmp_path):
     listed = git("ls-tree", "-r", "--name-only", "main", cwd=workspace.store)
     assert "sourcedata/prep" in listed and "sourcedata/optional" not in listed
     assert "optional" not in git("show", "main:.gitmodules", cwd=workspace.store)
+
+
+def test_input_moves_on(tmp_path):
+    """Only who changed, and who joined, is computed; who was withdrawn is named, then removed."""
+    root = make_input(tmp_path / "bids", {"01": [None], "02": [None], "03": [None]})
+    workspace = make_workspace(tmp_path / "study", root)
+    workspace.snakemake()
+    first = git("rev-parse", "HEAD", cwd=root)
+    image = root / "sub-02" / "anat" / "sub-02_T1w.nii.gz"
+    image.unlink()
+    image.write_bytes(b"other voxels")
+    run("git", "rm", "-rq", "sub-01", cwd=root)
+    write_unit(root / "sub-04", "sub-04")
+    run("datalad", "-l", "error", "save", cwd=root)
+    second = git("rev-parse", "HEAD", cwd=root)
+
+    workspace.config["datalad"]["input_version"] = second
+    said = dry_run(workspace)
+    assert "Process sub-02: input changed\n" in said
+    assert "Process sub-04: new\n" in said
+    assert "Process sub-03" not in said
+    assert "withdrawn from the input, kept in main: sub-01\n" in said
+    workspace.snakemake()
+    assert ["01", "02", "02", "03", "04"] == workspace.runs()
+    assert "probe/sub-01.html" in workspace.tree()
+    assert second == git("rev-parse", "main:sourcedata/raw", cwd=workspace.store)
+    assert "sub-01\twithdrawn" in (workspace.results / "report.tsv").read_text()
+    # Each result names the input it was made from.
+    for unit, commit in (("sub-03", first), ("sub-02", second)):
+        tip = git("log", "-1", "--format=%H", f"--grep=-Unit: {unit}", "main", cwd=workspace.store)
+        assert commit == git("rev-parse", f"{tip}:sourcedata/raw", cwd=workspace.store)
+
+    workspace.config["subjects"] = {"withdrawn": "remove"}
+    said = dry_run(workspace)
+    assert "withdrawn from the input, removed from main: sub-01\n" in said
+    workspace.snakemake()
+    assert "sub-01" not in workspace.tree()
+    # What all wrote is now the first one's of those who are left.
+    assert "sub-02" in git("show", "main:probe/logs/CITATION.md", cwd=workspace.store)
+    removal = git("log", "--format=%B", "--grep=Bidsloom-Removed", "main", cwd=workspace.store)
+    assert "Remove 1 unit(s) withdrawn" in removal and "Bidsloom-Removed: sub-01" in removal
+    assert "sub-01" not in (workspace.results / "report.tsv").read_text()
+    assert "Nothing to be done" in workspace.snakemake().stderr
+
+    # A subject that comes back is computed again.
+    workspace.config["datalad"]["input_version"] = first
+    workspace.snakemake()
+    assert ["01", "01", "02", "02", "02", "03", "04"] == workspace.runs()
+    assert "probe/sub-01.html" in workspace.tree()
+    assert "probe/sub-04.html" not in workspace.tree()

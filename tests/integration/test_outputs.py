@@ -1,6 +1,7 @@
 """Several output datasets of one job: fMRIPrep's results and FreeSurfer's subjects, say."""
 
 import shutil
+import zipfile
 
 import pytest
 from bidsloom import publish
@@ -9,7 +10,7 @@ from bidsloom.errors import CommandError, WorkflowFailure
 from bidsloom.merge import merge_branches
 from studies import git, run
 
-SURFACES = "sourcedata/free surfer".replace(" ", "-")
+SURFACES = "sourcedata/surfaces"
 
 
 @pytest.fixture
@@ -137,3 +138,27 @@ def test_what_others_add_to_a_part_stays(unmerged):
     link = git("rev-parse", f"main:{SURFACES}", cwd=unmerged.store)
     assert git("rev-parse", "HEAD", cwd=theirs) == link
     assert "surf/lh.white" in git("ls-tree", "-r", "--name-only", link, cwd=unmerged.surfaces)
+
+
+def test_archives(two_outputs):
+    """Each unit is one file in each output; a rerun gives the same bytes."""
+    container = two_outputs.config["container"]
+    container["archive"] = True
+    container["bids_args"]["fs-subjects-dir"] = "{output_2}"
+    two_outputs.snakemake()
+    files = git("ls-tree", "-r", "--name-only", "main", "probe/", cwd=two_outputs.store)
+    assert [f"probe/sub-0{n}.zip" for n in (1, 2, 3)] == files.splitlines()
+    files = git(
+        "ls-tree", "-r", "--name-only", "main", "--", "sub-02.zip", cwd=two_outputs.surfaces
+    )
+    assert "sub-02.zip" == files
+    clone = two_outputs.clone()
+    run("datalad", "get", "probe/sub-02.zip", cwd=clone)
+    with zipfile.ZipFile(clone / "probe" / "sub-02.zip") as archive:
+        assert {"sub-02/sub-02_desc-probe.dat", "sub-02.html"} <= set(archive.namelist())
+        assert archive.testzip() is None
+    head = git("rev-parse", "HEAD", cwd=clone)
+    commit = git("log", "-1", "--format=%H", "--grep=Bidsloom-Unit: sub-02", cwd=clone)
+    run("datalad", "-l", "error", "rerun", commit, cwd=clone)
+    assert ["01", "02", "02", "03"] == two_outputs.runs()
+    assert head == git("rev-parse", "HEAD", cwd=clone)

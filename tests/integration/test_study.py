@@ -184,14 +184,19 @@ def test_sessions(tmp_path):
     run("datalad", "-l", "error", "save", cwd=root)
     workspace = make_workspace(tmp_path / "study", root)
     workspace.config["subjects"] = {"processing_level": "session"}
+    # As fMRIPrep does, the app names a file by the subject alone.
+    (workspace.switches / "by-subject").touch()
     workspace.snakemake()
     files = git("ls-tree", "-r", "--name-only", "main", "probe/", cwd=workspace.store).splitlines()
     for unit in (
-        "sub-01/ses-pre/sub-01_ses-pre",
-        "sub-01/ses-post/sub-01_ses-post",
+        "ses-pre/sub-01/ses-pre/sub-01_ses-pre",
+        "ses-post/sub-01/ses-post/sub-01_ses-post",
         "sub-02/sub-02",
     ):
         assert f"probe/{unit}_desc-probe.json" in files
+    for session in ("pre", "post"):
+        text = git("show", f"main:probe/ses-{session}/sub-01.html", cwd=workspace.store)
+        assert f"sub-01_ses-{session}" in text
     message = git(
         "log",
         "main",
@@ -202,7 +207,7 @@ def test_sessions(tmp_path):
     )
     record = json.loads(message[message.index("\n{") : message.index("\n^^^")])
     assert "sourcedata/raw/sub-01/sub-01_T1w.json" in record["inputs"]
-    assert "probe/sub-01/ses-pre" in record["outputs"]
+    assert {"probe/ses-pre/sub-01", "probe/ses-pre/sub-01.html"} <= set(record["outputs"])
 
 
 def test_environment_reaches_the_app(workspace):

@@ -3,6 +3,7 @@
 import pytest
 from bidsloom.bids import key_size, list_units
 from bidsloom.errors import WorkflowFailure
+from bidsloom.study import find_withdrawn
 from studies import git, write_bids, write_unit
 
 
@@ -123,3 +124,18 @@ def test_subject_that_is_a_subdataset_is_told(dataset):
     git("commit", "-q", "-m", "x", cwd=dataset)
     listed = units_of(dataset, git("rev-parse", "HEAD", cwd=dataset))
     assert dict(listed.excluded)["sub-40"] == "its folder is a subdataset of its own"
+
+
+@pytest.mark.parametrize(
+    ("known", "withdrawn"),
+    [
+        (["sub-1", "sub-2"], ["sub-3", "sub-4_ses-a"]),
+        (["sub-1_ses-a", "sub-3_ses-a", "sub-4_ses-b"], ["sub-2", "sub-4_ses-a"]),
+        (["sub-1", "sub-2", "sub-3", "sub-4"], []),
+        ([], []),
+    ],
+)
+def test_withdrawn_units(known, withdrawn):
+    """Another processing level withdraws nobody; nor does a list that is missing."""
+    merged = ["sub-1", "sub-2", "sub-3", "sub-4_ses-a", "group"]
+    assert withdrawn == find_withdrawn(merged, known)

@@ -1,7 +1,7 @@
 """Pure decisions: what is merged, what a record names, how the app is called."""
 
 import pytest
-from bidsloom.appcall import app_command, fill
+from bidsloom.appcall import app_command, fill, output_folder, result_path
 from bidsloom.bids import Unit
 from bidsloom.branches import Branch, Entry, Result
 from bidsloom.config import Study
@@ -83,8 +83,26 @@ def test_narrow_names_what_belongs_to_the_unit():
 
 
 def test_narrow_keeps_sessions_apart():
-    paths = ["out/sub-1/ses-a/x", "out/sub-1/ses-a/y", "out/sub-1/anat/z"]
-    assert narrow(paths, unit("sub-1_ses-a")) == ["out/sub-1/anat/z", "out/sub-1/ses-a"]
+    paths = ["out/sub-1/ses-a/x", "out/sub-1/ses-a/y", "out/sub-1/anat/z", "ses-a/sub-1/anat/z"]
+    wanted = ["out/sub-1/anat/z", "out/sub-1/ses-a", "ses-a/sub-1"]
+    assert narrow(paths, unit("sub-1_ses-a")) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "folder", "result"),
+    [
+        ("sub-1", {}, "out", "out/sub-1"),
+        ("sub-1_ses-a", {}, "out/ses-a", "out/ses-a/sub-1"),
+        ("sub-1_ses-a", {"session_folders": False}, "out", "out/sub-1/ses-a"),
+        ("sub-1_ses-a", {"archive": True}, "out/sub-1_ses-a", "out/sub-1_ses-a.zip"),
+    ],
+)
+def test_where_a_unit_writes(name, keys, folder, result):
+    """Sessions of one subject never share an output folder, unless they are told to."""
+    config = {**OLD, "container": {**OLD["container"], "outputs": ["out"], **keys}}
+    container = Study.from_config(config).container
+    assert folder == output_folder(container, unit(name), "out")
+    assert result == result_path(container, unit(name))
 
 
 def test_command_doubles_braces():

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from bidsloom.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
+from bidsloom.bids import GROUP
 from bidsloom.look import open_study
 from bidsloom.due import Reasons, summarize_due
 from bidsloom.config import UNIT, ConfigFailure, Study
@@ -113,7 +114,7 @@ def profile_default(name: str) -> str | int | None:
 
 def request_for(unit: str) -> Request:
     """Memory and time of a unit's next job: the study's, else the profile's, raised by cause."""
-    asked = STUDY.resources
+    asked = STUDY.resources.group if unit == GROUP else STUDY.resources
     base = Request(
         mem_mb=asked.mem_mb or profile_default("mem_mb"),
         runtime=asked.runtime or profile_default("runtime"),
@@ -129,6 +130,12 @@ def request_for_batch(batch: str, attempt: int) -> Request:
     left = [unit.name for unit in list_left(STUDY, batch)] or [batch]
     requests = [request_for(name) for name in left]
     return shared_request(requests, max_runtime=STUDY.resources.retry.max_runtime)
+
+
+def last_results(wildcards) -> str:
+    """What says that all is merged, the group's result included where there is one."""
+    last = "group_merged" if STUDY.container.group_level else "merged"
+    return f"results/{STUDY.name}/{last}.txt"
 
 
 def units_of(wildcards) -> str:
@@ -205,5 +212,5 @@ if OPENED and STUDY.resources.units_per_job > 1:
 WHY = Reasons(OPENED.why if OPENED else {})
 
 if workflow.is_main_process:
-    print("\n".join(summarize_due(OPENED.why, done=len(OPENED.done))), file=sys.stderr)
+    print("\n".join(summarize_due(OPENED)), file=sys.stderr)
     watch_slurm(STUDY)

@@ -8,7 +8,7 @@ OUTPUTS  results/{study}/report.html, report.tsv, report.json
 
 rule write_report:
     input:
-        f"results/{STUDY.name}/merged.txt",
+        last_results,
         f"results/{STUDY.name}/subjects.tsv",
     output:
         report(f"results/{STUDY.name}/report.html", category=STUDY.name, labels={"report": "page"}),

@@ -1,4 +1,4 @@
-"""Process one unit (rule process_subject), or by hand:
+"""Process one unit (rules process_subject and process_group), or by hand:
 
 python workflow/scripts/process_subject.py --config config/config.yaml --subject 001
 """
@@ -9,9 +9,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from bidsloom.bids import GROUP
 from bidsloom.config import Study, read_config
 from bidsloom.entry import entry_point
 from bidsloom.errors import WorkflowFailure
+from bidsloom.group import GROUP_UNIT, GroupJob
 from bidsloom.job import process_unit
 from bidsloom.layout import clone_steps
 from bidsloom.records import read_json, write_json
@@ -29,11 +31,15 @@ def open_job(study: Study, unit: str, **facts: Any) -> Job:
             f"Study {study.name} is not prepared: {study.results / 'prepared.json'} is missing.",
             hint="run `snakemake --cores 1 prepare_study list_subjects` first.",
         )
+    if unit == GROUP:
+        return GroupJob(study, GROUP_UNIT, prepared, **{**facts, "by_hand": True})
     return Job(study, read_unit(study, unit), prepared, **facts)
 
 
 def unit_name(arguments: argparse.Namespace) -> str:
-    """The unit that `--subject` and `--session` name."""
+    """The unit that `--subject` and `--session` name, or the group."""
+    if arguments.group:
+        return GROUP
     name = f"sub-{arguments.subject.removeprefix('sub-')}"
     if arguments.session:
         name += f"_ses-{arguments.session.removeprefix('ses-')}"
@@ -60,7 +66,9 @@ def main() -> None:
         description="Process one unit of a prepared study and push its job branch.",
     )
     parser.add_argument("--config", type=Path, required=True, help="the study's YAML or JSON file")
-    parser.add_argument("--subject", required=True, help="label, with or without sub-")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--subject", help="label, with or without sub-")
+    what.add_argument("--group", action="store_true", help="the group level, on what is merged")
     parser.add_argument("--session", help="label, where one session is processed per job")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the commands in order, run none"

@@ -5,22 +5,24 @@ Read it in the order of a study:
 
 config      what was asked, frozen (`faults` tells what is wrong with it)
 look        everything it names is looked at before anything is submitted
-bids        who is in the dataset
+bids        who is in the dataset (`further`: in those beside it)
 clones      the study's own clones of input and output
 settle      what `results/` says, brought in line with the store
+fingerprints  what a result is made from (`due`: what of that changed)
 prepare     the study dataset that jobs clone
 job         one unit, from clone to push (`steps` lists the commands,
-            `scratch` is its folder, `failures` its bad ends,
-            `measure` what it takes)
+            `scratch` is its folder, `failures` its bad ends, `measure` what
+            it takes; `group` is the job of the app's group level)
 retry       what the next attempt asks for
-merge       job branches into main (`held` is what main has already,
+merge       job branches into main (`announced` is what jobs left there,
+            `held` what main has already; `publish` writes and pushes main,
             `locations` are git-annex' notes, `tidy` removes what is merged)
 states      what became of every unit (`causes` puts like with like)
 sizing      what jobs should ask for, and what the study will take (`advice`
             puts it in words)
 report      tells it all, in tables and on a page (`page`)
 
-Below them: `stores`, `branches` and `locks` (where results live),
+Below them: `targets`, `stores`, `branches` and `locks` (where results live),
 `containers`, `records` (small files), `runners` (the only place that starts
 programs) and `errors`.
 """

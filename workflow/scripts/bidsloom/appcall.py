@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .bids import GROUP, Unit
+from .config import Container
 from .runtimes import LICENSE, WORK_DIR, Runtime
 
 if TYPE_CHECKING:
@@ -16,20 +18,41 @@ if TYPE_CHECKING:
 def app_command(job: Job) -> list[str]:
     """The BIDS App's arguments, relative to the dataset's root."""
     container, unit = job.study.container, job.unit
+    values = placeholder_values(job)
+    if unit.is_group:
+        words = (fill(word, values) for word in container.group_arguments)
+        return [job.study.input_path, container.outputs[0], GROUP, *words]
     labels = [container.participant_flag, unit.subject]
     if unit.session is not None and container.session_flag:
         labels += [container.session_flag, unit.session]
     if path := filter_file(job):
         labels += ["--bids-filter-file", path]
-    values = placeholder_values(job)
     return [
         job.study.input_path,
-        container.outputs[0],
+        output_folder(container, unit, container.outputs[0]),
         container.analysis_level,
         *labels,
         *further_flags(job),
         *(fill(word, values) for word in container.arguments),
     ]
+
+
+def output_folder(container: Container, unit: Unit, output: str) -> str:
+    """Where the app writes a unit's results, in one of the output folders."""
+    if container.archive:
+        return f"{output}/{unit.name}"
+    if unit.session and container.session_folders:
+        return f"{output}/ses-{unit.session}"
+    return output
+
+
+def result_path(container: Container, unit: Unit) -> str:
+    """Where the output dataset is most likely to hold a unit's results."""
+    folder = output_folder(container, unit, container.outputs[0])
+    if container.archive:
+        return f"{folder}.zip"
+    apart = unit.session and container.session_folders
+    return f"{folder}/sub-{unit.subject}" if apart else f"{folder}/{unit.folder}"
 
 
 def further_flags(job: Job) -> list[str]:
@@ -56,6 +79,10 @@ def placeholder_values(job: Job) -> dict[str, str]:
         # Without a container DataLad makes a folder for each run, and each rerun.
         "work_dir": "{tmpdir}" if bare else WORK_DIR,
         "freesurfer_license": str(job.study.container.freesurfer_license) if bare else LICENSE,
+        **{
+            f"output_{n}": output_folder(job.study.container, job.unit, output)
+            for n, output in enumerate(job.study.container.outputs, start=1)
+        },
     }
 
 
@@ -70,7 +97,9 @@ def fill(word: str, values: Mapping[str, str]) -> str:
 
 def filter_file(job: Job) -> str | None:
     """The unit's BIDS filter file, relative to the dataset; None without a filter."""
-    return f"code/bids_filter/{job.unit.name}.json" if job.study.container.bids_filter else None
+    if job.unit.is_group or not job.study.container.bids_filter:
+        return None
+    return f"code/bids_filter/{job.unit.name}.json"
 
 
 def unit_filter(job: Job) -> str:

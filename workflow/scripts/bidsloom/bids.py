@@ -34,6 +34,10 @@ DATASET_FILES = re.compile(
 INHERITED_SUFFIXES = (".json", ".tsv", ".tsv.gz", ".bval", ".bvec")
 
 
+# The name of the unit that stands for all, in the app's group level.
+GROUP = "group"
+
+
 @dataclass(frozen=True)
 class Unit:
     """A subject, or one session of a subject: what one job processes.
@@ -61,6 +65,11 @@ class Unit:
     files: int
     bytes: int
     further: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_group(self) -> bool:
+        """True for what the app's group level processes."""
+        return self.name == GROUP
 
     @property
     def folder(self) -> str:

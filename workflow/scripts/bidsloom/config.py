@@ -49,6 +49,11 @@ class Container:
     call_fmt: str
     executable: tuple[str, ...]
     outputs: tuple[str, ...]
+    session_folders: bool
+    archive: bool
+    group_level: bool
+    group_inputs: tuple[str, ...]
+    group_arguments: tuple[str, ...]
     analysis_level: str
     arguments: tuple[str, ...]
     participant_flag: str
@@ -96,6 +101,15 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True)
+class Allocation:
+    """CPUs, memory (MB) and time (minutes) of one job; None leaves it to the profile."""
+
+    cpus: int
+    mem_mb: int | None
+    runtime: int | None
+
+
+@dataclass(frozen=True)
 class Resources:
     """What one job asks for (MB, minutes); None leaves it to the profile."""
 
@@ -103,6 +117,7 @@ class Resources:
     cpus: int
     mem_mb: int | None
     runtime: int | None
+    group: Allocation
     partition: str | None
     account: str | None
     qos: str | None
@@ -193,6 +208,7 @@ class Study:
                 cpus=hpc["cpus"],
                 mem_mb=parse_memory(hpc["mem"]) if "mem" in hpc else None,
                 runtime=parse_time(hpc["time"]) if "time" in hpc else None,
+                group=read_allocation({**hpc, **hpc["group"]}),
                 partition=hpc.get("partition"),
                 account=hpc.get("account"),
                 qos=hpc.get("qos"),
@@ -222,6 +238,11 @@ class Study:
                 call_fmt=container["call_fmt"],
                 executable=tuple(container["executable"].split()),
                 outputs=tuple(output_repositories(filled)),
+                session_folders=container["session_folders"],
+                archive=container["archive"],
+                group_level=container["group_level"],
+                group_inputs=tuple(container.get("group_inputs", output_repositories(filled))),
+                group_arguments=tuple(app_arguments(container.get("group_args", app_args))),
                 analysis_level=app_args.pop("analysis_level"),
                 arguments=tuple(app_arguments(app_args)),
                 participant_flag=container["participant_flag"],
@@ -283,6 +304,15 @@ def read_config(path: Path) -> dict:
             hint="look at the line named above; a missing space after a colon is common.",
         ) from e
     return config or {}
+
+
+def read_allocation(given: Mapping) -> Allocation:
+    """What a job asks for, by the keys of `hpc`."""
+    return Allocation(
+        cpus=given["cpus"],
+        mem_mb=parse_memory(given["mem"]) if "mem" in given else None,
+        runtime=parse_time(given["time"]) if "time" in given else None,
+    )
 
 
 def output_repositories(config: Mapping) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from .errors import CommandError
 from .fingerprints import MADE_FROM, changed_causes, describe_changes, made_from
 from .records import read_json
 from .runners import call_git, call_git_lines
-from .study import OpenStudy
+from .study import OpenStudy, find_withdrawn
 
-# So many reasons are told one by one at a start.
+# So many reasons, and units, are told one by one at a start.
 REASONS = 5
+NAMES = 10
 
 
 def explain_due(opened: OpenStudy) -> dict[str, str]:
@@ -59,17 +60,34 @@ def read_made_from(dataset: Path, commits: Iterable[str]) -> dict[str, Any]:
     return {commit: found[base] for commit, base in bases.items() if base in found}
 
 
-def summarize_due(why: Mapping[str, str], *, done: int) -> list[str]:
+def list_withdrawn(opened: OpenStudy) -> tuple[str, ...]:
+    """Units that main held at the last merge, and that the input does not have any more."""
+    merged = (read_json(opened.study.results / "merged.json") or {}).get("merged", [])
+    known = {*opened.names, *(name for name, _ in opened.units.excluded)}
+    return tuple(find_withdrawn(merged, known))
+
+
+def summarize_due(opened: OpenStudy) -> list[str]:
     """How many units are due, and why, in a few lines."""
-    if not why:
-        return [f"nothing to process: {done} unit(s) are done"]
-    counts = Counter(why.values()).most_common()
-    lines = [f"{len(why)} unit(s) to process, {done} done:"]
-    lines += [f"  {count} {reason}" for reason, count in counts[:REASONS]]
-    if len(counts) > REASONS:
-        rest = sum(count for _, count in counts[REASONS:])
-        lines.append(f"  {rest} for {len(counts) - REASONS} other reasons")
+    why, done = opened.why, len(opened.done)
+    lines = [f"nothing to process: {done} unit(s) are done"]
+    if why:
+        counts = Counter(why.values()).most_common()
+        lines = [f"{len(why)} unit(s) to process, {done} done:"]
+        lines += [f"  {count} {reason}" for reason, count in counts[:REASONS]]
+        if len(counts) > REASONS:
+            rest = sum(count for _, count in counts[REASONS:])
+            lines.append(f"  {rest} for {len(counts) - REASONS} other reasons")
+    if opened.withdrawn:
+        what = "removed from" if opened.study.remove_withdrawn else "kept in"
+        lines.append(f"withdrawn from the input, {what} main: {names_of(opened.withdrawn)}")
     return lines
+
+
+def names_of(units: Sequence[str]) -> str:
+    """A few units by name, the others by number."""
+    more = f" and {len(units) - NAMES} more" if len(units) > NAMES else ""
+    return ", ".join(units[:NAMES]) + more
 
 
 class Reasons:

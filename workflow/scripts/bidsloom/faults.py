@@ -68,6 +68,12 @@ def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
             "Charliecloud starts no program by itself.",
             hint="name the app's program inside the image, the ENTRYPOINT of its Dockerfile.",
         )
+    if container.get("group_level") and container.get("archive"):
+        yield WorkflowFailure(
+            "container.group_level and container.archive are both set, but the group level reads "
+            "files, which lie in archives then.",
+            hint="delete one of the two.",
+        )
     image = container.get("image")
     is_url = isinstance(image, str) and "://" in image
     if is_url and image.partition("://")[0] not in IMAGE_URLS:
@@ -87,13 +93,15 @@ def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
 def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     """Placeholders in the app's arguments that are unknown, or cannot be filled."""
     arguments = value_at(config, "container", "bids_args")
+    outputs = as_list(value_at(config, "container", "outputs") or [""])
+    known = [*PLACEHOLDERS, *(f"output_{n}" for n, _ in enumerate(outputs, start=1))]
     for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
         for word in re.findall(r"{(\w+)}", " ".join(map(str, as_list(value)))):
             key = f"container.bids_args.{name}"
-            if word not in PLACEHOLDERS:
+            if word not in known:
                 yield WorkflowFailure(
                     f"{key} holds {{{word}}}, which is not known.",
-                    hint=nearest(word, list(PLACEHOLDERS)),
+                    hint=nearest(word, known),
                 )
             needed = PLACEHOLDERS.get(word)
             if needed and not value_at(config, *needed.split(".")):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from .bids import Unit
+from .bids import GROUP, Unit
 from .branches import digest
 from .config import Study
 
@@ -35,6 +35,8 @@ def made_from(study: Study, image_id: str) -> dict[str, Any]:
             "container.runtime": "none" if container.runtime == "none" else "isolated",
             "container.call_fmt": container.call_fmt,
             "container.outputs": list(container.outputs),
+            "container.session_folders": container.session_folders,
+            "container.archive": container.archive,
             "container.bids_args.analysis_level": container.analysis_level,
             "container.bids_args": list(container.arguments),
             "container.executable": list(container.executable),
@@ -66,12 +68,30 @@ def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
     made = made_from(study, image_id)
     command = dict(made["command"])
     if not unit.session:
-        del command["container.session_flag"]
+        del command["container.session_flag"], command["container.session_folders"]
     here = {path for path, _ in unit.further}
     flags = command["datalad.inputs"]
     command["datalad.inputs"] = {path: flag for path, flag in flags.items() if path in here}
     return {
         "input": digest([unit.tree, unit.inherited, *unit.further]),
+        "image": digest(made["image"]),
+        "command": digest(command),
+        "environment": digest(made["environment"]),
+    }
+
+
+def group_fingerprint(study: Study, members: str, image_id: str) -> dict[str, str]:
+    """What the group level's result depends on; `members` is a digest of the units' results."""
+    made = made_from(study, image_id)
+    container = study.container
+    command = {
+        **made["command"],
+        "container.bids_args.analysis_level": GROUP,
+        "container.bids_args": list(container.group_arguments),
+        "container.group_inputs": list(container.group_inputs),
+    }
+    return {
+        "input": members,
         "image": digest(made["image"]),
         "command": digest(command),
         "environment": digest(made["environment"]),

@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .announced import read_announced
-from .appcall import app_command, filter_file
+from .appcall import app_command, filter_file, result_path
 from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, Result, read_ledger, read_results
 from .containers import check_mounts
 from .errors import CommandError, FailureClass, WorkflowFailure
@@ -59,6 +59,7 @@ from .steps import (
     scratch_folder,
 )
 from .stores import MAIN, REMOTE, last_line, list_remote_heads
+from .targets import owner_of
 
 log = logging.getLogger(__name__)
 
@@ -278,9 +279,9 @@ def find_merged(job: Job, repositories: Mapping[str, Path]) -> Result | None:
     }
     # Snakemake has read main's whole history; its jobs do so only where
     # another run may have merged the unit since.
-    folder = f"{job.study.container.outputs[0]}/{job.unit.folder}"
-    holder = next(target for target in job.targets if target.holds(folder))
-    place = f"{mains[holder.path]}:{holder.inside(folder)}"
+    path = result_path(job.study.container, job.unit)
+    holder = owner_of(path, job.targets)
+    place = f"{mains[holder.path]}:{holder.inside(path)}"
     there = call_git_success(["rev-parse", "--verify", "-q", place], cwd=repositories[holder.path])
     if not (there or job.by_hand):
         return None

@@ -56,8 +56,7 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
     study, source, base = job.study, job.study.dataset, job.bases[""]
     own = ["--origin", "study", "--branch", "base", *remotes_of(source)]
     yield Step("clone", [*CLONE, *own, str(source), str(clone)], clone.parent)
-    yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], clone)
-    yield from annex_steps("clone", source, clone, keys=[])
+    yield from start_steps(job, clone, job.targets[-1])
     if study.container.dataset:
         yield from container_dataset_steps(job, clone)
     else:
@@ -70,7 +69,7 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
         own = ["--origin", "study", *remotes_of(source.clone)]
         yield Step("structure", [*CLONE, *own, str(source.clone), str(target)], clone)
         # The unit's files and what BIDS lets it inherit, and no other subject.
-        keys = annexed_keys(source.clone, commit, paths)
+        keys = annexed_keys(source.clone, commit, paths) if paths else []
         yield from lay_out_steps("structure", source.clone, target, commit, paths=paths, keys=keys)
 
 
@@ -79,9 +78,16 @@ def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     place, own = clone / target.path, ["--origin", "study", "--branch", "base"]
     remotes = remotes_of(target.dataset)
     yield Step("clone", [*CLONE, *own, *remotes, str(target.dataset), str(place)], clone)
-    base = job.bases[target.path]
+    yield from start_steps(job, clone, target)
+
+
+def start_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+    """The job's branch in a clone without a work tree, checked out where it starts."""
+    place, base = clone / target.path, job.bases[target.path]
     yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)
-    yield from annex_steps("clone", target.dataset, place, keys=[])
+    # What the group level reads lies in main, whose logs are the whole branch.
+    keys = None if job.unit.is_group else []
+    yield from annex_steps("clone", target.dataset, place, keys=keys)
 
 
 def lay_out_steps(
@@ -99,11 +105,12 @@ def remotes_of(source: Path) -> list[str]:
     return ["-c", remotes, "-c", "remote.study.annex-ignore=true"]
 
 
-def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str]) -> Iterator[Step]:
-    """Let a clone be git-annex' with what its source knows of some keys."""
+def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None) -> Iterator[Step]:
+    """Let a clone be git-annex' with what its source knows of some keys, None for all."""
     if branch := annex_branch(source):
         # A repository may keep its logs in other folders than usual; then all are taken.
-        if call_git_success(["cat-file", "-e", f"{branch}:difference.log"], cwd=source):
+        tuned = ["cat-file", "-e", f"{branch}:difference.log"]
+        if keys is None or call_git_success(tuned, cwd=source):
             yield Step(name, ["git", "update-ref", "refs/heads/git-annex", branch], clone)
         else:
             folders = sorted({log_folder(key) for key in keys})

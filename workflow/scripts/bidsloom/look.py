@@ -13,7 +13,7 @@ import dataclasses
 from .clones import clone_output, pin_further, pin_input
 from .config import Study
 from .containers import ImageKind, check_mounts, image_id, image_kind
-from .due import explain_due
+from .due import explain_due, list_withdrawn
 from .errors import FailureClass, WorkflowFailure
 from .locks import exclusive
 from .preflight import (
@@ -69,7 +69,9 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
             set_aside_records(opened)
         restore_records(opened)
         opened = dataclasses.replace(opened, done=find_done(opened))
-        return dataclasses.replace(opened, why=explain_due(opened))
+        return dataclasses.replace(
+            opened, why=explain_due(opened), withdrawn=list_withdrawn(opened)
+        )
 
 
 def refuse_lost_store(study: Study, target: Target) -> None:

@@ -23,7 +23,7 @@ from .publish import Change, Place, find_places, publish, write_main
 from .records import add_attempt, read_tsv, write_tsv
 from .stores import REMOTE
 from .study import find_withdrawn
-from .targets import all_targets
+from .targets import all_targets, owner_of
 from .tidy import remove_branches
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,26 @@ class Weave:
     left: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Found:
+    """The stores as a merge finds them.
+
+    `on_branches` are the results on job branches, by dataset; `announced` are
+    those that main does not hold yet; `withdrawn` the units that the input
+    does not have any more.
+    """
+
+    places: Sequence[Place]
+    on_branches: Mapping[str, list[Result]]
+    announced: Sequence[Announced]
+    withdrawn: Sequence[str]
+
+    @property
+    def ledger(self) -> Mapping[str, Result]:
+        """Unit -> the result that main holds of it."""
+        return self.places[-1].ledger
+
+
 def merge_branches(study: Study) -> dict:
     """Merge every finished job branch into main, verified and published.
 
@@ -46,55 +66,26 @@ def merge_branches(study: Study) -> dict:
     unit -> reason of those left unmerged.  A unit whose content never arrived
     loses its record, so that the next run computes it again.
     """
-    targets = all_targets(study)
     with locked(study.lock_file), exclusive(study):
-        for target in targets:
-            fetch_output(target)
-        places = find_places(targets)
-        ledger = places[-1].ledger
-        on_branches = {
-            t.path: list_job_branches(t.dataset, f"refs/remotes/{REMOTE}/", study.container.name)
-            for t in targets
-        }
-        known = {
-            row["unit"]
-            for table in ("subjects", "excluded")
-            for row in read_tsv(study.results / f"{table}.tsv")
-        }
-        withdrawn = find_withdrawn({*ledger, *(r.unit for r in on_branches[""])}, known)
-        removed = [unit for unit in withdrawn if study.remove_withdrawn and unit in ledger]
-        fresh = [
-            result
-            for result in on_branches[""]
-            if result.unit not in withdrawn and not is_held(ledger, result)
-        ]
-        announced = read_announced(
-            targets,
-            fresh,
-            repositories={t.path: t.dataset for t in targets},
-            heads={path: {r.commit for r in found} for path, found in on_branches.items()},
-        )
-        incomplete = {a.result.unit: a.missing for a in announced if a.missing}
-        whole = {a.result.unit: a for a in announced if not a.missing}
+        found = look(study)
+        incomplete = {a.result.unit: a.missing for a in found.announced if a.missing}
+        whole = {a.result.unit: a for a in found.announced if not a.missing}
+        removed = [u for u in found.withdrawn if study.remove_withdrawn and u in found.ledger]
         weave = decide(
-            [a.joined() for a in whole.values()],
-            held=read_all_held(places, list(whole.values()), removed=removed),
+            [announced.joined() for announced in whole.values()],
+            held=read_all_held(found.places, list(whole.values()), removed=removed),
             shared=shared_patterns(study),
             removed=removed,
         )
         weave.left |= incomplete
-        commits = write_all(places, weave, whole)
-        if any(commits[place.path] != place.main for place in places):
-            publish(places, commits, [whole[b.result.unit] for b in weave.merged])
-        ledger = {**ledger, **{b.result.unit: b.result for b in weave.merged}}
-        for unit in removed:
-            log.info("%s is no longer in the input; its files are removed from main", unit)
-            del ledger[unit]
-        gone = set(withdrawn) if study.remove_withdrawn else set()
-        for target in targets:
-            done = [r for r in on_branches[target.path] if is_held(ledger, r) or r.unit in gone]
-            if done:
-                remove_branches(target, study.container.name, done)
+        # Before they are out of main: without its record a result is found in the store.
+        forget_removed(study, removed)
+        commits = write_all(found.places, weave, whole)
+        if any(commits[place.path] != place.main for place in found.places):
+            publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
+        ledger = {**found.ledger, **{b.result.unit: b.result for b in weave.merged}}
+        ledger = {unit: result for unit, result in ledger.items() if unit not in removed}
+        tidy(study, found, ledger)
     forget_incomplete(study, incomplete)
     rows = [{"unit": unit, "reason": reason} for unit, reason in sorted(weave.left.items())]
     write_tsv(study.results / "unmerged.tsv", ["unit", "reason"], rows)
@@ -102,10 +93,38 @@ def merge_branches(study: Study) -> dict:
         "main": commits[""],
         "merged_now": sorted(b.result.unit for b in weave.merged),
         "merged": sorted(ledger),
-        "withdrawn": sorted(set(withdrawn) & set(ledger)),
         "removed_now": removed,
         "unmerged": weave.left,
     }
+
+
+def look(study: Study) -> Found:
+    """What the stores hold, with every result that main does not hold looked for."""
+    targets = all_targets(study)
+    for target in targets:
+        fetch_output(target)
+    places = find_places(targets)
+    ledger = places[-1].ledger
+    on_branches = {
+        t.path: list_job_branches(t.dataset, f"refs/remotes/{REMOTE}/", study.container.name)
+        for t in targets
+    }
+    own = on_branches[""]
+    withdrawn = find_withdrawn({*ledger, *(result.unit for result in own)}, known_units(study))
+    fresh = [r for r in own if r.unit not in withdrawn and not is_held(ledger, r)]
+    announced = read_announced(
+        targets,
+        fresh,
+        repositories={t.path: t.dataset for t in targets},
+        heads={path: {r.commit for r in results} for path, results in on_branches.items()},
+    )
+    return Found(places, on_branches, announced, withdrawn)
+
+
+def known_units(study: Study) -> set[str]:
+    """Every unit of the input, those left out included; none where the tables are missing."""
+    tables = (study.results / "subjects.tsv", study.results / "excluded.tsv")
+    return {row["unit"] for table in tables for row in read_tsv(table)}
 
 
 def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
@@ -149,13 +168,14 @@ def write_all(
 ) -> dict[str, str]:
     """Write the commits of each dataset's main; gives place -> commit."""
     links: dict[str, str] = {}
+    targets = [place.target for place in places]
     for place in places:
 
         def own(written: Mapping[str, Entry | None], place: Place = place) -> dict:
             return {
                 place.target.inside(path): entry
                 for path, entry in written.items()
-                if owner_of(path, places) is place
+                if owner_of(path, targets) is place.target
             }
 
         removals = [Change(unit, None, own(files)) for unit, files in weave.removed.items()]
@@ -171,11 +191,6 @@ def write_all(
             links={} if place.path else links,
         )
     return links
-
-
-def owner_of(path: str, places: Sequence[Place]) -> Place:
-    """The dataset in which a path of the output dataset lies; the output dataset comes last."""
-    return next(place for place in places if place.target.holds(path))
 
 
 # --- decide -----------------------------------------------------------------
@@ -245,7 +260,25 @@ def names(units: set[str]) -> str:
     return ", ".join(listed[:3]) + more
 
 
-# --- afterwards ------------------------------------------------------------
+# --- afterwards ---------------------------------------------------------------
+
+
+def tidy(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
+    """Delete the job branches of what main holds now, and of units that are to be removed."""
+    gone = set(found.withdrawn) if study.remove_withdrawn else set()
+    for place in found.places:
+        results = found.on_branches[place.path]
+        done = [r for r in results if is_held(ledger, r) or r.unit in gone]
+        if done:
+            remove_branches(place.target, study.container.name, done)
+
+
+def forget_removed(study: Study, removed: Iterable[str]) -> None:
+    """Delete the records of units that are taken out of main."""
+    for unit in removed:
+        log.info("%s is no longer in the input; its files are removed from main", unit)
+        for notes in ("jobs", "superseded"):
+            (study.results / notes / f"{unit}.json").unlink(missing_ok=True)
 
 
 def forget_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:

@@ -36,7 +36,7 @@ from .runners import (
     call_git_lines,
     call_git_success,
 )
-from .runtimes import call_format, choose_runtime
+from .runtimes import PACK, call_format, choose_runtime
 from .scratch import remove_tree
 from .settle import preparation
 from .stores import (
@@ -65,6 +65,8 @@ from .targets import (
 # What the registered image is known by, beside what containers-add writes.
 IMAGE_ID = "bidsloom-id"
 
+PACK_SCRIPT = Path(__file__).parents[1] / "pack_outputs.py"
+
 # Small text lives in git, where it can be read and compared without fetching;
 # everything else is annexed.
 ATTRIBUTES = """\
@@ -81,6 +83,7 @@ ATTRIBUTES = """\
 .bidsignore annex.largefiles=nothing
 README* annex.largefiles=nothing
 **/.git* annex.largefiles=nothing
+code/** annex.largefiles=nothing
 .datalad/environments/** annex.largefiles=anything
 """
 
@@ -228,6 +231,9 @@ def write_scaffolding(
         set_in_file(settings, further_setting(path), given.version)
     forget_inputs(study)
     written = [".gitattributes", "README.md", "dataset_description.json", MADE_FROM]
+    if study.container.archive:
+        write_text(dataset / PACK, PACK_SCRIPT.read_text())
+        written.append(PACK)
     call_git(["add", *written], cwd=dataset)
     commit_changes(dataset, f"Register the input at {commit[:10]}")
 

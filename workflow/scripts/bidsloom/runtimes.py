@@ -24,6 +24,9 @@ from .errors import WorkflowFailure
 OPTIONS = "BIDSLOOM_OPTIONS"
 DOCKER_OPTIONS = "${{{{BIDSLOOM_OPTIONS:---tmpfs /tmp}}}}"
 
+# Packs what a unit wrote, with `container.archive`; kept in the output dataset.
+PACK = "code/pack_outputs.py"
+
 # Where the app finds them; below `/tmp`, since not every image has a mount
 # point to offer, and not every runtime can make one.
 LICENSE = "/tmp/freesurfer_license.txt"
@@ -34,7 +37,9 @@ WORK_DIR = "/tmp/work"
 # before: Charliecloud's own mounts can all be written to.
 GUARD = (
     'for out in {outputs}; do mount --bind "$out" "$out" || exit 1; done; '
-    'mount --rbind . . && cd "$PWD" && mount -o remount,bind,ro . && cd "$PWD" && exec "$@"'
+    'mount --rbind . . && cd "$PWD" && mount -o remount,bind,ro . && cd "$PWD" || exit 1; '
+    'for git in {closed}; do mount --bind "$git" "$git" && '
+    'mount -o remount,bind,ro "$git" || exit 1; done; exec "$@"'
 )
 
 
@@ -131,9 +136,15 @@ def call_format(study: Study) -> str:
     `{{pwd}}` by run, and by every rerun in its own place.
     """
     container = study.container
-    if container.call_fmt:
-        return container.call_fmt
-    runtime = choose_runtime(study)
+    call = container.call_fmt or isolating_call(study)
+    if container.archive:
+        call = f"( {call} ) && python3 -I {PACK} {shlex.join(container.outputs)}"
+    return call
+
+
+def isolating_call(study: Study) -> str:
+    """The call format that isolates, for the study's runtime."""
+    container, runtime = study.container, choose_runtime(study)
     outputs = shlex.join(container.outputs)
     command = f"{shlex.join(container.executable)} {{cmd}}".lstrip()
     options = " ".join(options_for(study, runtime))
@@ -144,7 +155,7 @@ def call_format(study: Study) -> str:
         verb = "exec" if container.executable else "run"
         call = f"{runtime.value} {verb} {options} {{img}} {command}"
     elif runtime is Runtime.CHARLIECLOUD:
-        guard = shlex.quote(GUARD.format(outputs=outputs))
+        guard = shlex.quote(GUARD.format(outputs=outputs, closed=shlex.join(git_folders(study))))
         call = (
             f'{further}env USER="$(id -un)" unshare --user --map-root-user --mount sh -c {guard} '
             f'guard ch-run {options} "$@" {{img}} -- {command}'
@@ -161,6 +172,7 @@ def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
     """Options that isolate, as they stand in the call format."""
     container, gpu = study.container, bool(study.resources.gpus)
     places = [f'"{{{{pwd}}}}/{out}":"{{{{pwd}}}}/{out}"' for out in container.outputs]
+    places += [f'"{{{{pwd}}}}/{git}":"{{{{pwd}}}}/{git}":ro' for git in git_folders(study)]
     if runtime.takes_sif:
         yield "--containall --no-home"
         yield '-B "{{pwd}}":"{{pwd}}":ro'
@@ -184,6 +196,11 @@ def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
             yield '--entrypoint ""'
         if gpu:
             yield "--gpus all" if runtime is Runtime.DOCKER else "--device nvidia.com/gpu=all"
+
+
+def git_folders(study: Study) -> list[str]:
+    """Folders inside the outputs that the app must not write to: those of datasets of their own."""
+    return [f"{further.path}/.git" for further in study.further_outputs]
 
 
 def mounts(container: Container) -> list[Bind]:

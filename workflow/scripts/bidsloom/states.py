@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .bids import GROUP
 from .config import Study
 from .records import read_json, read_tsv
 from .sizing import Usage, usage_of
+from .study import find_withdrawn
 
 # What a report tells of each attempt that failed.
 ATTEMPT_FACTS = ("end", "failure_class", "exit_code", "host", "scheduler_job_id", "requested")
@@ -32,8 +34,8 @@ class Row:
     """One unit in the report.
 
     `state` is one of merged, done (waiting for the merge), unmerged (the merge
-    left it out), failed, waiting, excluded.  `history` tells of the attempts
-    that failed, the last one last.
+    left it out), failed, waiting, excluded, withdrawn.  `history` tells of the
+    attempts that failed, the last one last.
     """
 
     unit: str
@@ -57,13 +59,27 @@ def collect_rows(study: Study) -> list[Row]:
     left = {row["unit"]: row["reason"] for row in read_tsv(results / "unmerged.tsv")}
     rows = [describe_unit(notes, merged=merged, left=left) for notes in read_notes(study)]
     excluded = read_tsv(results / "excluded.tsv")
-    return rows + [Row(row["unit"], "excluded", reason=row["reason"]) for row in excluded]
+    rows += [Row(row["unit"], "excluded", reason=row["reason"]) for row in excluded]
+    known = {row.unit for row in rows}
+    return rows + [describe_withdrawn(unit) for unit in find_withdrawn(merged, known)]
+
+
+def describe_withdrawn(unit: str) -> Row:
+    """A unit that main holds and the input does not any more."""
+    return Row(
+        unit=unit,
+        state="withdrawn",
+        reason="the input does not have it any more; its result stays in main",
+        next="set subjects.withdrawn: remove to take it out of main",
+    )
 
 
 def read_notes(study: Study) -> Iterator[Notes]:
-    """What is noted of every unit of the study, in order."""
-    for row in read_tsv(study.results / "subjects.tsv"):
-        unit = row["unit"]
+    """What is noted of every unit of the study, in order, and of the group."""
+    units = [row["unit"] for row in read_tsv(study.results / "subjects.tsv")]
+    if study.container.group_level:
+        units.append(GROUP)
+    for unit in units:
         yield Notes(
             unit=unit,
             record=read_json(study.results / "jobs" / f"{unit}.json"),
@@ -121,7 +137,7 @@ def first_line(attempt: dict) -> str:
 def summarize(rows: list[Row], study: Study) -> str:
     """A few lines for the terminal: how many, which failed, and why."""
     counts = Counter(row.state for row in rows)
-    order = ["merged", "done", "unmerged", "failed", "waiting", "excluded"]
+    order = ["merged", "done", "unmerged", "failed", "waiting", "excluded", "withdrawn"]
     lines = [", ".join(f"{counts[s]} {s}" for s in order if counts[s]) or "no units"]
     troubled = [row for row in rows if row.state in ("failed", "unmerged")]
     for row in troubled[:10]:

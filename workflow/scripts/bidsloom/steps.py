@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from .further import taken_paths
 from .runtimes import Runtime, mounts
 from .stores import StoreKind
 from .study import unit_fingerprint
-from .targets import Target, all_targets
+from .targets import Target, all_targets, owner_of
 
 # Objects and ref written straight into a store on a mounted file system: a push
 # would list all its branches.  An old value that is not there any more, as of a
@@ -44,6 +44,9 @@ SEAL_PART = """\
 git commit -q --amend --no-verify -m "$2" --trailer "$3" --trailer "$4"
 """
 PART = "The run record stands in the dataset {}, which registers this one at {}."
+
+# $@: files to fetch; git-annex by itself knows no patterns.
+GET = 'git ls-files -z -- "$@" | git annex get -q -z --batch'
 
 # The private special remote onto a bare store's objects, in a job's clone.
 STORE_CONTENT = "store-content"
@@ -118,6 +121,14 @@ class Job:
         """What runs the image."""
         return Runtime(self.prepared["runtime"])
 
+    def own(self, target: Target, paths: Iterable[str]) -> list[str]:
+        """Those of some paths of the output dataset that lie in a dataset, relative to it."""
+        return [target.inside(path) for path in paths if owner_of(path, self.targets) is target]
+
+    def outdated_files(self, target: Target) -> list[str]:
+        """Files of an earlier result that the job finds in a dataset, relative to it."""
+        return []
+
     @cached_property
     def sources(self) -> list[Source]:
         """What the job reads of each input dataset."""
@@ -142,8 +153,10 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     """From a clone without data to a commit with the unit's results."""
     study, unit = job.study, job.unit
     container = study.container
+    if job.unit.is_group:
+        yield from group_input_steps(job, clone)
     for source in job.sources:
-        if is_annexed(source.clone):
+        if source.paths and is_annexed(source.clone):
             get = ["git", "annex", "get", "-q", "--", *source.paths]
             yield Step("inputs", get, clone / source.path)
     yield from scratch_steps(job, clone)
@@ -167,6 +180,16 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
         + [f"--trailer={trailer}" for trailer in trailers],
         clone,
     )
+
+
+def group_input_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """The content of the merged files that the group level reads, and none of its last result."""
+    for target in job.targets:
+        if outdated := job.outdated_files(target):
+            yield Step("inputs", ["rm", "-f", "--", *outdated], clone / target.path)
+        paths = [f":(glob){path}" for path in job.own(target, job.study.container.group_inputs)]
+        if paths and is_annexed(target.dataset):
+            yield Step("inputs", ["sh", "-c", GET, "get", *paths], clone / target.path)
 
 
 def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
@@ -261,8 +284,7 @@ def existing_outputs(job: Job, clone: Path, target: Target) -> list[str]:
     """What of a dataset the app wrote to, relative to it; all of it before it ran."""
     if target.path:
         return ["."]
-    own = {t.path for t in job.targets}
-    outputs = [out for out in job.study.container.outputs if out not in own]
+    outputs = job.own(target, job.study.container.outputs)
     written = [out for out in outputs if any(f for *_, f in os.walk(clone / out))]
     return written or outputs
 
@@ -274,12 +296,14 @@ def narrow(paths: list[str], unit: Unit) -> list[str]:
     ["out/sub-1", "out/sub-1.html"]
     """
     own = unit.folder.split("/")
+    # A session's folder may hold its subjects' instead (`out/ses-pre/sub-1`).
+    owned = (own, own[::-1])
     covered = set()
     for path in paths:
         parts = path.split("/")
         length = len(parts)
         for n in range(len(parts) - len(own)):
-            if parts[n : n + len(own)] == own:
+            if parts[n : n + len(own)] in owned:
                 length = n + len(own)
                 break
         covered.add("/".join(parts[:length]))

@@ -23,7 +23,8 @@ class OpenStudy:
     """A study that was looked at: its units, and the image they run with.
 
     `done` names the units whose record tells of a result that still holds,
-    `why` tells of each other one why it is due.
+    `why` tells of each other one why it is due, `withdrawn` names those that
+    main holds and the input does not any more.
     """
 
     study: Study
@@ -33,6 +34,7 @@ class OpenStudy:
     further: Mapping[str, str] = field(default_factory=dict)
     done: frozenset[str] = frozenset()
     why: Mapping[str, str] = field(default_factory=dict)
+    withdrawn: tuple[str, ...] = ()
 
     def fingerprint(self, name: str) -> str:
         """The fingerprint that a unit's result must have now."""

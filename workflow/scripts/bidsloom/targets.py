@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -44,16 +45,21 @@ class Target:
     store: Store
 
     def holds(self, path: str) -> bool:
-        """True where a path of the output dataset lies in this dataset's folder."""
-        return not self.path or path.startswith(f"{self.path}/")
+        """True where a path of the output dataset is this dataset's folder, or lies in it."""
+        return not self.path or f"{path}/".startswith(f"{self.path}/")
 
     def inside(self, path: str) -> str:
-        """A path of the output dataset, relative to this dataset."""
+        """A path of the output dataset, relative to this dataset (`.` for its folder)."""
         return str(PurePosixPath(path).relative_to(self.path)) if self.path else path
 
     def outside(self, path: str) -> str:
         """A path of this dataset, relative to the output dataset."""
         return f"{self.path}/{path}" if self.path else path
+
+
+def owner_of(path: str, targets: Iterable[Target]) -> Target:
+    """The dataset in which a path of the output dataset lies; that itself comes last."""
+    return next(target for target in targets if target.holds(path))
 
 
 def output_target(study: Study) -> Target:
