@@ -33,5 +33,8 @@ def test_demo_from_nothing_and_again(tmp_path):
         git("show", "main:imagestats/sub-01/anat/sub-01_desc-stats_T1w.json", cwd=store)
     )
     assert stats["Shape"] == [24, 41, 25]
+    # The report knows where a subject's page and its figures are.
+    page = (root / "results" / "demo" / "report.html").read_text()
+    assert '"figures":"subject","pages":[["sub-01.html"],' in page
     assert stats["Voxels"] == sum(stats["Histogram"]) == 24 * 41 * 25
     assert "Nothing to do" in run("bash", "demo/run.sh", cwd=root).stdout

@@ -65,11 +65,13 @@ def test_records_hold_names_that_are_not_utf8(tmp_path):
 
 def test_pages_of_units():
     """A report is its subject's, a session's, or one of several of a unit."""
-    pages = Pages.of(["sub-1.html", "sub-1_ses-a_T1w.html", "sub-2_T1w.html", "index.html"])
+    files = ["sub-1.html", "sub-1_ses-a_T1w.html", "sub-2_T1w.html", "ses-c/sub-1.html"]
+    pages = Pages.of(files)
     assert ["sub-1.html", "sub-1_ses-a_T1w.html"] == pages.of_unit("sub-1")
     assert ["sub-1_ses-a_T1w.html"] == pages.of_unit("sub-1_ses-a")
     assert ["sub-1.html"] == pages.of_unit("sub-1_ses-b")
     assert ["sub-2_T1w.html"] == pages.of_unit("sub-2")
+    assert ["ses-c/sub-1.html"] == pages.of_unit("sub-1_ses-c")
     assert [] == pages.of_unit("sub-3")
 
 

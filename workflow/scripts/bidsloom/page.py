@@ -38,15 +38,19 @@ class Pages:
 
     @classmethod
     def of(cls, files: Iterable[str], *, figures: str = "") -> Pages:
-        """Files by the unit whose name they start with.
+        """Files by the unit whose name they start with; a session's folder counts.
 
-        >>> Pages.of(["sub-1.html", "sub-1_ses-a_T1w.html"]).by_unit
-        {"sub-1": ["sub-1.html", "sub-1_ses-a_T1w.html"], "sub-1_ses-a": ["sub-1_ses-a_T1w.html"]}
+        >>> Pages.of(["sub-1.html", "sub-1_ses-a_T1w.html", "ses-b/sub-1.html"]).by_unit
+        {"sub-1": ["sub-1.html", "sub-1_ses-a_T1w.html"],
+         "sub-1_ses-a": ["sub-1_ses-a_T1w.html"],
+         "sub-1_ses-b": ["ses-b/sub-1.html"]}
         """
         found: dict[str, list[str]] = {}
         for name in files:
-            subject, session = re.match(r"([^_.]*)(_ses-[^_.]*)?", name).groups("")
-            for unit in {subject, subject + session}:
+            folder, _, file = name.rpartition("/")
+            subject, session = re.match(r"([^_.]*)(_ses-[^_.]*)?", file).groups("")
+            units = {f"{subject}_{folder}"} if folder else {subject, subject + session}
+            for unit in units:
                 found.setdefault(unit, []).append(name)
         return cls(found, figures)
 

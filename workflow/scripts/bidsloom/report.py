@@ -126,23 +126,31 @@ def tool_versions(runtime: str | None) -> dict[str, str]:
 def find_pages(study: Study, main: str | None) -> Pages:
     """HTML reports in the output folder as it was merged, and where their figures lie.
 
-    One level of the tree, and one unit's figures for all: some questions,
-    however many units there are.
+    A level of the tree, one of each session's folder, and one unit's figures
+    for all: few questions, however many units there are.
     """
     if not main:
         return Pages()
     try:
         repository, folder = output_folder(study, main)
-        names = call_git_records(["ls-tree", "-z", "--name-only", folder], cwd=repository)
+        names = list_names(repository, folder)
+        for session in [name for name in names if name.startswith("ses-")]:
+            names += [f"{session}/{name}" for name in list_names(repository, f"{folder}{session}")]
     except CommandError:
         return Pages()
-    files = [name for name in names if name.startswith("sub-") and name.endswith(".html")]
-    for name in files[:1]:
-        subject, _, rest = name.removesuffix(".html").partition("_")
-        for part in ("figures", f"{rest.partition('_')[0]}/figures"):
-            if call_git_success(["cat-file", "-e", f"{folder}{subject}/{part}"], cwd=repository):
-                return Pages.of(files, figures="session" if "/" in part else "subject")
+    files = [name for name in names if re.search(r"(^|/)sub-[^/]*\.html$", name)]
+    for first in files[:1]:
+        subject, session = re.search(r"(sub-[^_.]*)(?:_(ses-[^_.]*))?", first).groups()
+        beside = f"{folder}{first[: first.rfind('/') + 1]}{subject}"
+        for figures, place in (("subject", beside), ("session", f"{beside}/{session}")):
+            if call_git_success(["cat-file", "-e", f"{place}/figures"], cwd=repository):
+                return Pages.of(files, figures=figures)
     return Pages.of(files)
+
+
+def list_names(repository: Path, folder: str) -> list[str]:
+    """What is in a folder, as git names that."""
+    return call_git_records(["ls-tree", "-z", "--name-only", folder], cwd=repository)
 
 
 def output_folder(study: Study, main: str) -> tuple[Path, str]:
@@ -157,9 +165,11 @@ def output_folder(study: Study, main: str) -> tuple[Path, str]:
 
 def describe_sizing(study: Study, rows: Sequence[Row]) -> dict | None:
     """What jobs should ask for and what the study will take; None before any unit is done."""
-    usages = [row.usage for row in rows if row.usage]
     listed = {row["unit"]: int(row["bytes"]) for row in read_tsv(study.results / "subjects.tsv")}
-    finished = sum(row.unit in listed and bool(row.commit) for row in rows)
+    # The group level is no sample of the units.
+    rows = [row for row in rows if row.unit in listed]
+    usages = [row.usage for row in rows if row.usage]
+    finished = sum(bool(row.commit) for row in rows)
     short = {
         "short_mb": ended_for_want_of(rows, FailureClass.OUT_OF_MEMORY, "mem_mb"),
         "short_minutes": ended_for_want_of(rows, FailureClass.TIMEOUT, "runtime"),
@@ -174,7 +184,7 @@ def describe_sizing(study: Study, rows: Sequence[Row]) -> dict | None:
     )
     if sizing is None:
         return None
-    seen = [listed[row.unit] for row in rows if row.usage and row.unit in listed]
+    seen = [listed[row.unit] for row in rows if row.usage]
     return {
         **asdict(sizing),
         "words": {
