@@ -132,8 +132,8 @@ def describe_method(sizing: Sizing) -> list[str]:
         "seldom, pages they share counted once; peaks between two looks, and files in a RAM disk, "
         "are not seen.",
         "CPUs: CPU time of the app by its wall time in the busiest unit, rounded up.",
-        "Scratch: the largest that lay there when a job ended, with the same margin; what the app "
-        "removed before is not seen.",
+        "Scratch: the largest that lay there when a result was pushed, with the same margin; what "
+        "the app removed before is not seen.",
         "Estimates: the mean of the units seen, for each of the others; below it, from three "
         "units on, the 95 % prediction interval of the sum (Student's t). "
         "Wall time is an upper bound for jobs that start whenever another ends "

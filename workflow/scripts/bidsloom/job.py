@@ -161,6 +161,8 @@ def find_or_compute(job: Job) -> tuple[str, bool]:
             compute(job, folder)
         commit = call_git(["rev-parse", "HEAD"], cwd=folder.clone)
         winner = push(job, folder.clone, commit)
+        with timed(job, "clean_up"):
+            job.peak["scratch_mb"] = used_space(folder.path) / 2**20
     except BaseException as e:
         # What was computed is not computed again because a disk was full.
         pushing = isinstance(e, WorkflowFailure) and folder.state() is not None
@@ -171,7 +173,6 @@ def find_or_compute(job: Job) -> tuple[str, bool]:
     finally:
         end_children()
         with timed(job, "clean_up"):
-            job.peak["scratch_mb"] = used_space(folder.path) / 2**20
             folder.close(keep=keep)
     return winner, winner != commit
 

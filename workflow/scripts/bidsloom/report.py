@@ -6,7 +6,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -42,7 +42,7 @@ def write_report(study: Study, *, outcome: str = "", log: str = "") -> list[Row]
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if outcome:
         write_json(study.results / "run.json", {"outcome": outcome, "ended": now, "log": log})
-    rows = collect_rows(study)
+    rows = [with_own_time(row, study) for row in collect_rows(study)]
     facts = {"made": now, **study_facts(study, rows)}
     units = [asdict(row) for row in rows]
     table = ({**unit, **(unit["usage"] or {})} for unit in units)
@@ -51,6 +51,13 @@ def write_report(study: Study, *, outcome: str = "", log: str = "") -> list[Row]
     page = render_page(facts, rows, pages=find_pages(study, facts["main"]))
     write_text(study.results / "report.html", page)
     return rows
+
+
+def with_own_time(row: Row, study: Study) -> Row:
+    """A row whose job may have asked for the time of several units, with that of one."""
+    if row.usage is None or study.resources.units_per_job == 1:
+        return row
+    return replace(row, usage=replace(row.usage, minutes=study.resources.runtime))
 
 
 def study_facts(study: Study, rows: list[Row]) -> dict:

@@ -44,7 +44,7 @@ class Usage:
         Peak memory: all processes together where they were `sampled`, at
         least that of the largest one.
     scratch_mb : float
-        What lay on the scratch disk at the job's end.
+        What lay on the scratch disk when the result was pushed.
     output_bytes, output_files : int
         The unit's results.
     cpus, mem_mb, minutes : int
