@@ -6,6 +6,9 @@ Read it in the order of a study:
 config      what was asked, frozen (`faults` tells what is wrong with it)
 look        everything it names is looked at before anything is submitted
 bids        who is in the dataset (`further`: in those beside it)
+selection   who of them is processed, and why the others are not
+            (`participants` and `where` ask participants.tsv, `entities` the
+            files' names; `listing` remembers, `overview` tells)
 clones      the study's own clones of input and output
 settle      what `results/` says, brought in line with the store
 fingerprints  what a result is made from (`due`: what of that changed)
