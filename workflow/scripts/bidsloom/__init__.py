@@ -12,8 +12,10 @@ selection   who of them is processed, and why the others are not
 clones      the study's own clones of input and output
 settle      what `results/` says, brought in line with the store
 fingerprints  what a result is made from (`due`: what of that changed)
-prepare     the study dataset that jobs clone
+prepare     the study dataset that jobs clone (`scaffolding` is what it holds
+            before any result)
 job         one unit, from clone to push (`steps` lists the commands,
+            `layout` those of its clones, `apprun` runs the app,
             `scratch` is its folder, `failures` its bad ends; `group` is the
             job of the app's group level)
 retry       what the next attempt asks for
