@@ -25,6 +25,7 @@ from .scaffolding import (
     ATTRIBUTES,
     commit_changes,
     mark_dataset,
+    refuse_registered_outputs,
     register_container,
     register_output,
     write_scaffolding,
@@ -60,6 +61,7 @@ def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[
     with locked(study.lock_file), exclusive(study):
         bases = {target.path: prepare_output(study, target) for target in outputs}
         open_dataset(study, output)
+        refuse_registered_outputs(study)
         write_scaffolding(study, commit, further, image_id=image_id)
         for target in outputs:
             register_output(study, target, bases[target.path])

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from .bids import SUBDATASET
 from .clones import (
     CONTAINERS_PATH,
     CONTAINERS_SETTING,
@@ -70,6 +71,19 @@ def mark_dataset(study: Study, target: Target) -> None:
     set_in_file(settings, APP_SETTING, study.container.name)
     if target.path:
         set_in_file(settings, OUTPUT_SETTING, target.path)
+
+
+def refuse_registered_outputs(study: Study) -> None:
+    """Refuse an output folder that was a dataset of its own before: its results would be hidden."""
+    apart = {further.path for further in study.further_outputs}
+    for output in study.container.outputs:
+        entry = call_git(["ls-tree", "HEAD", "--", output], cwd=study.dataset)
+        if entry.startswith(SUBDATASET) and output not in apart:
+            raise WorkflowFailure(
+                f"The output {output} was a dataset of its own when results were written to "
+                f"{study.output_url}; it cannot become a folder like any other.",
+                hint="name its repository again, or give the study a new output store.",
+            )
 
 
 def register_output(study: Study, target: Target, base: str) -> None:
