@@ -15,9 +15,10 @@ from study import BenchStudy, make_study
 from synthetic import git, make_dataset
 
 LIST_UNITS = """
-from bidsloom.bids import list_units
+from bidsloom.config import Selection
+from bidsloom.listing import list_units
 units = list_units(
-    Path({bids!r}), "refs/heads/main", by_session=False, include=(), exclude=(), source="bench"
+    Path({bids!r}), "refs/heads/main", by_session=False, selection=Selection(), source="bench"
 )
 assert len(units.units) == {subjects}, len(units.units)
 """

@@ -61,6 +61,30 @@ def subject_absent(w):
     w.config["subjects"] = {"include": ["01", "77"]}
 
 
+def label_file_missing(w):
+    w.config["subjects"] = {"include": "pilot.txt"}
+
+
+def excluded_absent(w):
+    w.config["subjects"] = {"exclude": ["1"]}
+
+
+def where_without_column(w):
+    w.config["subjects"] = {"where": "group == 'patient'"}
+
+
+def where_attack(w):
+    w.config["subjects"] = {"where": "participant_id.to_csv('attack') == 1"}
+
+
+def entity_unknown(w):
+    w.config["subjects"] = {"require": [{"sufix": "T1w"}]}
+
+
+def nobody_left(w):
+    w.config["subjects"] = {"exclude": ["01"], "require": [{"suffix": "bold"}]}
+
+
 def subject_shell(w):
     w.config["subjects"] = {"include": ["01;rm"]}
 
@@ -181,6 +205,12 @@ CASES = [
     (input_bad_label, "'sub-01;rm -rf'"),
     (version_unknown, "'v99' is no branch, tag or commit"),
     (subject_absent, "sub-77"),
+    (label_file_missing, "pilot.txt, which cannot be read"),
+    (excluded_absent, "did you mean sub-01?"),
+    (where_without_column, "group is not a column of the table. Columns of participants.tsv"),
+    (where_attack, "a function call, which is not allowed"),
+    (entity_unknown, "did you mean 'suffix'?"),
+    (nobody_left, "2: no file with suffix=bold (sub-02, sub-03)"),
     (subject_shell, "subjects.include.0 is '01;rm'"),
     (output_below_file, "cannot be written to"),
     (output_other_repository, "a repository with other content"),

@@ -144,6 +144,11 @@ def test_archives(two_outputs):
     """Each unit is one file in each output; a rerun gives the same bytes."""
     container = two_outputs.config["container"]
     container["archive"] = True
+    # This one in a RIA store.
+    two_outputs.surfaces = two_outputs.root / "ria" / "alias" / "surfaces"
+    container["outputs"][1]["repo"] = f"ria+file://{two_outputs.root}/ria#~surfaces".replace(
+        " ", "%20"
+    )
     container["bids_args"]["fs-subjects-dir"] = "{output_2}"
     two_outputs.snakemake()
     files = git("ls-tree", "-r", "--name-only", "main", "probe/", cwd=two_outputs.store)
@@ -162,3 +167,16 @@ def test_archives(two_outputs):
     run("datalad", "-l", "error", "rerun", commit, cwd=clone)
     assert ["01", "02", "02", "03"] == two_outputs.runs()
     assert head == git("rev-parse", "HEAD", cwd=clone)
+
+
+def test_an_output_stays_what_it_is(unmerged):
+    """Neither does a dataset become a folder, nor a folder with results a dataset."""
+    container = unmerged.config["container"]
+    container["outputs"] = ["probe", SURFACES]
+    said = unmerged.snakemake(check=False).stderr
+    assert f"The output {SURFACES} was a dataset of its own" in said
+    unmerged.config["container"]["outputs"] = [{"path": "probe", "repo": "probe.git"}]
+    merge_branches(study_of(unmerged))
+    said = unmerged.snakemake(check=False).stderr
+    assert "The output probe lies in the output dataset" in said
+    assert "Traceback" not in said

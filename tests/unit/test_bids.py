@@ -1,8 +1,10 @@
 """Units from the committed tree."""
 
 import pytest
-from bidsloom.bids import key_size, list_units
+from bidsloom.bids import key_size
+from bidsloom.config import Selection
 from bidsloom.errors import WorkflowFailure
+from bidsloom.listing import list_units
 from bidsloom.study import find_withdrawn
 from studies import git, write_bids, write_unit
 
@@ -21,9 +23,14 @@ def dataset(tmp_path):
     return tmp_path
 
 
-def units_of(root, commit=None, **selection):
-    selection = {"by_session": False, "include": [], "exclude": [], **selection}
-    return list_units(root, commit or commit_all(root), source="ds", **selection)
+def units_of(root, commit=None, *, by_session=False, **selection):
+    return list_units(
+        root,
+        commit or commit_all(root),
+        by_session=by_session,
+        selection=Selection(**selection),
+        source="ds",
+    )
 
 
 def test_subjects_are_sorted_and_deterministic(dataset):

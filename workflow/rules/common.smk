@@ -13,11 +13,13 @@ from typing import Any
 from bidsloom.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
 from bidsloom.bids import GROUP
 from bidsloom.look import open_study
-from bidsloom.due import Reasons, summarize_due
+from bidsloom.listing import listing_key
+from bidsloom.due import Reasons
 from bidsloom.config import UNIT, ConfigFailure, Study
 from bidsloom.errors import WorkflowFailure, letter
 from bidsloom.merge import merge_branches
 from bidsloom.records import read_json, write_json
+from bidsloom.overview import describe_start
 from bidsloom.report import write_report
 from bidsloom.retry import Request, next_request, shared_request
 from bidsloom.runners import set_up_environment
@@ -212,5 +214,5 @@ if OPENED and STUDY.resources.units_per_job > 1:
 WHY = Reasons(OPENED.why if OPENED else {})
 
 if workflow.is_main_process:
-    print("\n".join(summarize_due(OPENED)), file=sys.stderr)
+    print("bidsloom: " + "\n".join(describe_start(OPENED)), file=sys.stderr)
     watch_slurm(STUDY)

@@ -39,7 +39,9 @@ rule list_subjects:
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         further=lambda wildcards: OPENED and OPENED.further,
-        selection=lambda wildcards: [STUDY.by_session, STUDY.include, STUDY.exclude],
+        selection=lambda wildcards: (
+            OPENED and listing_key(STUDY, OPENED.units.commit, OPENED.further)
+        ),
     message:
         "List the units"
     script:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from bidsloom.config import Study
 from bidsloom.entry import entry_point
-from bidsloom.study import cached_units, write_unit_tables
+from bidsloom.listing import cached_units
+from bidsloom.study import write_unit_tables
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):

@@ -6,13 +6,18 @@ Read it in the order of a study:
 config      what was asked, frozen (`faults` tells what is wrong with it)
 look        everything it names is looked at before anything is submitted
 bids        who is in the dataset (`further`: in those beside it)
+selection   who of them is processed, and why the others are not
+            (`participants` and `where` ask participants.tsv, `entities` the
+            files' names; `listing` remembers, `overview` tells)
 clones      the study's own clones of input and output
 settle      what `results/` says, brought in line with the store
 fingerprints  what a result is made from (`due`: what of that changed)
-prepare     the study dataset that jobs clone
+prepare     the study dataset that jobs clone (`scaffolding` is what it holds
+            before any result)
 job         one unit, from clone to push (`steps` lists the commands,
-            `scratch` is its folder, `failures` its bad ends, `measure` what
-            it takes; `group` is the job of the app's group level)
+            `layout` those of its clones, `apprun` runs the app, `measure`
+            tells what it takes, `scratch` is its folder, `failures` its bad
+            ends; `group` is the job of the app's group level)
 retry       what the next attempt asks for
 merge       job branches into main (`announced` is what jobs left there,
             `held` what main has already; `publish` writes and pushes main,

@@ -1,9 +1,8 @@
-"""Who is in the dataset: units from the committed tree, by pybids.
+"""Who is in the dataset: what the committed tree holds of every candidate unit.
 
 The tree of the pinned commit is read, not a folder: files whose content is
 absent count, files that nobody committed do not, and nothing is indexed twice.
-`BIDSLayout` would take half an hour and 9 GB for 50,000 subjects; pybids' own
-entity patterns applied to one file per unit give the same labels in seconds.
+`BIDSLayout` would take half an hour and 9 GB for 50,000 subjects.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from .config import LABEL
-from .errors import CommandError, WorkflowFailure
-from .runners import call_git, call_git_records, read_objects
+from .errors import CommandError
+from .runners import call_annex, call_git, call_git_records, read_objects
 
 SYMLINK = "120000"
 FOLDER = "040000"
@@ -99,64 +98,6 @@ class Folder:
     beside: list[tuple[str, str]] = field(default_factory=list)
 
 
-def list_units(
-    repository: Path,
-    commit: str,
-    *,
-    by_session: bool,
-    include: Iterable[str],
-    exclude: Iterable[str],
-    source: str,
-) -> Units:
-    """The units of an input dataset at a commit, sorted.
-
-    `repository` is a clone of the input dataset, `source` its name in
-    messages.
-
-    Raises `WorkflowFailure` where the tree is no BIDS dataset, holds no
-    subjects, has a folder that cannot be a subject, or lacks a subject of
-    `include`.
-    """
-    where = f"{source} at {commit[:10]}"
-    root = read_root(repository, commit)
-    if "dataset_description.json" not in root:
-        raise WorkflowFailure(
-            f"{where} is not a BIDS dataset: it has no dataset_description.json.",
-            hint="set datalad.input_repo to the dataset's root, and datalad.input_version "
-            "to a commit that has it.",
-        )
-    exclude = set(exclude)
-    check_labels(root, exclude, where)
-    folders = read_folders(repository, commit, by_session=by_session)
-    known = {name.partition("_")[0].removeprefix("sub-") for name in folders}
-    if not known:
-        raise WorkflowFailure(
-            f"{where} holds no subjects: there is no folder sub-<label> with files in it.",
-            hint="check datalad.input_repo and datalad.input_version.",
-        )
-    include = set(include)
-    if absent := sorted(include - known):
-        raise WorkflowFailure(
-            f"Subject {', '.join(f'sub-{s}' for s in absent)} is listed in subjects.include "
-            f"but absent from {where}.",
-            hint="remove it from subjects.include, or set datalad.input_version to a commit "
-            "that has it.",
-        )
-    root_files = [(name, id) for name, (mode, id) in sorted(root.items()) if mode != FOLDER]
-    units, excluded = select_units(folders, root_files=root_files, include=include, exclude=exclude)
-    if not units:
-        raise WorkflowFailure(
-            f"No subject of {where} is left to process: "
-            f"{'; '.join(sorted({reason for _, reason in excluded}))}.",
-            hint="change subjects.include or subjects.exclude.",
-        )
-    return Units(
-        commit=commit,
-        units=tuple(units),
-        excluded=tuple(excluded),
-    )
-
-
 def read_root(repository: Path, commit: str) -> dict[str, tuple[str, str]]:
     """Name -> (mode, object id) of the entries of the dataset's root."""
     entries = {}
@@ -165,25 +106,6 @@ def read_root(repository: Path, commit: str) -> dict[str, tuple[str, str]]:
         mode, _, object_id = head.split()
         entries[name] = (mode, object_id)
     return entries
-
-
-def check_labels(root: dict[str, tuple[str, str]], exclude: set[str], where: str) -> None:
-    """Refuse subject folders whose label no BIDS tool and no shell would survive."""
-    bad = [
-        name
-        for name, (mode, _) in sorted(root.items())
-        if mode == FOLDER
-        and name.startswith("sub-")
-        and not re.fullmatch(f"sub-{LABEL}", name)
-        and name.removeprefix("sub-") not in exclude
-    ]
-    if bad:
-        raise WorkflowFailure(
-            f"{where} has a folder {bad[0]!r}, which is not sub-<label> with a label of letters, "
-            f"digits and '+'{f' ({len(bad)} such folders)' if len(bad) > 1 else ''}.",
-            hint=f"rename it in the dataset, or add {bad[0].removeprefix('sub-')!r} to "
-            "subjects.exclude.",
-        )
 
 
 def read_folders(repository: Path, commit: str, *, by_session: bool) -> dict[str, Folder]:
@@ -254,76 +176,26 @@ def annexed_keys(repository: Path, commit: str, paths: list[str]) -> list[str]:
     return list(dict.fromkeys(keys))
 
 
+def read_file(repository: Path, commit: str, path: str) -> bytes | None:
+    """A committed file, fetched first where it is annexed; None where there is none.
+
+    Raises `CommandError` where its content cannot be fetched.
+    """
+    entries = call_git_records(["ls-tree", "-z", commit, "--", path], cwd=repository)
+    if not entries or entries[0].split()[1] != "blob":
+        return None
+    if keys := annexed_keys(repository, commit, [path]):
+        call_annex(["get", "-q", f"--key={keys[0]}"], cwd=repository)
+        place = call_annex(["contentlocation", keys[0]], cwd=repository)
+        return (repository / place).read_bytes()
+    (content,) = read_objects([entries[0].split()[2]], repository=repository)
+    return content
+
+
 def key_size(key: str) -> int:
     """Bytes of an annexed file, from its key; 0 where the key does not tell."""
     match = re.match(r"[A-Z0-9_]+(?:-[a-zA-Z]\d+)*?-s(\d+)", key)
     return int(match[1]) if match else 0
-
-
-def select_units(
-    folders: dict[str, Folder],
-    *,
-    root_files: list[tuple[str, str]],
-    include: set[str],
-    exclude: set[str],
-) -> tuple[list[Unit], list[tuple[str, str]]]:
-    """The units to process, and (unit, reason) of those left out."""
-    units, excluded = [], []
-    with_sessions = {name.partition("_")[0] for name in folders if "_ses-" in name}
-    for name, folder in sorted(folders.items()):
-        subject = name.partition("_")[0].removeprefix("sub-")
-        if subject in exclude:
-            excluded.append((name, "listed in subjects.exclude"))
-        elif include and subject not in include:
-            excluded.append((name, "not listed in subjects.include"))
-        elif folder.is_subdataset:
-            excluded.append((name, "its folder is a subdataset of its own"))
-        elif name in with_sessions:
-            excluded.append((name, "its files outside its session folders are no session"))
-        elif find_subject(folder) != subject:
-            excluded.append((name, "no file in its folder has a BIDS name of this subject"))
-        else:
-            units.append(
-                Unit(
-                    name=name,
-                    subject=subject,
-                    session=name.partition("_ses-")[2] or None,
-                    tree=folder.tree,
-                    inherited=digest_inherited([*root_files, *folder.beside]),
-                    files=folder.files,
-                    bytes=folder.bytes,
-                )
-            )
-    return units, excluded
-
-
-def find_subject(folder: Folder) -> str | None:
-    """Subject label of the folder's first file that pybids recognises."""
-    # Imported late: job processes read the cached list and never come here.
-    from bids.layout import parse_file_entities
-
-    for path, _ in folder.entries:
-        if PurePosixPath(path).name.startswith("sub-"):
-            entities = parse_file_entities(f"/{path}", entities=load_entities())
-            if {"subject", "suffix"} <= set(entities):
-                return entities["subject"]
-    return None
-
-
-_ENTITIES: list = []
-
-
-def load_entities() -> list:
-    """Pybids' BIDS entities, loaded once.
-
-    Without them `parse_file_entities` reads its configuration anew at every
-    call, 15 times slower.
-    """
-    if not _ENTITIES:
-        from bids.layout.models import Config
-
-        _ENTITIES.extend(Config.load("bids").entities.values())
-    return _ENTITIES
 
 
 def digest_inherited(files: list[tuple[str, str]]) -> str:

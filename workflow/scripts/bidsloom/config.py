@@ -137,6 +137,26 @@ class ReportOptions:
 
 
 @dataclass(frozen=True)
+class Requirement:
+    """Files that a unit must have: pybids' entities, each with the values that will do."""
+
+    entities: tuple[tuple[str, tuple[str | int, ...]], ...]
+    at_least: int = 1
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Who is processed; `include` and `exclude` are labels, or the file that holds them."""
+
+    include: tuple[str, ...] | Path = ()
+    exclude: tuple[str, ...] | Path = ()
+    sessions: tuple[str, ...] = ()
+    where: str = ""
+    require: tuple[Requirement, ...] = ()
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
 class Study:
     """One input dataset x one BIDS App x its output dataset."""
 
@@ -153,8 +173,7 @@ class Study:
     lock_file: Path | None
     shared_files: tuple[str, ...]
     by_session: bool
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
+    selection: Selection
     remove_withdrawn: bool
     resources: Resources
     container: Container
@@ -200,8 +219,14 @@ class Study:
             lock_file=optional_path(datalad["lock_file"], base),
             shared_files=tuple(datalad["shared_files"]),
             by_session=subjects["processing_level"] == "session",
-            include=tuple(s.removeprefix("sub-") for s in subjects["include"]),
-            exclude=tuple(s.removeprefix("sub-") for s in subjects["exclude"]),
+            selection=Selection(
+                include=labels_or_file(subjects["include"], base),
+                exclude=labels_or_file(subjects["exclude"], base),
+                sessions=tuple(s.removeprefix("ses-") for s in subjects["sessions"]),
+                where=subjects["where"].strip(),
+                require=tuple(parse_requirement(filters) for filters in subjects["require"]),
+                limit=subjects.get("limit"),
+            ),
             remove_withdrawn=subjects["withdrawn"] == "remove",
             resources=Resources(
                 units_per_job=hpc["units_per_job"],
@@ -365,6 +390,19 @@ def app_arguments(arguments: Mapping) -> Iterator[str]:
         yield name if name.startswith("-") else f"--{name}"
         if value is not True:
             yield from (str(v) for v in as_list(value))
+
+
+def labels_or_file(value: list[str] | str, base: Path) -> tuple[str, ...] | Path:
+    """Subject labels, or the path of the file that holds them."""
+    if isinstance(value, str):
+        return resolve_path(value, base)
+    return tuple(label.removeprefix("sub-") for label in value)
+
+
+def parse_requirement(filters: Mapping) -> Requirement:
+    """Entities with one or several values each, and how many files are needed."""
+    entities = {name: tuple(as_list(value)) for name, value in filters.items() if name != "min"}
+    return Requirement(tuple(entities.items()), filters.get("min", 1))
 
 
 def parse_memory(text: str | int) -> int:

@@ -26,6 +26,9 @@ PLACEHOLDERS = {
 # What datalad-container takes an image from.
 IMAGE_URLS = ("docker", "shub", "http", "https")
 
+LABEL_KEYS = tuple(f"subjects.{key}" for key in ("include", "exclude", "sessions", "require"))
+QUOTES = 'put labels in quotes, "001"; without them YAML reads a number and drops the zeros.'
+
 SCHEMA_FILE = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -49,6 +52,7 @@ def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     yield from find_repetitions(config)
     yield from find_repository_faults(config)
     yield from find_container_faults(config)
+    yield from find_subjects_faults(config)
 
 
 def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
@@ -88,6 +92,24 @@ def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
             hint="give the image's path inside that dataset, or delete container.dataset.",
         )
     yield from find_placeholder_faults(config)
+
+
+def find_subjects_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Keys of the subjects section that do not go together, or ask for nothing."""
+    sessions = value_at(config, "subjects", "sessions")
+    if sessions and value_at(config, "subjects", "processing_level") != "session":
+        yield WorkflowFailure(
+            "subjects.sessions is set, but a job processes a whole subject with all its sessions.",
+            hint="set subjects.processing_level: session; or leave sessions to the app, by "
+            "container.bids_filter.",
+        )
+    requirements = value_at(config, "subjects", "require")
+    for number, filters in enumerate(requirements if isinstance(requirements, list) else []):
+        if isinstance(filters, Mapping) and not set(filters) - {"min"}:
+            yield WorkflowFailure(
+                f"subjects.require.{number} is {dict(filters)!r}, which names no files.",
+                hint="for example {suffix: T1w}.",
+            )
 
 
 def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
@@ -219,8 +241,9 @@ def hint_for(key: str, error: jsonschema.ValidationError) -> str:
         return 'put it in quotes, time: "24:00:00"; without them YAML reads a number.'
     if error.validator == "enum" and isinstance(error.instance, str):
         return nearest(error.instance, [str(v) for v in error.schema["enum"]])
-    if key.startswith("subjects.") and isinstance(error.instance, int):
-        return 'put labels in quotes, "001"; without them YAML reads a number and drops the zeros.'
+    is_label = error.validator == "type" and key.startswith(LABEL_KEYS)
+    if is_label and isinstance(error.instance, int | float):
+        return QUOTES
     examples = error.schema.get("examples")
     if examples:
         return f"for example {examples[0]!r}."

@@ -16,7 +16,6 @@ failures given a meaning.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import time
@@ -25,39 +24,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .announced import read_announced
-from .appcall import app_command, filter_file, result_path
-from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, Result, read_ledger, read_results
+from .appcall import result_path
+from .apprun import run_app, seal
+from .branches import Result, read_ledger, read_results
 from .containers import check_mounts
 from .errors import CommandError, FailureClass, WorkflowFailure
-from .failures import as_failure, is_full, log_size, log_tail, no_space
+from .failures import as_failure, is_full, log_tail, no_space
 from .layout import clone_steps
 from .locks import locked, outlive_locks
-from .measure import closing_facts, content_size, observed, used_space
+from .measure import closing_facts, used_space
 from .preflight import check_program, check_tools
 from .records import add_attempt, read_json
-from .runners import (
-    call,
-    call_git,
-    call_git_records,
-    call_git_success,
-    end_children,
-    node_name,
-    run_in_container,
-)
-from .runtimes import Runtime, job_environment, start_failure
+from .runners import call, call_git, call_git_success, end_children, node_name
+from .runtimes import Runtime
 from .scratch import JobFolder, open_folder, sweep
-from .steps import (
-    STORE_CONTENT,
-    Job,
-    Step,
-    compute_steps,
-    narrow,
-    push_steps,
-    run_inputs,
-    run_message,
-    run_outputs,
-    scratch_folder,
-)
+from .steps import STORE_CONTENT, Job, Step, compute_steps, push_steps
 from .stores import MAIN, REMOTE, last_line, list_remote_heads
 from .targets import owner_of
 
@@ -288,86 +269,6 @@ def find_merged(job: Job, repositories: Mapping[str, Path]) -> Result | None:
         return None
     result = read_ledger(repositories[""], mains[""]).get(job.unit.name)
     return result if result and result.fingerprint == job.fingerprint else None
-
-
-def run_app(job: Job, step: Step) -> None:
-    """`datalad containers-run`; tells the app's failure from DataLad's."""
-    clone, container = step.cwd, job.study.container
-    job_start = log_size(job)
-    os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
-    try:
-        with observed(job):
-            run_in_container(
-                dataset=clone,
-                container=container.name,
-                command=app_command(job),
-                outputs=run_outputs(job),
-                message=run_message(job),
-            )
-    except CommandError as e:
-        if e.exit_code < 0 or is_full(job, e.stderr):
-            raise
-        said = log_tail(job, after=job_start)
-        if words := start_failure(job.runtime, e.exit_code, said):
-            raise WorkflowFailure(
-                f"{job.runtime.value} could not start {container.name} for {job.unit.name} on "
-                f"node {node_name()}: {words}",
-                hint="see that the image, and what is mounted, is there and whole on that node.",
-                failure_class=FailureClass.NODE_FAILURE,
-            ) from e
-        tail = "\n".join(f"    {line}" for line in said)
-        # 137: the kernel's way to end what takes too much memory.
-        killed = e.exit_code in (137, -9)
-        raise WorkflowFailure(
-            f"{container.name} failed for {job.unit.name} with exit code {e.exit_code}. "
-            f"Its last lines:\n{tail or '    (it said nothing)'}",
-            hint=f"read {job.log_file or 'its output above'}, mend the cause and run snakemake "
-            "again; the other subjects go on.",
-            failure_class=FailureClass.OUT_OF_MEMORY if killed else FailureClass.APP_ERROR,
-            exit_code=e.exit_code,
-        ) from e
-    if not set(written_files(job, clone)) - {filter_file(job)}:
-        raise WorkflowFailure(
-            f"{container.name} ended well for {job.unit.name} but wrote nothing to "
-            f"{', '.join(container.outputs)}.",
-            hint="check container.outputs and container.bids_args.",
-            failure_class=FailureClass.APP_ERROR,
-            exit_code=0,
-        )
-
-
-def written_files(job: Job, clone: Path) -> list[str]:
-    """Files that the run committed, relative to the output dataset; none without a commit."""
-    files, parts = [], {target.path for target in job.targets}
-    for target in job.targets:
-        command = ["diff-tree", "-r", "-z", "--name-only", job.bases[target.path], "HEAD"]
-        files += map(target.outside, call_git_records(command, cwd=clone / target.path))
-    return [path for path in files if path not in parts]
-
-
-def seal(job: Job, step: Step) -> None:
-    """Amend the run record: what was read, what exactly was written, and the trailers.
-
-    The output folder as a whole was declared to DataLad, so that nothing the
-    app wrote is lost.  The record names what this unit wrote, so that a rerun
-    in the merged dataset leaves every other unit alone.
-    """
-    clone = step.cwd
-    written = written_files(job, clone)
-    job.output = {"files": len(written), "bytes": content_size(clone / path for path in written)}
-    message = call_git(["log", "-1", "--format=%B"], cwd=clone)
-    start = message.index("\n{", message.index("=== Do not change lines below ==="))
-    end = message.index("\n^^^ Do not change lines above ^^^")
-    record = json.loads(message[start:end])
-    record["inputs"] = run_inputs(job)
-    record["outputs"] = narrow(written, job.unit)
-    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
-    trailers = f"{UNIT_TRAILER}: {job.unit.name}\n{FINGERPRINT_TRAILER}: {job.fingerprint}\n"
-    call_git(
-        ["commit", "-q", "--amend", "--no-verify", "--cleanup=verbatim", "-F", "-"],
-        cwd=clone,
-        stdin=f"{message[:start]}\n{text}{message[end:].rstrip()}\n\n{trailers}",
-    )
 
 
 def name_store(job: Job, step: Step) -> None:

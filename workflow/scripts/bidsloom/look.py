@@ -15,6 +15,7 @@ from .config import Study
 from .containers import ImageKind, check_mounts, image_id, image_kind
 from .due import explain_due, list_withdrawn
 from .errors import FailureClass, WorkflowFailure
+from .listing import cached_units
 from .locks import exclusive
 from .preflight import (
     check,
@@ -27,7 +28,7 @@ from .preflight import (
 from .records import read_json
 from .runtimes import check_runtime
 from .settle import drop_outdated_files, find_done, restore_records, set_aside_records
-from .study import OpenStudy, cached_units
+from .study import OpenStudy
 from .targets import Target, all_targets, check_target
 
 

@@ -18,9 +18,10 @@ from .clones import fetch_output
 from .config import Study
 from .errors import FailureClass
 from .held import read_held
+from .listing import known_units
 from .locks import exclusive, locked
 from .publish import Change, Place, find_places, publish, write_main
-from .records import add_attempt, read_tsv, write_tsv
+from .records import add_attempt, write_tsv
 from .stores import REMOTE
 from .study import find_withdrawn
 from .targets import all_targets, owner_of
@@ -119,12 +120,6 @@ def look(study: Study) -> Found:
         heads={path: {r.commit for r in results} for path, results in on_branches.items()},
     )
     return Found(places, on_branches, announced, withdrawn)
-
-
-def known_units(study: Study) -> set[str]:
-    """Every unit of the input, those left out included; none where the tables are missing."""
-    tables = (study.results / "subjects.tsv", study.results / "excluded.tsv")
-    return {row["unit"] for table in tables for row in read_tsv(table)}
 
 
 def is_held(ledger: Mapping[str, Result], result: Result) -> bool:

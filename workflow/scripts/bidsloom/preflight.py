@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .bids import Units
@@ -21,7 +21,12 @@ def check(*looks: Callable[[], object]) -> None:
             look()
         except WorkflowFailure as e:
             problems.append(e)
-    if problems:
+    refuse(problems)
+
+
+def refuse(problems: Iterable[WorkflowFailure]) -> None:
+    """Raise all problems at once, if there are any."""
+    if problems := list(problems):
         raise ConfigFailure(problems)
 
 

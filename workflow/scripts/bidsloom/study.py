@@ -7,13 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .bids import Unit, Units, list_units
-from .branches import digest
+from .bids import Unit, Units
 from .config import Study
 from .errors import WorkflowFailure
 from .fingerprints import fingerprint, fingerprint_text
-from .further import join_further
-from .records import find_row, read_json, write_json, write_tsv
+from .records import find_row, write_tsv
 
 UNIT_COLUMNS = ["unit", "subject", "session", "tree", "files", "bytes", "inherited", "further"]
 
@@ -52,40 +50,6 @@ class OpenStudy:
 def unit_fingerprint(study: Study, unit: Unit, key: str) -> str:
     """The fingerprint of a unit under a study and an image, as trailers hold it."""
     return fingerprint_text(fingerprint(study, unit, key))
-
-
-def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units:
-    """The units at a commit of each input, listed once per commits and selection."""
-    memory = study.results / "units.json"
-    places = [dataclasses.astuple(f) for f in study.further_inputs]
-    asked = digest(
-        [commit, dict(further), repr(places), study.by_session, study.include, study.exclude]
-    )
-    known = read_json(memory)
-    if known and known["asked"] == asked:
-        return Units(
-            commit=commit,
-            units=tuple(read_cached(unit) for unit in known["units"]),
-            excluded=tuple((name, reason) for name, reason in known["excluded"]),
-        )
-    units = list_units(
-        study.input,
-        commit,
-        by_session=study.by_session,
-        include=study.include,
-        exclude=study.exclude,
-        source=study.input_url,
-    )
-    if study.further_inputs:
-        joined, left = join_further(units.units, study, further)
-        units = Units(commit, tuple(joined), tuple(sorted([*units.excluded, *left])))
-    write_json(memory, {"asked": asked, **dataclasses.asdict(units)})
-    return units
-
-
-def read_cached(unit: Mapping) -> Unit:
-    """A unit from JSON."""
-    return Unit(**{**unit, "further": tuple((path, mark) for path, mark in unit["further"])})
 
 
 def find_withdrawn(units: Iterable[str], known: Collection[str]) -> list[str]:
