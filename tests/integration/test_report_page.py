@@ -19,9 +19,9 @@ EVIL = "</script><b id=evil>Füße</b> \udcff & \u2028 'quoted' \"twice\""
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, input_dataset) -> Workspace:
-    """One subject merged, one failed, one left out."""
+    """A pilot: one subject merged, one failed, one left for later."""
     workspace = make_workspace(tmp_path_factory.mktemp("reported") / "my study", input_dataset)
-    workspace.config["subjects"] = {"exclude": ["03"]}
+    workspace.config["subjects"] = {"limit": 2}
     workspace.config["hpc"] = {"mem": "1G", "time": "00:10:00", "cpus": 2}
     workspace.config["report"] = {"price_per_core_hour": 0.5, "parallel_jobs": 7}
     (workspace.switches / "fail-02").write_text("37")
@@ -60,7 +60,8 @@ def test_report_tells_what_ran_and_what_it_took(study):
     causes = [(c["state"], c["last_line"], c["units"]) for c in told["causes"]]
     assert ("failed", "no brain found in sub-02", ["sub-02"]) == causes[0]
     assert ("excluded", ["sub-03"]) == (causes[1][0], causes[1][2])
-    assert (1, 2, 1) == tuple(
+    # Of all three, the one beyond the pilot among them.
+    assert (1, 3, 2) == tuple(
         told["sizing"][name] if name == "sample" else told["sizing"][name]["units"]
         for name in ("sample", "whole", "left")
     )

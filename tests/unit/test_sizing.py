@@ -169,7 +169,7 @@ def advise(usages, **facts):
     """The words on a sizing: proposals by key, estimates by name, limits."""
     sizing = size_study(usages, units=50, left=50 - len(usages), jobs=10, price=0.1)
     short = {"short_mb": (), "short_minutes": ()}
-    size = {"sample_bytes": 1e9, "study_bytes": 1e9} | facts
+    size = {"beyond": 0, "sample_bytes": 1e9, "study_bytes": 1e9} | facts
     return (
         {row["key"]: row for row in describe_proposals(sizing, usages, **short)},
         {row["what"]: row for row in describe_estimates(sizing)},
@@ -201,5 +201,6 @@ def test_words_on_what_is_not_known():
     assert "1 unit is a small sample" in limits
     assert "docker and podman run the app where its job cannot see it" in limits
     assert "1.0 GB of input on average, those of the whole study 3.0 GB: expect more" in limits
-    *_, limits = advise(make_usages(50, memory_mb=2000.0))
+    *_, limits = advise(make_usages(50, memory_mb=2000.0), beyond=45)
+    assert "The 45 unit(s) beyond subjects.limit are taken to be like those seen" in limits
     assert "only the largest single process is known" in limits

@@ -73,6 +73,7 @@ def describe_limits(
     *,
     short_mb: Sequence[int],
     short_minutes: Sequence[int],
+    beyond: int,
     sample_bytes: float,
     study_bytes: float,
 ) -> list[str]:
@@ -92,6 +93,11 @@ def describe_limits(
             f"The units seen hold {size(sample_bytes)} of input on average, those of the whole "
             f"study {size(study_bytes)}: expect {'less' if sample_bytes > study_bytes else 'more'} "
             "than is said here."
+        )
+    if beyond:
+        said.append(
+            f"The {beyond:,} unit(s) beyond subjects.limit are taken to be like those seen; what "
+            "they hold is not known here."
         )
     if short_mb:
         said.append(

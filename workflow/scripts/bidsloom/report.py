@@ -20,6 +20,7 @@ from .page import Pages, render_page
 from .records import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
 from .runners import call, call_annex, call_git, call_git_records, call_git_success
 from .runtimes import Runtime
+from .selection import BEYOND
 from .sizing import size_study
 from .states import Row, collect_rows
 from .steps import Job
@@ -181,10 +182,12 @@ def describe_sizing(study: Study, rows: Sequence[Row]) -> dict | None:
         "short_mb": ended_for_want_of(rows, FailureClass.OUT_OF_MEMORY, "mem_mb"),
         "short_minutes": ended_for_want_of(rows, FailureClass.TIMEOUT, "runtime"),
     }
+    excluded = read_tsv(study.results / "excluded.tsv")
+    beyond = sum(row["reason"].startswith(BEYOND) for row in excluded)
     sizing = size_study(
         usages,
-        units=len(listed),
-        left=len(listed) - finished,
+        units=len(listed) + beyond,
+        left=len(listed) + beyond - finished,
         jobs=study.report.parallel_jobs,
         price=study.report.price_per_core_hour,
         **short,
@@ -201,6 +204,7 @@ def describe_sizing(study: Study, rows: Sequence[Row]) -> dict | None:
                 sizing,
                 usages,
                 **short,
+                beyond=beyond,
                 sample_bytes=mean(seen),
                 study_bytes=mean(list(listed.values())),
             ),

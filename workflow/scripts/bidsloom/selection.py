@@ -17,6 +17,9 @@ from .errors import WorkflowFailure
 
 Excluded = tuple[str, str]
 
+# Why the units after a pilot's are left out; the limit follows.
+BEYOND = "beyond subjects.limit"
+
 
 def select_units(
     folders: Mapping[str, Folder],
@@ -64,7 +67,7 @@ def limit_units(units: Units, limit: int | None) -> Units:
     """The first units, if their number is limited."""
     if limit is None:
         return units
-    beyond = [(unit.name, f"beyond subjects.limit {limit}") for unit in units.units[limit:]]
+    beyond = [(unit.name, f"{BEYOND} {limit}") for unit in units.units[limit:]]
     return Units(units.commit, units.units[:limit], tuple(sorted([*units.excluded, *beyond])))
 
 
