@@ -138,7 +138,7 @@ def usage_of(record: Mapping) -> Usage | None:
         push_seconds=sum(s for name, s in seconds.items() if name.startswith("push")),
         cpu_seconds=record.get("cpu_seconds"),
         memory_mb=max(peaks, default=None),
-        sampled="tree_mb" in peak,
+        sampled=bool(peak.get("tree_mb")),
         scratch_mb=peak.get("scratch_mb"),
         output_bytes=output.get("bytes"),
         output_files=output.get("files"),
