@@ -169,6 +169,8 @@ def upper(estimate: Estimate) -> tuple[str, str]:
 
 def number(value: float) -> str:
     """A number with as many digits as say something."""
+    if 0 < value < 0.01:
+        return "less than 0.01"
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
