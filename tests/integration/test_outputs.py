@@ -171,12 +171,12 @@ def test_archives(two_outputs):
 
 def test_an_output_stays_what_it_is(unmerged):
     """Neither does a dataset become a folder, nor a folder with results a dataset."""
-    container = unmerged.config["container"]
+    study, container = study_of(unmerged), unmerged.config["container"]
     container["outputs"] = ["probe", SURFACES]
     said = unmerged.snakemake(check=False).stderr
     assert f"The output {SURFACES} was a dataset of its own" in said
-    unmerged.config["container"]["outputs"] = [{"path": "probe", "repo": "probe.git"}]
-    merge_branches(study_of(unmerged))
+    merge_branches(study)
+    container["outputs"] = [{"path": "probe", "repo": "probe.git"}]
     said = unmerged.snakemake(check=False).stderr
     assert "The output probe lies in the output dataset" in said
     assert "Traceback" not in said

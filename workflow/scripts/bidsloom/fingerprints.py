@@ -35,6 +35,7 @@ def made_from(study: Study, image_id: str) -> dict[str, Any]:
             "container.runtime": "none" if container.runtime == "none" else "isolated",
             "container.call_fmt": container.call_fmt,
             "container.outputs": list(container.outputs),
+            "container.outputs.repo": [further.path for further in study.further_outputs],
             "container.session_folders": container.session_folders,
             "container.archive": container.archive,
             "container.bids_args.analysis_level": container.analysis_level,
