@@ -179,7 +179,7 @@ def test_printed_commands_do_the_job(workspace):
 def test_sessions(tmp_path):
     """By session: each is a unit, inherits its subject's files, and none collides."""
     root = tmp_path / "bids"
-    make_input(root, {"01": ["pre", "post"], "02": [None]})
+    make_input(root, {"01": ["pre", "post"], "02": [None], "03": ["pre"]})
     (root / "sub-01" / "sub-01_T1w.json").write_text('{"FlipAngle": 9}')
     run("datalad", "-l", "error", "save", cwd=root)
     workspace = make_workspace(tmp_path / "study", root)

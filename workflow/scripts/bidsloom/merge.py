@@ -130,7 +130,10 @@ def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
 
 def shared_patterns(study: Study) -> list[str]:
     """Patterns, relative to the dataset, of files that every unit may write."""
-    return [f"{out}/{pattern}" for out in study.container.outputs for pattern in study.shared_files]
+    folders = list(study.container.outputs)
+    if study.by_session and study.container.session_folders:
+        folders += [f"{out}/ses-*" for out in study.container.outputs]
+    return [f"{folder}/{pattern}" for folder in folders for pattern in study.shared_files]
 
 
 def read_all_held(
