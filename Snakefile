@@ -63,8 +63,10 @@ rule all:
 
 onsuccess:
     print(tell_outcome(STUDY), file=sys.stderr)
+    notify(STUDY, success=True)
 
 
 # A failed unit holds up nobody: what is finished is merged and reported.
 onerror:
     print(conclude_study(STUDY, logs=log), file=sys.stderr)
+    notify(STUDY, success=False)

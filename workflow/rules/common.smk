@@ -18,6 +18,7 @@ from bidsloom.due import Reasons
 from bidsloom.config import UNIT, ConfigFailure, Study
 from bidsloom.errors import WorkflowFailure, letter
 from bidsloom.merge import merge_branches
+from bidsloom.notifications import Addresses, compose_message, send_message, take_addresses
 from bidsloom.records import read_json, write_json
 from bidsloom.overview import describe_start
 from bidsloom.report import write_report
@@ -186,6 +187,25 @@ def tell_outcome(study: Study) -> str:
     return "\n" + summarize(collect_rows(study), study)
 
 
+def load_addresses(study: Study) -> Addresses:
+    """Where messages about the run go, out of the environment that jobs will get."""
+    try:
+        addresses = take_addresses(study.notify)
+    except WorkflowFailure as e:
+        sys.exit(letter([e]))
+    if addresses.source and not addresses.urls:
+        print(f"bidsloom: {addresses.source} is empty: nobody is notified", file=sys.stderr)
+    return addresses
+
+
+def notify(study: Study, *, success: bool) -> None:
+    """Tell people how the run ended, where that is asked for."""
+    if ADDRESSES.urls and ("success" if success else "failure") in study.notify.ends:
+        message = compose_message(study, collect_rows(study), success=success)
+        for line in send_message(ADDRESSES, **message):
+            print(line, file=sys.stderr)
+
+
 def conclude_study(study: Study, *, logs: list[str]) -> str:
     """Merge and report what is finished after a run with failures."""
     problem = ""
@@ -205,6 +225,7 @@ if sys.executable != shlex.quote(sys.executable):
     sys.executable = shlex.quote(sys.executable)
 
 STUDY = load_study(config)
+ADDRESSES = load_addresses(STUDY) if workflow.is_main_process else Addresses()
 # A SLURM job parses this file twice; only the main process looks at the dataset.
 OPENED = look_at_study(STUDY) if workflow.is_main_process else None
 BATCHES = []

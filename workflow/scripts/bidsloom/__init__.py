@@ -26,6 +26,7 @@ states      what became of every unit (`causes` puts like with like)
 sizing      what jobs should ask for, and what the study will take (`advice`
             puts it in words)
 report      tells it all, in tables and on a page (`page`)
+notifications  tell people that a run has ended
 
 Below them: `targets`, `stores`, `branches` and `locks` (where results live),
 `containers`, `records` (small files), `runners` (the only place that starts

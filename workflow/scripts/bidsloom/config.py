@@ -14,11 +14,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from .errors import WorkflowFailure
-from .faults import as_list, find_faults, load_schema
+from .faults import as_list, find_faults, load_schema, value_at
 
 LABEL = "[A-Za-z0-9+]+"
 UNIT = f"sub-{LABEL}(_ses-{LABEL})?"
@@ -157,6 +158,15 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Notify:
+    """Of which ends people are told, and what holds their addresses, if anything does."""
+
+    ends: tuple[str, ...]
+    variable: str
+    file: Path | None
+
+
+@dataclass(frozen=True)
 class Study:
     """One input dataset x one BIDS App x its output dataset."""
 
@@ -178,6 +188,7 @@ class Study:
     resources: Resources
     container: Container
     report: ReportOptions
+    notify: Notify
 
     @classmethod
     def from_config(cls, config: Mapping, *, base: Path | None = None) -> Study:
@@ -189,12 +200,13 @@ class Study:
         Raises `ConfigFailure` naming every fault at once.
         """
         base = base or Path.cwd()
+        config = restore_on(config)
         problems = list(find_faults(config))
         if problems:
             raise ConfigFailure(problems)
         filled = fill_defaults(config, load_schema())
         common, datalad, subjects = filled["common"], filled["datalad"], filled["subjects"]
-        hpc, container = filled["hpc"], filled["container"]
+        hpc, container, notify = filled["hpc"], filled["container"], filled["notify"]
         app_args = dict(container["bids_args"])
         name = filled.get("study", container["name"])
         results = base / "results" / name
@@ -283,6 +295,11 @@ class Study:
                 parallel_jobs=filled["report"]["parallel_jobs"],
                 price_per_core_hour=filled["report"].get("price_per_core_hour"),
             ),
+            notify=Notify(
+                ends=tuple(notify["on"]),
+                variable=notify["urls_variable"],
+                file=optional_path(notify["urls_file"], base),
+            ),
         )
 
     @property
@@ -312,6 +329,14 @@ class ConfigFailure(WorkflowFailure):
     def __init__(self, problems: list[WorkflowFailure]) -> None:
         super().__init__("\n".join(str(p) for p in problems))
         self.problems = problems
+
+
+def restore_on(config: Any) -> Any:
+    """A configuration whose key `notify.on` is a text: YAML reads a bare `on` as true."""
+    notify = value_at(config, "notify")
+    if not isinstance(notify, Mapping) or True not in notify:
+        return config
+    return {**config, "notify": {"on" if k is True else k: v for k, v in notify.items()}}
 
 
 def read_config(path: Path) -> dict:

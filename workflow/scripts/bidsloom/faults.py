@@ -53,6 +53,7 @@ def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     yield from find_repository_faults(config)
     yield from find_container_faults(config)
     yield from find_subjects_faults(config)
+    yield from find_notify_faults(config)
 
 
 def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
@@ -110,6 +111,16 @@ def find_subjects_faults(config: Mapping) -> Iterator[WorkflowFailure]:
                 f"subjects.require.{number} is {dict(filters)!r}, which names no files.",
                 hint="for example {suffix: T1w}.",
             )
+
+
+def find_notify_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Two places of the addresses, of which one would be forgotten."""
+    notify = value_at(config, "notify")
+    if isinstance(notify, Mapping) and notify.get("urls_variable") and notify.get("urls_file"):
+        yield WorkflowFailure(
+            "notify.urls_variable and notify.urls_file are both set; expected: one of them.",
+            hint="delete the other one.",
+        )
 
 
 def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
@@ -230,9 +241,9 @@ def describe(error: jsonschema.ValidationError) -> Iterator[WorkflowFailure]:
         "minLength": lambda: "a text that is not empty",
         "pattern": lambda: f"a text of the form {schema['pattern']}",
     }.get(error.validator, lambda: error.message)()
-    yield WorkflowFailure(
-        f"{key} is {error.instance!r}; expected: {wanted}.", hint=hint_for(key, error)
-    )
+    # Somebody may have written there what is a secret.
+    value = "not as it should be" if key.startswith("notify") else repr(error.instance)
+    yield WorkflowFailure(f"{key} is {value}; expected: {wanted}.", hint=hint_for(key, error))
 
 
 def hint_for(key: str, error: jsonschema.ValidationError) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .bids import GROUP
@@ -134,11 +134,16 @@ def first_line(attempt: dict) -> str:
     return attempt.get("message", "").partition("\n")[0].removesuffix(" Its last lines:")
 
 
-def summarize(rows: list[Row], study: Study) -> str:
-    """A few lines for the terminal: how many, which failed, and why."""
+def describe_counts(rows: Iterable[Row]) -> str:
+    """How many units are in which state."""
     counts = Counter(row.state for row in rows)
     order = ["merged", "done", "unmerged", "failed", "waiting", "excluded", "withdrawn"]
-    lines = [", ".join(f"{counts[s]} {s}" for s in order if counts[s]) or "no units"]
+    return ", ".join(f"{counts[s]} {s}" for s in order if counts[s]) or "no units"
+
+
+def summarize(rows: list[Row], study: Study) -> str:
+    """A few lines for the terminal: how many, which failed, and why."""
+    lines = [describe_counts(rows)]
     troubled = [row for row in rows if row.state in ("failed", "unmerged")]
     for row in troubled[:10]:
         lines.append(f"  {row.unit}: {row.failure_class or row.state}: {row.reason}")
