@@ -37,6 +37,7 @@ include: "workflow/rules/study.smk"
 include: "workflow/rules/subject.smk"
 include: "workflow/rules/merge.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/prove.smk"
 
 
 localrules:

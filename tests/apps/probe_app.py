@@ -11,6 +11,7 @@ behaviour without changing its command line:
     by-subject     name a session's page by its subject alone
     no-surfaces    write nothing to the folder of `--fs-subjects-dir`
     clash          every subject writes its own content to one file
+    stamp          write the time into a file
     escape         try to write where no app should, and tell where that went well
 
 It leaves a file `ran-<label>-<pid>` there each time it runs.
@@ -121,6 +122,8 @@ if args.license_file:
     print(f"licence of {args.license_file.stat().st_size} bytes", same)
 if "TEMPLATEFLOW_HOME" in os.environ:
     print("templates", sorted(p.name for p in Path(os.environ["TEMPLATEFLOW_HOME"]).iterdir()))
+if args.switches and (args.switches / "stamp").exists():
+    (folder / f"{unit}_time.txt").write_text(str(time.time_ns()))
 if args.switches and (args.switches / "clash").exists():
     (args.output_dir / "atlas.dat").write_text(unit)
 seen = sorted(p.name for p in args.bids_dir.iterdir() if p.name.startswith("sub-"))

@@ -56,6 +56,11 @@ def test_a_study_in_a_container(runtime, in_container, undisturbed_tree):
     assert "--n-cpus 1" in message
     assert "--work-dir /tmp/work" in message
     assert str(study.root) not in message, "a path of this machine is in the record"
+
+    # Whatever it was handed then, it is handed when the result is proved.
+    study.snakemake("--cores", "1", "prove")
+    (proved,) = json.loads((study.results / "proof.json").read_text())["units"]
+    assert (proved["unit"], proved["state"]) == ("sub-01", "identical")
     assert not traces(study, "SecretOfTheLicence")
     assert list(study.scratch.iterdir()) == []
 

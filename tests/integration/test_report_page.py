@@ -201,7 +201,12 @@ def test_report_of_a_run_that_went_well(study, browser):
     (study.switches / "fail-02").unlink()
     study.snakemake()
     assert "finished" == read_report(study)["run"]["outcome"]
+    study.snakemake("--cores", "1", "prove")
+    study.snakemake("--cores", "1", "report")
     browser.open(study.results / "report.html")
+    assert ["sub-01: identical", "sub-02: identical"] == browser.texts(
+        "section[aria-labelledby=proof] li"
+    )
     assert [] == browser.texts(".banner")
     assert ["2 of 2"] == browser.texts(".verdict strong")
     study.snakemake("--cores", "1", "--report", "whole.zip")

@@ -262,6 +262,16 @@ def test_job_scripts_do_the_whole_job(study):
     text = git("show", "main:probe/sub-02/sub-02_desc-probe.json", cwd=study.store)
     assert json.loads(text)["variable"] == "by hand"
 
+    # Two of them again: one job, with the time of two.
+    study.config["prove"] = {"units": 2}
+    study.snakemake("prove")
+    proof = json.loads((study.results / "proof.json").read_text())
+    assert ["identical", "identical"] == [unit["state"] for unit in proof["units"]]
+    jobs = study.cluster.ask("sacct", "-n", "-X", "-P", "-o", "Comment,Timelimit,ReqMem,State")
+    assert ["rule_prove|00:10:00|900M|COMPLETED"] == [
+        line for line in jobs.splitlines() if line.startswith("rule_prove")
+    ]
+
 
 def test_node_local_lock_is_refused(study):
     """A lock file in /tmp is another one on each node: one check says so, no job is spent."""

@@ -135,6 +135,12 @@ def request_for_batch(batch: str, attempt: int) -> Request:
     return shared_request(requests, max_runtime=STUDY.resources.retry.max_runtime)
 
 
+def request_for_proof() -> Request:
+    """Memory and time to compute some units again, one after the other."""
+    requests = [request_for("prove")] * STUDY.prove_units
+    return shared_request(requests, max_runtime=STUDY.resources.retry.max_runtime)
+
+
 def last_results(wildcards) -> str:
     """What says that all is merged, the group's result included where there is one."""
     last = "group_merged" if STUDY.container.group_level else "merged"

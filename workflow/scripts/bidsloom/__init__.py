@@ -22,6 +22,7 @@ retry       what the next attempt asks for
 merge       job branches into main (`announced` is what jobs left there,
             `held` what main has already; `publish` writes and pushes main,
             `locations` are git-annex' notes, `tidy` removes what is merged)
+prove       some merged units computed again (`proof` tells what came out)
 states      what became of every unit (`causes` puts like with like)
 sizing      what jobs should ask for, and what the study will take (`advice`
             puts it in words)

@@ -189,6 +189,8 @@ class Study:
     container: Container
     report: ReportOptions
     notify: Notify
+    prove_units: int
+    prove_seed: int | None
 
     @classmethod
     def from_config(cls, config: Mapping, *, base: Path | None = None) -> Study:
@@ -300,6 +302,8 @@ class Study:
                 variable=notify["urls_variable"],
                 file=optional_path(notify["urls_file"], base),
             ),
+            prove_units=filled["prove"]["units"],
+            prove_seed=filled["prove"].get("seed"),
         )
 
     @property

@@ -17,6 +17,7 @@ from .causes import find_causes
 from .config import Study
 from .errors import CommandError, FailureClass
 from .page import Pages, render_page
+from .proof import FILE, describe_proof
 from .records import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
 from .runners import call, call_annex, call_git, call_git_records, call_git_success
 from .runtimes import Runtime
@@ -85,6 +86,7 @@ def study_facts(study: Study, rows: list[Row]) -> dict:
         "counts": dict(Counter(row.state for row in rows)),
         "causes": [{**asdict(cause), "units": list(cause.units)} for cause in causes],
         "sizing": describe_sizing(study, rows),
+        "proof": describe_proof(read_json(study.results / FILE)),
     }
 
 

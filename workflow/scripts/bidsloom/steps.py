@@ -194,6 +194,16 @@ def group_input_steps(job: Job, clone: Path) -> Iterator[Step]:
 
 def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
     """What the app finds ready: its `/tmp` with mount points, and its filter file."""
+    yield from mount_steps(job, clone)
+    if path := filter_file(job):
+        script = 'mkdir -p "$(dirname "$1")" && printf "%s\\n" "$2" > "$1"'
+        yield Step("scratch", ["sh", "-c", script, "write-filter", path, unit_filter(job)], clone)
+        # DataLad would remove an output that git does not know.
+        yield Step("scratch", ["git", "add", path], clone)
+
+
+def mount_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """The app's `/tmp`, with mount points in it."""
     temporary = scratch_folder(clone) / "tmp"
     folders, files = [temporary], []
     # Charliecloud mounts onto what is there; the others would make it.
@@ -205,11 +215,6 @@ def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
     yield Step("scratch", ["mkdir", "-p", *map(str, folders)], clone)
     if files:
         yield Step("scratch", ["touch", *map(str, files)], clone)
-    if path := filter_file(job):
-        script = 'mkdir -p "$(dirname "$1")" && printf "%s\\n" "$2" > "$1"'
-        yield Step("scratch", ["sh", "-c", script, "write-filter", path, unit_filter(job)], clone)
-        # DataLad would remove an output that git does not know.
-        yield Step("scratch", ["git", "add", path], clone)
 
 
 def scratch_folder(clone: Path) -> Path:

@@ -1,0 +1,25 @@
+"""
+Compute some merged units again, in fresh clones, and compare.
+
+INPUTS   results/{study}/prepared.json, and main in the output store
+OUTPUTS  results/{study}/proof.json
+"""
+
+
+# One job on a node; what differs is told, and ends Snakemake with an error.
+rule prove:
+    input:
+        ancient(f"results/{STUDY.name}/prepared.json"),
+        ancient(f"results/{STUDY.name}/subjects.tsv"),
+    log:
+        f"results/{STUDY.name}/logs/prove.log",
+    retries: 0
+    envmodules:
+        *STUDY.resources.modules,
+    threads: STUDY.resources.cpus
+    resources:
+        **job_resources(STUDY, lambda wildcards, attempt: request_for_proof()),
+    message:
+        "Compute {STUDY.prove_units} unit(s) again"
+    script:
+        "../scripts/prove.py"
