@@ -1,13 +1,16 @@
 """The configuration: defaults, faults, and what a study makes of it."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from bidsloom.config import ConfigFailure, Study, parse_memory, parse_time, read_config
 from bidsloom.errors import WorkflowFailure
-from bidsloom.faults import load_schema
+from bidsloom.faults import SCHEMA_FILE, load_schema
 from studies import REPOSITORY, run
 
 # What users of the system before this one have; it must go on working.
@@ -157,17 +160,36 @@ def test_unreadable_file_is_a_letter(tmp_path):
         read_config(tmp_path / "broken.yaml")
 
 
+def keys_of(schema, prefix="") -> Iterator[tuple[str, dict]]:
+    """Every key that a schema names, with its own schema; those of lists' entries too."""
+    for name, sub in schema.get("properties", {}).items():
+        yield f"{prefix}{name}", sub
+        yield from keys_of(sub, f"{prefix}{name}.")
+    if "items" in schema:
+        yield from keys_of(schema["items"], prefix)
+    for inner in [*schema.get("anyOf", []), *schema.get("oneOf", [])]:
+        yield from keys_of(inner, prefix)
+
+
 def test_every_key_is_described():
-    """The schema describes each key: it is the reference table's only source."""
+    """The schema describes each key: it is the reference table's only source, and an editor's."""
+    jsonschema.Draft202012Validator.check_schema(load_schema())
+    keys = dict(keys_of(load_schema()))
+    assert {"hpc.retry", "datalad.inputs.path", "subjects.require.min", "notify.on"} <= set(keys)
+    assert [] == [key for key, sub in keys.items() if len(sub.get("description", "")) < 10]
 
-    def leaves(schema):
-        for sub in schema["properties"].values():
-            if "properties" in sub and "description" not in sub:
-                yield from leaves(sub)
-            else:
-                yield sub
 
-    assert all(len(sub["description"]) > 10 for sub in leaves(load_schema()))
+@pytest.mark.parametrize(
+    "path",
+    sorted([*REPOSITORY.glob("config/*.yaml"), *REPOSITORY.glob("config/examples/*.yaml")]),
+    ids=lambda path: path.name,
+)
+def test_editors_find_the_schema(path):
+    """The first line of each config leads to the schema, by which the config is whole."""
+    first = path.read_text().splitlines()[0]
+    (place,) = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first).groups()
+    assert SCHEMA_FILE.resolve() == (path.parent / place).resolve()
+    jsonschema.validate(yaml.safe_load(path.read_text()), yaml.safe_load(SCHEMA_FILE.read_text()))
 
 
 def test_config_table_is_current():

@@ -23,7 +23,7 @@ def describe(schema: dict, prefix: str = "") -> Iterator[str]:
     """A table row for every key below a schema."""
     for name, sub in schema["properties"].items():
         key = f"{prefix}{name}"
-        if "properties" in sub and "description" not in sub:
+        if "properties" in sub and sub["additionalProperties"] is False:
             yield from describe(sub, f"{key}.")
             continue
         yield f"| `{key}` | {type_of(sub)} | {default_of(name, sub, schema)} | {meaning_of(sub)} |"

@@ -11,7 +11,6 @@ import logging
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import partial
 
 import apprise
 
@@ -32,7 +31,7 @@ if __name__ == "__main__":
     asked = json.load(sys.stdin)
     urls = asked.pop("urls")
     pool = ThreadPoolExecutor(max_workers=len(urls))
-    sent = [pool.submit(partial(send, url, asked)) for url in urls]
+    sent = [pool.submit(send, url, asked) for url in urls]
     wait(sent, timeout=SECONDS)
     went_well = [one.done() and not one.exception() and one.result() for one in sent]
     print(json.dumps(went_well), flush=True)
