@@ -4,6 +4,7 @@ Run a BIDS App over every subject of a DataLad dataset.
 A study in one config file; one job a unit; one output dataset in which every
 result carries a rerunnable provenance record.
 
+    snakemake --cores 1 check    whether all is there
     snakemake -n                 which units, which jobs
     snakemake --cores all        here, on this machine
     snakemake --profile slurm    on the cluster
@@ -33,6 +34,7 @@ wildcard_constraints:
     batch=BATCH,
 
 
+include: "workflow/rules/check.smk"
 include: "workflow/rules/study.smk"
 include: "workflow/rules/subject.smk"
 include: "workflow/rules/merge.smk"
@@ -42,6 +44,7 @@ include: "workflow/rules/prove.smk"
 
 localrules:
     all,
+    check,
     prepare_study,
     list_subjects,
     job_scripts,
@@ -63,11 +66,17 @@ rule all:
 
 
 onsuccess:
-    print(tell_outcome(STUDY), file=sys.stderr)
-    notify(STUDY, success=True)
+    if ONLY_CHECK:
+        tell_check(STUDY)
+    else:
+        print(tell_outcome(STUDY), file=sys.stderr)
+        notify(STUDY, success=True)
 
 
 # A failed unit holds up nobody: what is finished is merged and reported.
 onerror:
-    print(conclude_study(STUDY, logs=log), file=sys.stderr)
-    notify(STUDY, success=False)
+    if ONLY_CHECK:
+        tell_check(STUDY)
+    else:
+        print(conclude_study(STUDY, logs=log), file=sys.stderr)
+        notify(STUDY, success=False)

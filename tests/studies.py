@@ -13,6 +13,7 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[1]
 JOB_SCRIPT = REPOSITORY / "workflow" / "scripts" / "process_subject.py"
+STATUS_SCRIPT = REPOSITORY / "workflow" / "scripts" / "status.py"
 PROBE_APP = REPOSITORY / "tests" / "apps" / "probe_app.py"
 
 

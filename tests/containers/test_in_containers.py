@@ -1,6 +1,7 @@
 """The whole workflow in real containers."""
 
 import json
+import re
 
 import pytest
 from conftest import LICENSE, use_everything
@@ -9,6 +10,12 @@ from studies import git, run
 RUNTIMES = ["apptainer", "charliecloud", "podman"]
 
 pytestmark = pytest.mark.xdist_group("containers")
+
+
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch):
+    """A line for every finding of a check."""
+    monkeypatch.setenv("COLUMNS", "800")
 
 
 def traces(study, text: str) -> list[str]:
@@ -41,6 +48,9 @@ def test_a_study_in_a_container(runtime, in_container, undisturbed_tree):
     surfaces = {"path": "surfaces", "repo": str(study.root / "surfaces.git")}
     study.config["container"]["outputs"] = ["probe", surfaces]
     study.config["container"]["bids_args"]["fs-subjects-dir"] = "{output_2}"
+    checked = study.snakemake("--cores", "1", "check").stdout
+    assert re.search("^ok +container .*answers --help: usage: probe", checked, re.MULTILINE)
+    assert re.search("^ok +container.freesurfer_license ", checked, re.MULTILINE)
     (study.switches / "escape").touch()
     study.snakemake()
     report = json.loads(git("show", "main:probe/sub-01/sub-01_desc-probe.json", cwd=study.store))
@@ -89,6 +99,9 @@ def test_an_app_that_fails_is_told_from_a_container_that_does_not_start(runtime,
 
     (study.root / "broken").write_text("no image\n" * 1000)
     study.config["container"]["image"] = "broken"
+    checked = study.snakemake("--cores", "1", "check", check=False)
+    assert checked.returncode != 0
+    assert "FAILURE  container  " in checked.stdout and "probe does not start: " in checked.stdout
     told = study.snakemake(check=False)
     attempt = study.attempts("sub-01")[-1]
     assert attempt["failure_class"] == "node_failure", attempt

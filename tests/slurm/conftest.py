@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster, missing_programs
-from studies import REPOSITORY, Workspace, make_input, make_workspace, run
+from studies import REPOSITORY, STATUS_SCRIPT, Workspace, make_input, make_workspace, run
 
 INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
 
@@ -78,6 +80,15 @@ class ClusterStudy(Workspace):
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
 
+    def status(self, *args) -> subprocess.CompletedProcess:
+        """What status.py tells of the study, and its exit code."""
+        command = [sys.executable, STATUS_SCRIPT, "--config", self.write_config(), *args]
+        return run(*command, cwd=self.root, env=self.cluster.environment, check=False)
+
+    def states(self) -> dict[str, dict]:
+        """Unit -> what status.py tells of it."""
+        return {unit["unit"]: unit for unit in json.loads(self.status("--json").stdout)["units"]}
+
     def job_of(self, unit: str, seconds: float = 90) -> str:
         """SLURM's id of the running job of a unit."""
         end = time.monotonic() + seconds
@@ -102,7 +113,8 @@ def study(shared_disk, cluster, three_subjects, request):
     root = Path(tempfile.mkdtemp(prefix=f"{request.node.name[:20]} ", dir=shared_disk))
     plain = make_workspace(root / "my study", three_subjects)
     plain.config["common"]["work_dir"] = "/tmp"
-    plain.config["hpc"] = {"mem": "900M", "time": "00:05:00"}
+    # The job that looks around first would take longer than the studies.
+    plain.config["hpc"] = {"mem": "900M", "time": "00:05:00", "check_node": False}
     made = ClusterStudy(plain.root, plain.config, cluster=cluster)
     yield made
     cluster.ask("scancel", "-u", cluster.user)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -103,6 +104,74 @@ def test_cancelled_and_preempted_jobs_end(study):
     (preempted,) = study.attempts("sub-02")
     assert preempted["failure_class"] == "cancelled"
     assert "preemption" in preempted["message"]
+
+
+def test_status_and_cancel_by_subject(study):
+    """Each unit's job is seen where it is; a cancelled one is not tried again in this run."""
+    (study.switches / "wait").touch()
+    # One of the three has to wait: each node has four.
+    study.config["hpc"]["cpus"] = 4
+    study.cluster.ask("scontrol", "update", "NodeName=node[3-4]", "State=DRAIN", "Reason=test")
+    process = study.start()
+    try:
+        wait_for(lambda: len(study.runs()) == 2, 120)
+        wait_for(lambda: "queued" in study.status().stdout)
+        states = study.states()
+        running = [unit for unit, row in states.items() if row["state"] == "running"]
+        (queued,) = states.keys() - running
+        assert {states[unit]["node"] for unit in running} == {"node1", "node2"}
+        for unit in running:
+            assert states[unit]["job"] == study.job_of(unit)
+            assert states[unit]["since"]
+        assert study.status().returncode == 2
+        one, other = running
+        done = study.status("--cancel", f"{one.removeprefix('sub-')},{queued}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"{one}: cancelled, SLURM job {states[one]['job']} on node" in done.stdout
+        wait_for(lambda: study.attempts(one) and study.attempts(queued), 60)
+        assert study.states()[other]["state"] == "running"
+    finally:
+        (study.switches / "wait").unlink()
+        study.cluster.ask("scontrol", "update", "NodeName=node[3-4]", "State=RESUME")
+    assert process.wait(timeout=240) != 0
+    for unit in (one, queued):
+        (attempt,) = study.attempts(unit)
+        assert attempt["failure_class"] == "cancelled", attempt
+        assert "status.py --cancel" in attempt["message"]
+    assert {unit: row["state"] for unit, row in study.states().items()} == {
+        one: "failed",
+        queued: "failed",
+        other: "merged",
+    }
+    assert study.status().returncode == 1
+    again = study.status("--cancel", one)
+    assert (again.returncode, again.stdout) == (1, f"{one}: no job is at it, it is failed\n")
+    # A new run takes them up; here with progress bars.
+    said = study.snakemake("--logger", "rich")
+    assert "process subject" in said.stdout + said.stderr
+    assert study.status().returncode == 0
+
+
+def test_cancel_within_a_shared_job(study):
+    """Neighbours are named, and cancelled only when that is asked for."""
+    study.config["hpc"]["units_per_job"] = 3
+    (study.switches / "wait").touch()
+    process = study.start()
+    wait_for(lambda: study.runs() == ["01"], 120)
+    states = {unit: row["state"] for unit, row in study.states().items()}
+    assert states == {"sub-01": "running", "sub-02": "queued", "sub-03": "queued"}
+    refused = study.status("--cancel", "02")
+    assert refused.returncode == 1
+    assert "sub-02: not cancelled, its job also has sub-01, sub-03" in refused.stdout
+    assert study.states()["sub-01"]["state"] == "running"
+    done = study.status("--cancel", "02", "--with-neighbours")
+    assert done.returncode == 0
+    assert "with them: sub-01, sub-03" in done.stdout
+    assert process.wait(timeout=120) != 0
+    (study.switches / "wait").unlink()
+    assert study.runs() == ["01"]
+    classes = [[a["failure_class"] for a in study.attempts(unit)] for unit in sorted(states)]
+    assert classes == [["cancelled"]] * 3
 
 
 def test_node_that_dies_with_its_job(study):
@@ -273,19 +342,49 @@ def test_job_scripts_do_the_whole_job(study):
     ]
 
 
-def test_node_local_lock_is_refused(study):
-    """A lock file in /tmp is another one on each node: one check says so, no job is spent."""
-    study.config["datalad"]["lock_file"] = "/tmp/bidsloom-test.lock"
-    done = study.snakemake("--retries", "0", check=False)
+def test_one_check_before_all_jobs(study):
+    """A lock file in /tmp is another one on each node: one job says so, no unit's job is spent."""
     if not study.cluster.private_tmp:
         pytest.skip("needs root, so that each job has its own /tmp")
+    study.config["hpc"].pop("check_node")
+    study.config["datalad"]["lock_file"] = "/tmp/bidsloom-test.lock"
+    done = study.snakemake("--retries", "0", check=False)
     assert done.returncode != 0
-    log = (study.results / "logs" / "check_lock.log").read_text()
-    assert "keeps no other node out" in log
+    assert "keeps no other node out" in done.stderr
     assert study.runs() == []
     study.config["datalad"]["lock_file"] = str(study.root / "study.lock")
-    study.snakemake()
+    (study.switches / "fail-01").write_text("3")
+    study.snakemake("--retries", "0", check=False)
     assert study.runs() == ["01", "02", "03"]
+    # Its word holds for the day, and for the same study.
+    listed = study.snakemake("-n").stdout
+    assert "process_subject" in listed and "check_node" not in listed
+    study.config["hpc"]["mem"] = "800M"
+    assert "check_node" in study.snakemake("-n").stdout
+
+
+def test_check_on_the_nodes(study, monkeypatch):
+    """All is looked at where jobs run, and one node's lock by another; nothing is left behind."""
+    monkeypatch.setenv("COLUMNS", "500")
+    study.config["datalad"]["lock_file"] = str(study.root / "study.lock")
+    found = study.snakemake("check").stdout
+    rows = {tuple(line.split()[1:3]): line for line in found.splitlines() if "  node" in line}
+    assert {"programs", "container", "datalad.input_repo", "datalad.output_repos"} <= {
+        what for what, _ in rows
+    }
+    (lock,) = re.findall(r"(node\d) did not get the lock that (node\d) held", found)
+    assert len(set(lock)) == 2
+    assert not study.store.exists()
+    left = [path.name for path in study.root.rglob("*") if "check-" in path.name]
+    assert left == []
+    # Each fault is found where it is, and all are told.
+    study.config["container"]["call_fmt"] = "pythn3 {img} {cmd}"
+    study.config["datalad"]["lock_file"] = "/tmp/bidsloom-test.lock"
+    done = study.snakemake("check", check=False)
+    assert done.returncode != 0
+    assert re.search(r"FAILURE  container +node\d +probe does not start: .*not found", done.stdout)
+    if study.cluster.private_tmp:
+        assert "locks nothing between node" in done.stdout
 
 
 def test_modules_are_loaded_and_missed_by_name(study, monkeypatch):

@@ -1,7 +1,10 @@
 """The watch between Snakemake and its SLURM plugin: what the plugin is told."""
 
 import pytest
+from bidsloom.cancelled import note_cancel
 from bidsloom.config import Study
+from bidsloom.findings import Level, read_findings, write_findings
+from bidsloom.retry import is_worth_retrying
 from slurm_watch import CYCLES, Watch
 from test_config import OLD
 
@@ -59,3 +62,30 @@ def test_a_jobs_own_word_is_kept(watch, tmp_path):
     watch.states["2"] = "NODE_FAIL"
     classes = [a["failure_class"] for a in watch.conclude("sub-01", "2", None, {})]
     assert classes == ["timeout", "node_failure"]
+
+
+def test_what_slurm_ended_is_no_failure_of_the_app(watch, tmp_path):
+    """An app that ends with an error when it is told to stop was cancelled, and by whom is kept."""
+    path = watch.study.results / "attempts" / "sub-01.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('[{"failure_class": "app_error", "scheduler_job_id": "1", "exit_code": 1}]')
+    watch.states["1"] = "CANCELLED by 1000"
+    (attempt,) = watch.conclude("sub-01", "1", None, {})
+    assert attempt["failure_class"] == "cancelled"
+    assert is_worth_retrying([attempt], this_run=1)
+    note_cancel(watch.study, "sub-01")
+    (attempt,) = watch.conclude("sub-01", "1", None, {})
+    assert attempt["failure_class"] == "cancelled"
+    assert not is_worth_retrying([attempt], this_run=1)
+
+
+def test_a_check_without_an_answer_is_a_finding(watch):
+    """Why SLURM ran no check is told in its place; a check's own word stands."""
+    watch.conclude_check("node", "SLURM sbatch failed. Invalid partition")
+    path = watch.study.results / "check" / "node.json"
+    (finding,) = read_findings(path)
+    assert finding.level is Level.FAILURE
+    assert "Invalid partition" in finding.found
+    write_findings(path, [])
+    watch.conclude_check("node", "SLURM sbatch failed.")
+    assert read_findings(path) == []

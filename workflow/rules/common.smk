@@ -10,23 +10,42 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from snakemake.cli import get_argument_parser
+
 from bidsloom.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
 from bidsloom.bids import GROUP
-from bidsloom.look import open_study
 from bidsloom.listing import listing_key
 from bidsloom.due import Reasons
 from bidsloom.config import UNIT, ConfigFailure, Study
 from bidsloom.errors import WorkflowFailure, letter
+from bidsloom.findings import (
+    Finding,
+    failures,
+    fault_findings,
+    findings_table,
+    read_findings,
+)
+from bidsloom.look import look_around, open_study
 from bidsloom.merge import merge_branches
 from bidsloom.notifications import Addresses, compose_message, send_message, take_addresses
 from bidsloom.records import read_json, write_json
 from bidsloom.overview import describe_start
+from bidsloom.rehearsal import renew_check
 from bidsloom.report import write_report
 from bidsloom.retry import Request, next_request, shared_request
 from bidsloom.runners import set_up_environment
 from bidsloom.states import collect_rows, summarize
-from bidsloom.study import read_unit, unit_fingerprint
+from bidsloom.study import OpenStudy, read_unit, unit_fingerprint
 from slurm_watch import watch_slurm
+
+
+def is_only_check() -> bool:
+    """Whether `check` is the one target that was typed."""
+    words = sys.argv[1:]
+    if not workflow.is_main_process or "check" not in words:
+        return False
+    # As Snakemake reads them: which words are targets depends on its options.
+    return get_argument_parser().parse_known_args(words)[0].targets == ["check"]
 
 
 def load_study(config: dict) -> Study:
@@ -34,7 +53,15 @@ def load_study(config: dict) -> Study:
     try:
         return Study.from_config(config)
     except ConfigFailure as e:
+        if ONLY_CHECK:
+            end_with_table(fault_findings(e.problems))
         sys.exit(letter(e.problems))
+
+
+def end_with_table(findings: list[Finding]) -> None:
+    """The end of Snakemake, with a table of what was found."""
+    print(findings_table(findings))
+    sys.exit(1)
 
 
 def is_busy() -> bool:
@@ -42,22 +69,26 @@ def is_busy() -> bool:
     return any(Path(".snakemake", "locks").glob("*"))
 
 
-def look_at_study(study: Study):
-    """The study with its units, or the end of Snakemake with a letter."""
+def look_at_study(study: Study) -> OpenStudy:
+    """The study with its units, or the end of Snakemake with a letter or a table."""
     set_up_environment()
-    try:
-        # With --jobs and no --cores the work is done elsewhere, where the
-        # scratch folder is looked at by the job itself.
-        asked = workflow.resource_settings
-        return open_study(
-            study,
-            busy=is_busy(),
-            here=asked.nodes is None or asked.cores is not None,
-        )
-    except ConfigFailure as e:
-        sys.exit(letter(e.problems))
-    except WorkflowFailure as e:
-        sys.exit(letter([e]))
+    busy = is_busy()
+    if ONLY_CHECK:
+        findings, opened = look_around(study, here=HERE, telling=True)
+        FOUND.extend(findings)
+        if failures(findings):
+            end_with_table(findings)
+    else:
+        try:
+            opened = open_study(study, busy=busy, here=HERE)
+        except ConfigFailure as e:
+            sys.exit(letter(e.problems))
+        except WorkflowFailure as e:
+            sys.exit(letter([e]))
+    if ONLY_CHECK or not busy:
+        partition = "" if HERE else asked_partition(study) or "default"
+        renew_check(opened, partition=partition, anew=ONLY_CHECK)
+    return opened
 
 
 def unit_results(wildcards) -> list[str]:
@@ -90,10 +121,17 @@ def what_a_batch_needs(wildcards) -> list[str]:
     The files' time does not matter: whether a unit is due is said by its
     fingerprint, not by a list that was written again.
     """
-    needed = [f"results/{STUDY.name}/prepared.json", f"results/{STUDY.name}/subjects.tsv"]
-    if STUDY.lock_file:
-        needed.append(f"results/{STUDY.name}/lock_checked.json")
-    return ancient(needed)
+    # The check comes after preparing.  A job in the queue was let through: what a
+    # later day asks for is not its business.
+    checked = OPENED and not HERE and STUDY.resources.check_node
+    first = "checked" if checked else "prepared"
+    return ancient([f"results/{STUDY.name}/{first}.json", f"results/{STUDY.name}/subjects.tsv"])
+
+
+def what_a_check_needs(wildcards) -> list[str]:
+    """Before jobs, the prepared study; by itself a check leaves everything as it is."""
+    before_jobs = OPENED and not ONLY_CHECK
+    return ancient([f"results/{STUDY.name}/prepared.json"]) if before_jobs else []
 
 
 def fingerprint_of(wildcards) -> str:
@@ -115,15 +153,30 @@ def profile_default(name: str) -> str | int | None:
     return None
 
 
-def request_for(unit: str) -> Request:
-    """Memory and time of a unit's next job: the study's, else the profile's, raised by cause."""
+def base_request(unit: str = "") -> Request:
+    """Memory and time of a unit's first job: the study's, else the profile's."""
     asked = STUDY.resources.group if unit == GROUP else STUDY.resources
-    base = Request(
+    return Request(
         mem_mb=asked.mem_mb or profile_default("mem_mb"),
         runtime=asked.runtime or profile_default("runtime"),
     )
+
+
+def request_for(unit: str) -> Request:
+    """Memory and time of a unit's next job, raised by what its attempts failed for."""
     attempts = read_json(STUDY.results / "attempts" / f"{unit}.json") or []
-    return next_request(base, attempts, asked.retry)
+    return next_request(base_request(unit), attempts, STUDY.resources.retry)
+
+
+def request_for_check() -> Request:
+    """Memory and time for a look around: little, so that it does not wait for long."""
+    base = base_request()
+    return Request(mem_mb=min(base.mem_mb or 2000, 2000), runtime=min(base.runtime or 30, 30))
+
+
+def asked_partition(study: Study) -> str | None:
+    """The partition that jobs ask for, if any."""
+    return study.resources.partition or profile_default("slurm_partition")
 
 
 @cache
@@ -172,6 +225,17 @@ def job_resources(study: Study, request: Callable[[Any, int], Request]) -> dict:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
+def check_resources(study: Study) -> dict:
+    """What a study asks for its look around: where jobs go, and little of all else."""
+    return job_resources(study, lambda wildcards, attempt: request_for_check())
+
+
+def lock_resources(study: Study) -> dict:
+    """What is asked for to see one node's lock from another: a process on each, and no card."""
+    asked = check_resources(study) | {"nodes": 2, "tasks": 2, "mpi": "srun"}
+    return {name: value for name, value in asked.items() if name != "gpu"}
+
+
 def sbatch_options(study: Study) -> dict:
     """What a job script asks SLURM for, by the names of sbatch's options."""
     asked = study.resources
@@ -183,7 +247,7 @@ def sbatch_options(study: Study) -> dict:
         "time": minutes,
         "gpus": asked.gpus,
         "qos": asked.qos,
-        "partition": asked.partition or profile_default("slurm_partition"),
+        "partition": asked_partition(study),
         "account": asked.account or profile_default("slurm_account"),
     }
 
@@ -214,15 +278,25 @@ def notify(study: Study, *, success: bool) -> None:
 
 def conclude_study(study: Study, *, logs: list[str]) -> str:
     """Merge and report what is finished after a run with failures."""
-    problem = ""
+    refused = failures(read_findings(study.results / "check" / "node.json"))
+    if (study.results / "checked.json").exists():
+        refused = []
+    problem = "\n" + letter(refused) if refused else ""
     try:
         if (study.results / "prepared.json").exists():
             merged = merge_branches(study)
             write_json(study.results / "merged.json", merged)
     except WorkflowFailure as e:
-        problem = "\n" + letter([e])
+        problem += "\n" + letter([e])
     write_report(study, outcome="failed", log=", ".join(logs))
     return problem + tell_outcome(study)
+
+
+def tell_check(study: Study) -> None:
+    """Print all that was found, here and on the nodes."""
+    kept = [study.results / "check" / f"{name}.json" for name in ("node", "lock")]
+    findings = [*FOUND, *(finding for path in kept for finding in read_findings(path))]
+    print("\n" + findings_table(findings))
 
 
 # Snakemake puts the interpreter into shell commands as it is: a repository in
@@ -230,16 +304,24 @@ def conclude_study(study: Study, *, logs: list[str]) -> str:
 if sys.executable != shlex.quote(sys.executable):
     sys.executable = shlex.quote(sys.executable)
 
+# With a number of jobs the work is done elsewhere, by a profile with an executor:
+# the scratch folder is looked at there.  (A dry run is given a core in any case.)
+HERE = workflow.resource_settings.nodes is None
+ONLY_CHECK = is_only_check()
+# What a check found in this process.
+FOUND = []
+
 STUDY = load_study(config)
 ADDRESSES = load_addresses(STUDY) if workflow.is_main_process else Addresses()
 # A SLURM job parses this file twice; only the main process looks at the dataset.
 OPENED = look_at_study(STUDY) if workflow.is_main_process else None
 BATCHES = []
-if OPENED and STUDY.resources.units_per_job > 1:
+if OPENED and not ONLY_CHECK and STUDY.resources.units_per_job > 1:
     BATCHES = lay_out_batches(OPENED, busy=is_busy())
 
 WHY = Reasons(OPENED.why if OPENED else {})
 
 if workflow.is_main_process:
-    print("bidsloom: " + "\n".join(describe_start(OPENED)), file=sys.stderr)
+    if not ONLY_CHECK:
+        print("bidsloom: " + "\n".join(describe_start(OPENED)), file=sys.stderr)
     watch_slurm(STUDY)

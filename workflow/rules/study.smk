@@ -3,7 +3,6 @@ Prepare the study dataset and the output store, and list the units.
 
 INPUTS   the input dataset at its pinned commit, the container image
 OUTPUTS  results/{study}/prepared.json
-         results/{study}/lock_checked.json, with datalad.lock_file
          results/{study}/scripts/{unit}.sh, by target job_scripts
          results/{study}/subjects.tsv
          results/{study}/excluded.tsv
@@ -46,27 +45,6 @@ rule list_subjects:
         "List the units"
     script:
         "../scripts/list_subjects.py"
-
-
-# One job on a node, before all others: a lock that is local to each node would
-# lock nothing.
-rule check_lock:
-    input:
-        prepared=f"results/{STUDY.name}/prepared.json",
-    output:
-        checked=f"results/{STUDY.name}/lock_checked.json",
-    log:
-        f"results/{STUDY.name}/logs/check_lock.log",
-    retries: 0
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        lock_file=lambda wildcards: str(STUDY.lock_file),
-    message:
-        "See that the nodes share the lock file"
-    script:
-        "../scripts/check_lock.py"
 
 
 # Scripts to submit by hand; a later run sees what they did as done.

@@ -1,16 +1,27 @@
-"""See from a node that the lock file is the one the study was prepared with (rule check_lock)."""
+"""See that a lock held on one node keeps another one out (rule check_lock).
 
+python workflow/scripts/check_lock.py FILE    is it held, as seen from here?
+"""
+
+import sys
 from pathlib import Path
 
 from bidsloom.config import Study
 from bidsloom.entry import entry_point
-from bidsloom.locks import check_lock
-from bidsloom.records import read_json, write_json
+from bidsloom.findings import Look, failures, take, write_findings
+from bidsloom.locks import prove_lock, state_of_lock
+from bidsloom.preflight import refuse
+from bidsloom.records import write_json
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     with entry_point(snakemake.log[0]):
-        prepared = read_json(Path(snakemake.input.prepared))
-        write_json(
-            Path(snakemake.output.checked),
-            check_lock(Study.from_config(snakemake.config), prepared["lock_token"]),
+        study = Study.from_config(snakemake.config)
+        wanted = "one node's lock keeps another one out"
+        findings = take(
+            [Look("datalad.lock_file", wanted, tell=lambda: prove_lock(study))], telling=True
         )
+        write_findings(study.results / "check" / "lock.json", findings)
+        refuse(failures(findings))
+        write_json(Path(snakemake.output[0]), {"found": findings[0].found})
+elif __name__ == "__main__":
+    print(state_of_lock(Path(sys.argv[1])))

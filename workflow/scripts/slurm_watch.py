@@ -23,14 +23,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bidsloom.batches import is_worth_another, list_missing, read_attempts, read_running
+from bidsloom.batches import list_left, list_missing, read_attempts, read_running
+from bidsloom.cancelled import describe_cancel, who_cancelled
 from bidsloom.config import Study
-from bidsloom.errors import CommandError
+from bidsloom.errors import FailureClass
+from bidsloom.findings import Finding, Level, write_findings
 from bidsloom.records import write_json
 from bidsloom.retry import classify_scheduler_end, is_worth_retrying
-from bidsloom.runners import call
+from bidsloom.slurm import ask, job_prefix
 
 PLUGIN = "snakemake_executor_plugin_slurm"
+
+# Rules that look around on nodes, and the names of their notes.
+CHECKS = {"check_node": "node", "check_lock": "lock"}
+
+# States of jobs that did not end by themselves.
+ENDED_BY_SLURM = {"CANCELLED", "TIMEOUT", "DEADLINE", "PREEMPTED"}
 
 # Status cycles without a word of a job until it counts as vanished.
 CYCLES = 2
@@ -79,8 +87,9 @@ class Watch:
         failure_class, why = classify_scheduler_end(self.states.get(job, ""), text)
         own = attempts[-1] if attempts and attempts[-1].get("scheduler_job_id") == job else None
         # A job that could still speak knows its app's failure; what SLURM did
-        # to it looks like a cancellation from within.
-        if own is None or own["failure_class"] == "cancelled":
+        # to it looks like a cancellation from within, or like an app that failed.
+        by_slurm = self.states.get(job, "").partition(" ")[0] in ENDED_BY_SLURM
+        if own is None or by_slurm or own["failure_class"] == "cancelled":
             now = datetime.now(UTC).isoformat(timespec="seconds")
             told = {
                 "unit": unit,
@@ -95,6 +104,8 @@ class Watch:
                 "hint": f"SLURM's own log: {slurm_log}",
                 "log": text.splitlines()[-20:],
             }
+            if cancel := describe_cancel(self.study, unit):
+                told |= {"failure_class": FailureClass.CANCELLED.value, **cancel}
             attempts = [*(attempts[:-1] if own else attempts), {**(own or {}), **told}]
             write_json(path, attempts)
         return attempts
@@ -108,8 +119,7 @@ class Watch:
         another job is worth it for any.
         """
         note = read_running(self.study, batch)
-        missing = list_missing(self.study, batch)
-        names = [unit.name for unit in missing]
+        names = [unit.name for unit in list_missing(self.study, batch)]
         if note.get("scheduler_job_id") != job:
             # It ended before it came to its first unit.
             unit = names[0] if names else None
@@ -117,19 +127,22 @@ class Watch:
             # None where the job came to its end by itself, or just then to the next unit.
             unit = note["unit"] if note["unit"] in names else None
             requested = note.get("requested", requested)
-        if unit:
-            self.conclude(unit, job, slurm_log, requested)
-        attempts = {unit: read_attempts(self.study, unit.name) for unit in missing}
-        worth = any(is_worth_another(unit, tried) for unit, tried in attempts.items())
-        return [tried[-1] for tried in attempts.values() if tried], worth
+        for name in names:
+            if name == unit or who_cancelled(self.study, name):
+                self.conclude(name, job, slurm_log, requested)
+        attempts = [read_attempts(self.study, name) for name in names]
+        worth = bool(list_left(self.study, batch))
+        return [tried[-1] for tried in attempts if tried], worth
 
-
-def ask(*cmd: str) -> str:
-    """What a SLURM command prints; nothing where it fails or takes long."""
-    try:
-        return call(list(cmd), cwd=Path("/"), timeout=15).decode().strip()
-    except (CommandError, OSError):
-        return ""
+    def conclude_check(self, name: str, msg: str | None) -> None:
+        """Write why a check on the nodes has no answer, unless it gave one."""
+        path = self.study.results / "check" / f"{name}.json"
+        if not path.exists():
+            hint = "see the log that SLURM's message names, hpc and the profile; then try again."
+            said = f"no answer. {msg or ''}"
+            where, wanted = "the cluster", "a job that looks around"
+            finding = Finding(f"check of {name}", Level.FAILURE, where, said, wanted, hint)
+            write_findings(path, [finding])
 
 
 def node_of(job: str) -> str:
@@ -168,6 +181,14 @@ def watch_slurm(study: Study) -> None:
     watch = Watch(study)
     query, executor = plugin.query_job_status, plugin.Executor
     check, report = executor.check_active_jobs, executor.report_job_error
+    begin = executor.__post_init__
+
+    def __post_init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        # By their name everybody can tell the study's jobs from others.
+        settings = self.workflow.executor_settings
+        given = settings.jobname_prefix or ""
+        settings.jobname_prefix = "-".join(filter(None, [given[:10], job_prefix(study)]))
+        begin(self, *args, **kwargs)
 
     async def query_job_status(command: str, logger: Any) -> tuple[dict[str, str], float]:
         statuses, seconds = await query(command, logger)
@@ -208,8 +229,11 @@ def watch_slurm(study: Study) -> None:
             if not worth:
                 job.attempt = max(job.attempt, job.restart_times + 1)
             msg = "\n".join(f"{each['failure_class']}: {each['message']}" for each in last)
+        elif job.name in CHECKS:
+            watch.conclude_check(CHECKS[job.name], msg)
         report(self, job_info, msg=msg, **details)
 
+    executor.__post_init__ = __post_init__
     plugin.query_job_status = query_job_status
     executor.check_active_jobs = check_active_jobs
     executor.report_job_error = report_job_error

@@ -5,6 +5,8 @@ Read it in the order of a study:
 
 config      what was asked, frozen (`faults` tells what is wrong with it)
 look        everything it names is looked at before anything is submitted
+            (`preflight` has the looks, `findings` what they find;
+            `rehearsal` looks where jobs run, by `trials` and `validate`)
 bids        who is in the dataset (`further`: in those beside it)
 selection   who of them is processed, and why the others are not
             (`participants` and `where` ask participants.tsv, `entities` the
@@ -23,13 +25,15 @@ merge       job branches into main (`announced` is what jobs left there,
             `held` what main has already; `publish` writes and pushes main,
             `locations` are git-annex' notes, `tidy` removes what is merged)
 prove       some merged units computed again (`proof` tells what came out)
-states      what became of every unit (`causes` puts like with like)
+states      what became of every unit (`causes` puts like with like; `status`
+            tells it while jobs run, with what `atwork` and `slurm` know of
+            them; `cancel` ends some, `cancelled` remembers it)
 sizing      what jobs should ask for, and what the study will take (`advice`
             puts it in words)
 report      tells it all, in tables and on a page (`page`)
 notifications  tell people that a run has ended
 
 Below them: `targets`, `stores`, `branches` and `locks` (where results live),
-`containers`, `records` (small files), `runners` (the only place that starts
+`containers`, `records` (small files), `tables`, `runners` (the only place that starts
 programs) and `errors`.
 """

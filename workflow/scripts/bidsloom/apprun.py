@@ -9,7 +9,7 @@ from pathlib import Path
 from .appcall import app_command, filter_file
 from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER
 from .errors import CommandError, FailureClass, WorkflowFailure
-from .failures import is_full, log_size, log_tail
+from .failures import is_full, log_size, log_tail, was_ended
 from .measure import content_size, observed
 from .runners import call_git, call_git_records, node_name, run_in_container
 from .runtimes import job_environment, start_failure
@@ -31,7 +31,7 @@ def run_app(job: Job, step: Step) -> None:
                 message=run_message(job),
             )
     except CommandError as e:
-        if e.exit_code < 0 or is_full(job, e.stderr):
+        if e.exit_code < 0 or was_ended(e) or is_full(job, e.stderr):
             raise
         said = log_tail(job, after=job_start)
         if words := start_failure(job.runtime, e.exit_code, said):

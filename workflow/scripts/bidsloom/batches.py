@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .branches import digest
+from .cancelled import who_cancelled
 from .config import UNIT, Study
 from .records import read_json, write_json
 from .retry import is_worth_retrying
@@ -109,7 +110,11 @@ def list_left(study: Study, name: str) -> list[BatchUnit]:
     with it shall not do so before its neighbours' turn.
     """
     tried = {unit: read_attempts(study, unit.name) for unit in list_missing(study, name)}
-    left = [unit for unit, attempts in tried.items() if is_worth_another(unit, attempts)]
+    left = [
+        unit
+        for unit, attempts in tried.items()
+        if is_worth_another(unit, attempts) and not who_cancelled(study, unit.name)
+    ]
     return sorted(left, key=lambda unit: len(tried[unit]))
 
 
@@ -134,6 +139,14 @@ def clear_running(study: Study, name: str) -> None:
 def read_running(study: Study, name: str) -> dict:
     """What a batch's job noted last."""
     return read_json(running_file(study, name)) or {}
+
+
+def running_batches(study: Study) -> Iterator[tuple[str, dict]]:
+    """Each batch that a job has begun, with what was noted last."""
+    for path in study.batches.glob("*.running.json"):
+        name = path.name.removesuffix(".running.json")
+        if note := read_running(study, name):
+            yield name, note
 
 
 def running_file(study: Study, name: str) -> Path:

@@ -114,6 +114,7 @@ class Allocation:
 class Resources:
     """What one job asks for (MB, minutes); None leaves it to the profile."""
 
+    check_node: bool
     units_per_job: int
     cpus: int
     mem_mb: int | None
@@ -243,6 +244,7 @@ class Study:
             ),
             remove_withdrawn=subjects["withdrawn"] == "remove",
             resources=Resources(
+                check_node=hpc["check_node"],
                 units_per_job=hpc["units_per_job"],
                 cpus=hpc["cpus"],
                 mem_mb=parse_memory(hpc["mem"]) if "mem" in hpc else None,

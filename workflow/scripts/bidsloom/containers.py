@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 
 from .clones import CONTAINERS_PATH, clone_containers
 from .config import Bind, Study, is_local_path
 from .errors import CommandError, WorkflowFailure
+from .findings import Look
 from .records import read_json, write_json
 from .runners import call_git
-from .runtimes import Runtime, choose_runtime, mounts
+from .runtimes import mounts
 
 
 class ImageKind(Enum):
@@ -107,22 +109,58 @@ def image_path(study: Study) -> str:
     return f".datalad/environments/{study.container.name}/image"
 
 
-def check_mounts(study: Study) -> None:
-    """Refuse a licence, template folder or bind that is missing, or cannot be mounted.
+def image_file(study: Study) -> Path | None:
+    """The image's content, in a prepared study as jobs find it; None where it is not here."""
+    kind, known = image_kind(study), image_id(study)
+    if kind is ImageKind.DATASET:
+        if "--" not in known:  # no annex key: it lies in git itself
+            return None
+        path = content_path(study.containers, clone_containers(study), study.container.image)
+    elif (read_json(study.results / "prepared.json") or {}).get("image") == known:
+        path = study.dataset / image_path(study)
+    elif kind is ImageKind.FILE:
+        path = Path(study.container.image)
+    else:
+        return None
+    return path if path.exists() else None
 
-    The scratch folder is mounted too, under its own name.
+
+def content_path(clone: Path, commit: str, path: str) -> Path:
+    """Where a clone keeps the content of a commit's annexed file."""
+    target = call_git(["cat-file", "blob", f"{commit}:{path}"], cwd=clone)
+    return clone / ".git" / target.partition(".git/")[2]
+
+
+def mount_looks(study: Study, *, bare: bool) -> Iterator[Look]:
+    """Looks at the licence, template folder and binds of the app.
+
+    The scratch folder is mounted too, under its own name, unless the app runs
+    `bare`, without a container.
     """
     container = study.container
-    if choose_runtime(study) is not Runtime.NONE and set(',:"$`') & set(str(study.work_dir)):
-        raise WorkflowFailure(
-            f"common.work_dir {study.work_dir}: a container runtime cannot mount a path with "
-            'one of , : " $ `.',
-            hint="name another folder, or a link to it without these characters.",
-        )
+    if not bare:
+        wanted = "a path that a container runtime can mount"
+        yield Look("common.work_dir", wanted, lambda: check_mountable(study.work_dir))
     keys = {container.freesurfer_license: "container.freesurfer_license"}
     keys[container.templateflow_home] = "container.templateflow_home"
     for bind in mounts(container):
-        check_mount(bind, keys.get(bind.source, "container.binds"))
+        key = keys.get(bind.source, "container.binds")
+        yield Look(
+            f"{key} {bind.source}" if key == "container.binds" else key,
+            "there and readable",
+            lambda bind=bind, key=key: check_mount(bind, key),
+            lambda bind=bind: f"{bind.source}, for the app at {bind.target}",
+        )
+
+
+def check_mountable(work_dir: Path) -> None:
+    """Refuse a scratch folder whose path a runtime would misread."""
+    if set(',:"$`') & set(str(work_dir)):
+        raise WorkflowFailure(
+            f"common.work_dir {work_dir}: a container runtime cannot mount a path with "
+            'one of , : " $ `.',
+            hint="name another folder, or a link to it without these characters.",
+        )
 
 
 def check_mount(bind: Bind, key: str) -> None:

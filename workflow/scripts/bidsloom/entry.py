@@ -23,7 +23,7 @@ def end_once(number: int, _frame: object) -> None:
 
 
 @contextlib.contextmanager
-def entry_point(log_file: str | Path | None = None) -> Iterator[None]:
+def entry_point(log_file: str | Path | None = None, *, failure_code: int = 1) -> Iterator[None]:
     """Run a script's work with its log, and end it with a letter where it fails.
 
     Everything that this process and its children print goes to `log_file`;
@@ -54,4 +54,4 @@ def entry_point(log_file: str | Path | None = None) -> Iterator[None]:
         os.write(terminal, text.encode(errors="replace"))
         # Not sys.exit: after a signal, DataLad's threads may outlive the main one.
         logging.shutdown()
-        os._exit(1)
+        os._exit(failure_code)

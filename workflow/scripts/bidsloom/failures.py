@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .steps import Job
@@ -22,7 +23,7 @@ def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
         return error
     if isinstance(error, OSError) and error.errno == 28:
         return no_space(job)
-    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+    if isinstance(error, (KeyboardInterrupt, SystemExit)) or was_ended(error):
         return WorkflowFailure(
             f"{job.unit.name} was cancelled.",
             hint="run snakemake again; it starts where it was left.",
@@ -38,6 +39,16 @@ def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
         f"{job.unit.name} failed unexpectedly: {type(error).__name__}: {error}",
         hint="please report it, with the log.",
     )
+
+
+def was_ended(error: BaseException) -> bool:
+    """True for a program that a signal ended which is meant for the whole job.
+
+    It may be gone before the job itself has heard of the signal.
+    """
+    ends = (signal.SIGTERM, signal.SIGINT)
+    codes = {code for end in ends for code in (-end, 128 + end)}
+    return isinstance(error, CommandError) and error.exit_code in codes
 
 
 def is_full(job: Job, stderr: str) -> bool:

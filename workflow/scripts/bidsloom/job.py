@@ -27,16 +27,17 @@ from .announced import read_announced
 from .appcall import result_path
 from .apprun import run_app, seal
 from .branches import Result, read_ledger, read_results
-from .containers import check_mounts
+from .cancelled import describe_cancel
 from .errors import CommandError, FailureClass, WorkflowFailure
-from .failures import as_failure, is_full, log_tail, no_space
+from .failures import as_failure, is_full, log_tail, no_space, was_ended
+from .findings import failures, take
 from .layout import clone_steps
 from .locks import locked, outlive_locks
+from .look import looks_at_place
 from .measure import closing_facts, used_space
-from .preflight import check_program, check_tools
+from .preflight import check_modules
 from .records import add_attempt, read_json
 from .runners import call, call_git, call_git_success, end_children, node_name
-from .runtimes import Runtime
 from .scratch import JobFolder, open_folder, sweep
 from .steps import STORE_CONTENT, Job, Step, compute_steps, push_steps
 from .stores import MAIN, REMOTE, last_line, list_remote_heads
@@ -70,11 +71,13 @@ def process_unit(job: Job) -> dict:
         "requested": job.requested,
     }
     try:
+        refuse_cancelled(job)
         check_node(job)
         sign_as_prepared(job)
         commit, reused = find_or_compute(job)
     except BaseException as e:
         failure = as_failure(job, e)
+        cancelled = failure.failure_class is FailureClass.CANCELLED
         add_attempt(
             attempts,
             job.unit.name,
@@ -86,10 +89,20 @@ def process_unit(job: Job) -> dict:
                 "hint": failure.hint,
                 "exit_code": failure.exit_code,
                 "log": log_tail(job),
+                **(describe_cancel(job.study, job.unit.name) if cancelled else {}),
             },
         )
         raise failure from e
     return {**facts, **closing_facts(job), "commit": commit, "reused": reused}
+
+
+def refuse_cancelled(job: Job) -> None:
+    """Refuse a unit that was cancelled on purpose, unless it is processed by hand."""
+    cancel = describe_cancel(job.study, job.unit.name)
+    if cancel and not job.by_hand:
+        raise WorkflowFailure(
+            cancel["message"], hint=cancel["hint"], failure_class=FailureClass.CANCELLED
+        )
 
 
 def sign_as_prepared(job: Job) -> None:
@@ -102,25 +115,13 @@ def sign_as_prepared(job: Job) -> None:
 
 def check_node(job: Job) -> None:
     """Refuse a node that lacks a program (another one may have it) or a module."""
-    try:
-        check_tools()
-        if job.runtime is not Runtime.NONE:
-            check_program(job.runtime.program)
-        check_mounts(job.study)
-    except WorkflowFailure as e:
+    for failure in failures(take(looks_at_place(job.study, job.runtime))):
         raise WorkflowFailure(
-            f"On node {node_name()}: {e.message}",
-            hint=e.hint,
+            f"On node {node_name()}: {failure.message}",
+            hint=failure.hint,
             failure_class=FailureClass.NODE_FAILURE,
-        ) from e
-    # `module load` of a missing module says so and goes on.
-    loaded = os.environ.get("LOADEDMODULES", "").split(":")
-    for module in job.study.resources.modules if "SLURM_JOB_ID" in os.environ else ():
-        if not any(name == module or name.startswith(f"{module}/") for name in loaded):
-            raise WorkflowFailure(
-                f"Module {module} of hpc.modules is missing on node {node_name()}.",
-                hint="correct its name (module avail), or ask for nodes that have it.",
-            )
+        ) from failure
+    check_modules(job.study)
 
 
 def find_or_compute(job: Job) -> tuple[str, bool]:
@@ -200,6 +201,8 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                     call(step.argv, cwd=step.cwd)
             except CommandError as e:
                 log.error("%s", e.stderr.strip())
+                if was_ended(e):
+                    raise
                 if is_full(job, e.stderr):
                     raise no_space(job) from e
                 failure_class, what = meanings.get(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from .bids import annex_branch, annexed_keys
 from .clones import CONTAINERS_PATH, clone_containers
-from .containers import image_path
-from .runners import call_git, call_git_success
+from .containers import content_path, image_path
+from .runners import call_git_success
 from .steps import Job, Step
 from .stores import log_folder
 from .targets import Target
@@ -131,8 +131,7 @@ def container_dataset_steps(job: Job, clone: Path) -> Iterator[Step]:
 
 def link_image_command(source: Path, clone: Path, image: str, commit: str) -> list[str]:
     """Lay the image's content into a clone as a link to the study's one copy."""
-    target = call_git(["cat-file", "blob", f"{commit}:{image}"], cwd=source)
-    inside = Path(".git", target.partition(".git/")[2])
-    original, content = source / inside, clone / inside
+    original = content_path(source, commit, image)
+    content = clone / original.relative_to(source)
     script = 'mkdir -p "$(dirname "$2")" && ln -s "$1" "$2"'
     return ["sh", "-c", script, "link-image", str(original), str(content)]

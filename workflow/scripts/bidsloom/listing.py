@@ -72,6 +72,12 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
     return digest([commit, dict(further), repr(places), study.by_session, selection])
 
 
+def read_units(study: Study) -> list[Unit]:
+    """The units as they were listed last, without a look at the dataset."""
+    known = read_json(study.results / "units.json") or {"units": []}
+    return [read_cached(unit) for unit in known["units"]]
+
+
 def read_cached(unit: Mapping) -> Unit:
     """A unit from JSON."""
     return Unit(**{**unit, "further": tuple((path, mark) for path, mark in unit["further"])})

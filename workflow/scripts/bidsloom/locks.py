@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 from .config import Study
-from .errors import CommandError, WorkflowFailure
+from .errors import CommandError, FailureClass, WorkflowFailure
 from .records import write_text
-from .runners import call_git, node_name
+from .runners import call, call_git, node_name
 
 # git holds a lock file for milliseconds; one of this age belongs to nobody.
 STALE_LOCK_SECONDS = 30.0
+
+# Tells another node's view of a lock.
+LOCK_SCRIPT = Path(__file__).parents[1] / "check_lock.py"
 
 
 @contextlib.contextmanager
@@ -105,11 +110,8 @@ def lock_token_file(study: Study) -> Path:
     return study.lock_file.with_name(f".{study.lock_file.name}.{study.name}")
 
 
-def check_lock(study: Study, token: str) -> dict:
-    """Refuse a lock file that this node has for itself: it would lock nothing.
-
-    Gives what was compared, and where.
-    """
+def check_lock(study: Study, token: str) -> None:
+    """Refuse a lock file that this node has for itself: it would lock nothing."""
     node = node_name()
     try:
         found = lock_token_file(study).read_text()
@@ -123,4 +125,56 @@ def check_lock(study: Study, token: str) -> dict:
             "or leave lock_file empty: pushes of different subjects need no lock.",
         )
     with locked(study.lock_file):
-        return {"lock_file": str(study.lock_file), "node": node}
+        pass
+
+
+def prove_lock(study: Study) -> str:
+    """See that another node of this SLURM job does not get a lock that this one holds."""
+    here = node_name()
+    listed = call(["squeue", "-h", "-j", os.environ["SLURM_JOB_ID"], "-o", "%N"], cwd=Path("/"))
+    names = call(["scontrol", "show", "hostnames", listed.decode().strip()], cwd=Path("/"))
+    other = next(name for name in names.decode().split() if name != here)
+    with held_probe(study.lock_file) as probe:
+        step = ["srun", "--nodes=1", "--ntasks=1", f"--nodelist={other}"]
+        try:
+            answer = call([*step, sys.executable, str(LOCK_SCRIPT), str(probe)], cwd=Path("/"))
+        except CommandError as e:
+            raise WorkflowFailure(
+                f"{other} could not be asked for the lock of {here}: {e.stderr.strip()}",
+                hint="try again; where it stays so, SLURM's log has more.",
+                failure_class=FailureClass.NODE_FAILURE,
+            ) from e
+    found = answer.decode().strip()
+    if found != "held":
+        meanings = {"free": f"{other} got the lock that {here} holds", "absent": "it is not there"}
+        raise WorkflowFailure(
+            f"datalad.lock_file {study.lock_file} locks nothing between {here} and {other}: "
+            f"{meanings.get(found, found)}.",
+            hint="name a file on the file system that all nodes share, mounted there with locks "
+            "(Lustre: -o flock), or leave lock_file empty: pushes of different subjects need none.",
+        )
+    return f"{other} did not get the lock that {here} held"
+
+
+@contextlib.contextmanager
+def held_probe(lock_file: Path) -> Iterator[Path]:
+    """A file beside the lock file, held locked; nobody waits for it."""
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    probe = lock_file.with_name(f".{lock_file.name}.probe-{uuid4().hex[:12]}")
+    try:
+        with locked(probe):
+            yield probe
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def state_of_lock(path: Path) -> str:
+    """Whether a lock is held by somebody else: `held`, `free`, or `absent` without the file."""
+    try:
+        with path.open("r+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return "absent"
+    except BlockingIOError:
+        return "held"
+    return "free"

@@ -1,27 +1,21 @@
-"""Checks before a study starts: each looks, and refuses with a letter."""
+"""What a place must have: `check_` refuses with a letter, `tell_` says what is there."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 from .bids import Units
 from .config import ConfigFailure, Study, is_local_path
-from .errors import FailureClass, WorkflowFailure
-from .runners import call_git_success
+from .errors import CommandError, FailureClass, WorkflowFailure
+from .runners import call, call_git, call_git_success, node_name
 
-
-def check(*looks: Callable[[], object]) -> None:
-    """Take every look, then raise all that was found wrong at once."""
-    problems = []
-    for look in looks:
-        try:
-            look()
-        except WorkflowFailure as e:
-            problems.append(e)
-    refuse(problems)
+# Since then git takes its settings from the environment (GIT_CONFIG_COUNT).
+OLDEST_GIT = (2, 31)
 
 
 def refuse(problems: Iterable[WorkflowFailure]) -> None:
@@ -46,6 +40,28 @@ def check_program(name: str) -> None:
         )
 
 
+def tell_tools() -> str:
+    """Versions of what a job runs; refuses a git that is too old."""
+    git = call_git(["version"], cwd=Path("/")).split()[2]
+    if tuple(int(part) for part in re.findall(r"\d+", git)[:2]) < OLDEST_GIT:
+        raise WorkflowFailure(
+            f"git {git} is too old.",
+            hint="load a newer one (module load git), or install it.",
+        )
+    annex = call(["git-annex", "version", "--raw"], cwd=Path("/")).decode().partition("-")[0]
+    told = [f"git {git}", f"git-annex {annex}"]
+    told += [f"{name} {version(name)}" for name in ("datalad", "datalad-container", "snakemake")]
+    return ", ".join(told)
+
+
+def tell_version(program: str) -> str:
+    """What a program says of its version."""
+    try:
+        return call([program, "--version"], cwd=Path("/"), timeout=60).decode().split("\n")[0]
+    except (CommandError, OSError):
+        return f"{program} of unknown version"
+
+
 def check_identity() -> None:
     """Refuse to start where git could not sign a commit."""
     # Not `git var GIT_COMMITTER_IDENT`: it invents an address from the host's name.
@@ -57,6 +73,23 @@ def check_identity() -> None:
                 "commit with your name.",
                 hint='git config --global user.name "Your Name" && '
                 "git config --global user.email you@example.org",
+            )
+
+
+def tell_identity() -> str:
+    """The name that commits are signed with."""
+    return call_git(["var", "GIT_AUTHOR_IDENT"], cwd=Path("/")).rpartition(">")[0] + ">"
+
+
+def check_modules(study: Study) -> None:
+    """Refuse a node of the cluster where a module of `hpc.modules` is not loaded."""
+    # `module load` of a missing module says so and goes on.
+    loaded = os.environ.get("LOADEDMODULES", "").split(":")
+    for module in study.resources.modules if "SLURM_JOB_ID" in os.environ else ():
+        if not any(name == module or name.startswith(f"{module}/") for name in loaded):
+            raise WorkflowFailure(
+                f"Module {module} of hpc.modules is missing on node {node_name()}.",
+                hint="correct its name (module avail), or ask for nodes that have it.",
             )
 
 
@@ -85,6 +118,16 @@ def check_scratch(study: Study, units: Units) -> None:
             hint="free some space there, or name a folder on a larger disk.",
             failure_class=FailureClass.NO_SPACE,
         )
+
+
+def tell_scratch(study: Study, units: Units) -> str:
+    """What the scratch folder has, against the largest unit."""
+    largest = max(units.units, key=lambda unit: unit.bytes)
+    free = shutil.disk_usage(study.work_dir).free
+    return (
+        f"{study.work_dir}: {free / 2**30:,.1f} GB free, the inputs of {largest.name} take "
+        f"{largest.bytes / 2**30:,.1f}"
+    )
 
 
 def check_input_url(url: str, *, key: str) -> None:

@@ -24,6 +24,7 @@ from .branches import digest
 from .config import Study
 from .errors import FailureClass, WorkflowFailure
 from .records import read_json, write_json
+from .runners import node_name
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,35 @@ def take(path: Path) -> int | None:
     except BlockingIOError:
         os.close(handle)
         return None
+    # Whoever finds it locked can tell by whom; a full disk is no reason to give it up.
+    with contextlib.suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{node_name()} {os.getpid()}".encode(), 0)
     return handle
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A living job of this machine, and the unit it is at."""
+
+    unit: str
+    process: int
+    since: float
+
+
+def living_jobs(study: Study) -> Iterator[Holder]:
+    """The study's jobs that hold a folder in the scratch space, on this machine."""
+    for path in left_folders(study):
+        lock = path / "lock"
+        with contextlib.suppress(OSError, ValueError), lock.open() as handle:
+            try:
+                # Shared and for a moment: nobody waits for it.
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                node, process = handle.read().split()
+                if node == node_name():
+                    unit = path.name.removeprefix(folder_prefix(study)).rpartition("-")[0]
+                    yield Holder(unit, int(process), lock.stat().st_mtime)
 
 
 def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder | None:

@@ -10,6 +10,7 @@ import yaml
 
 from .config import Study
 from .records import write_text
+from .slurm import job_prefix
 
 JOB_SCRIPT = Path(__file__).parents[1] / "process_subject.py"
 
@@ -42,7 +43,7 @@ def render_job_script(
     """The script of one unit: resources, modules, environment, one call."""
     folder = study.results / "scripts"
     header = {
-        "job-name": f"bidsloom-{unit}",
+        "job-name": f"{job_prefix(study)}_{unit}",
         "comment": f"rule_process_subject_wildcards_{unit}",
         "output": study.results / "logs" / f"{unit}.slurm-%j.log",
         "ntasks": 1,

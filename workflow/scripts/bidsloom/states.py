@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from .bids import GROUP
 from .config import Study
+from .listing import read_units
 from .records import read_json, read_tsv
 from .sizing import Usage, usage_of
 from .study import find_withdrawn
@@ -34,8 +35,9 @@ class Row:
     """One unit in the report.
 
     `state` is one of merged, done (waiting for the merge), unmerged (the merge
-    left it out), failed, waiting, excluded, withdrawn.  `history` tells of the
-    attempts that failed, the last one last.
+    left it out), failed, waiting, excluded, withdrawn; while jobs run also
+    running, queued, and lost (recorded, but not in the store).  `history` tells
+    of the attempts that failed, the last one last.
     """
 
     unit: str
@@ -50,6 +52,10 @@ class Row:
     log: tuple[str, ...] = ()
     usage: Usage | None = None
     history: tuple[dict, ...] = ()
+    # Of a unit that is worked at: where, since when, and SLURM's id of the job.
+    node: str = ""
+    since: str = ""
+    job: str = ""
 
 
 def collect_rows(study: Study) -> list[Row]:
@@ -76,7 +82,8 @@ def describe_withdrawn(unit: str) -> Row:
 
 def read_notes(study: Study) -> Iterator[Notes]:
     """What is noted of every unit of the study, in order, and of the group."""
-    units = [row["unit"] for row in read_tsv(study.results / "subjects.tsv")]
+    listed = [row["unit"] for row in read_tsv(study.results / "subjects.tsv")]
+    units = listed or [unit.name for unit in read_units(study)]
     if study.container.group_level:
         units.append(GROUP)
     for unit in units:

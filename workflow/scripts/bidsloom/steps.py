@@ -19,7 +19,7 @@ from .branches import FINGERPRINT_TRAILER, UNIT_TRAILER, branch_name, head_of
 from .config import Study
 from .further import taken_paths
 from .runtimes import Runtime, mounts
-from .stores import StoreKind
+from .stores import Store, StoreKind
 from .study import unit_fingerprint
 from .targets import Target, all_targets, owner_of
 
@@ -204,17 +204,24 @@ def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
 
 def mount_steps(job: Job, clone: Path) -> Iterator[Step]:
     """The app's `/tmp`, with mount points in it."""
-    temporary = scratch_folder(clone) / "tmp"
+    folders, files = mount_places(job.study, job.runtime, scratch_folder(clone) / "tmp")
+    yield Step("scratch", ["mkdir", "-p", *map(str, folders)], clone)
+    if files:
+        yield Step("scratch", ["touch", *map(str, files)], clone)
+
+
+def mount_places(study: Study, runtime: Runtime, temporary: Path) -> tuple[list[Path], list[Path]]:
+    """Folders and files that must be there before the app starts, its `/tmp` first.
+
+    Charliecloud mounts onto what is there; the others would make it.
+    """
     folders, files = [temporary], []
-    # Charliecloud mounts onto what is there; the others would make it.
-    for bind in mounts(job.study.container) if job.runtime is Runtime.CHARLIECLOUD else ():
+    for bind in mounts(study.container) if runtime is Runtime.CHARLIECLOUD else ():
         if bind.target.startswith("/tmp/"):
             place = temporary / bind.target.removeprefix("/tmp/")
             (folders if bind.source.is_dir() else files).append(place)
             folders.append(place.parent)
-    yield Step("scratch", ["mkdir", "-p", *map(str, folders)], clone)
-    if files:
-        yield Step("scratch", ["touch", *map(str, files)], clone)
+    return folders, files
 
 
 def scratch_folder(clone: Path) -> Path:
@@ -248,14 +255,9 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield from push_content_steps(job, clone, target)
     ref = f"refs/heads/{job.branch}"
     for target in targets:
-        store, seen = target.store, job.seen.get(target.path) or ""
-        if store.repository:
-            script = ["sh", "-c", PUBLISH, "publish", str(store.repository), ref]
-            publish = [*script, job.bases[target.path], seen]
-        else:
-            push = ["git", "push", "-q", f"--force-with-lease={ref}:{seen}"]
-            publish = [*push, store.git_url, f"HEAD:{ref}"]
-        yield Step("push_branch", publish, clone / target.path)
+        base, seen = job.bases[target.path], job.seen.get(target.path) or ""
+        push = publish_command(target.store, ref, base=base, seen=seen)
+        yield Step("push_branch", push, clone / target.path)
 
 
 def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
@@ -277,6 +279,14 @@ def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
         )
     copy = ["git", "annex", "copy", "-q", "--to", remote, "--", *outputs]
     yield Step("push_content", copy, place)
+
+
+def publish_command(store: Store, ref: str, *, base: str, seen: str) -> list[str]:
+    """Push HEAD, which starts from `base`, to a ref that was `seen` at a commit or nowhere."""
+    if store.repository:
+        return ["sh", "-c", PUBLISH, "publish", str(store.repository), ref, base, seen]
+    lease = f"--force-with-lease={ref}:{seen}"
+    return ["git", "push", "-q", lease, store.git_url, f"HEAD:{ref}"]
 
 
 def is_written(job: Job, clone: Path, target: Target) -> bool:

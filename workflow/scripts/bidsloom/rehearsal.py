@@ -1,0 +1,126 @@
+"""What is looked at where jobs run: on a node of the cluster, or here.
+
+The rule `check_node` takes these looks before the first jobs of a day, and
+whenever somebody asks for the target `check`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+
+from .branches import digest
+from .clones import pin_further, pin_input
+from .config import Study
+from .containers import image_id
+from .findings import Finding, Look, failures, take
+from .listing import cached_units
+from .locks import check_lock
+from .look import looks_at_place, name_of, scratch_look, tell_runtime
+from .preflight import check_modules, check_work_dir
+from .records import read_json, write_json
+from .runtimes import Runtime, choose_runtime
+from .study import OpenStudy
+from .targets import all_targets
+from .trials import try_container, try_input, try_store
+from .validate import has_validator, validate_sample
+
+
+def look_on_node(study: Study) -> list[Finding]:
+    """What a job will meet in this place; nothing is tried where something is missing."""
+    # Both were done when Snakemake started, and are read from its notes.
+    commit = pin_input(study)
+    units = cached_units(study, commit, pin_further(study))
+    opened = OpenStudy(study, units, image_id(study))
+    found: list[Finding] = []
+    for looks in (runtime_looks, looks_before_trials, trials):
+        found += take(looks(opened), telling=True)
+        if failures(found):
+            break
+    return found
+
+
+def runtime_looks(opened: OpenStudy) -> Iterator[Look]:
+    """Whether anything here runs the image."""
+    yield Look(
+        "container.runtime",
+        "its program on PATH",
+        tell=lambda: tell_runtime(runtime_here(opened.study)),
+    )
+
+
+def runtime_here(study: Study) -> Runtime:
+    """The runtime that jobs use; the choice is made where the study is prepared."""
+    prepared = read_json(study.results / "prepared.json")
+    if prepared and study.container.runtime == "auto" and not study.container.call_fmt:
+        return Runtime(prepared["runtime"])
+    return choose_runtime(study)
+
+
+def looks_before_trials(opened: OpenStudy) -> Iterator[Look]:
+    """Programs, mounts and the scratch folder."""
+    study = opened.study
+    if study.resources.modules:
+        yield Look("hpc.modules", "loaded", lambda: check_modules(study))
+    yield from looks_at_place(study, runtime_here(study))
+    yield Look("common.work_dir", "a folder to write to", lambda: check_work_dir(study.work_dir))
+    yield scratch_look(opened)
+
+
+def trials(opened: OpenStudy) -> Iterator[Look]:
+    """What a job does, in small."""
+    study, units = opened.study, opened.units
+    smallest = min(units.units, key=lambda unit: unit.bytes)
+    yield Look(
+        "container",
+        "starts, and answers --version or --help",
+        tell=lambda: try_container(study),
+    )
+    yield Look(
+        "datalad.input_repo",
+        "a file can be fetched",
+        tell=lambda: try_input(study, units.commit, smallest),
+    )
+    for target in all_targets(study):
+        yield Look(
+            name_of(target),
+            "a commit goes there and back",
+            tell=lambda target=target: try_store(study, target.store),
+        )
+    token = (read_json(study.results / "prepared.json") or {}).get("lock_token")
+    if token:
+        yield Look(
+            "datalad.lock_file",
+            "the file that the study was prepared with",
+            lambda: check_lock(study, token),
+            lambda: str(study.lock_file),
+        )
+    if has_validator():
+        yield Look(
+            "BIDS", "no errors by bids-validator", tell=lambda: validate_sample(study, units)
+        )
+
+
+def renew_check(opened: OpenStudy, *, partition: str, anew: bool) -> None:
+    """Forget what an earlier check found, unless it was of this day and of the same.
+
+    `partition` is where jobs run, empty for this machine.  With `anew` it is
+    forgotten whatever it was of, as it is where the study is to be prepared:
+    jobs wait for the check, and that for the preparation.
+    """
+    study = opened.study
+    asked = {
+        "day": datetime.now().date().isoformat(),
+        "study": digest(repr(study)),
+        "commits": [opened.units.commit, *opened.further.values()],
+        "image": opened.image_id,
+        "partition": partition,
+    }
+    notes = study.results / "check"
+    prepared = (study.results / "prepared.json").exists()
+    if anew or not prepared or read_json(notes / "asked.json") != asked:
+        shutil.rmtree(notes, ignore_errors=True)
+        for name in ("checked.json", "lock_checked.json"):
+            (study.results / name).unlink(missing_ok=True)
+        write_json(notes / "asked.json", asked)
