@@ -8,9 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from bidsloom.config import ConfigFailure, Study, parse_memory, parse_time, read_config
+from bidsloom.config import ConfigFailure, Study, read_config
 from bidsloom.errors import WorkflowFailure
 from bidsloom.faults import SCHEMA_FILE, load_schema
+from bidsloom.values import parse_memory, parse_time
 from studies import REPOSITORY, run
 
 # What users of the system before this one have; it must go on working.

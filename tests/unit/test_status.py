@@ -8,7 +8,7 @@ from bidsloom.branches import Result
 from bidsloom.cancel import plan_cancel, unit_name
 from bidsloom.config import Study
 from bidsloom.slurm import SlurmJob, job_prefix, read_job
-from bidsloom.states import Row
+from bidsloom.states import Row, tell_earlier
 from bidsloom.status import Held, count_states, exit_code, settle_row, status_text, time_left
 from test_config import OLD
 
@@ -127,3 +127,16 @@ def test_cancel_takes_no_neighbour_along():
 @pytest.mark.parametrize("label", ["01_ses-pre", "sub-01_ses-pre", " 01_ses-pre "])
 def test_labels_with_and_without_sub(label):
     assert unit_name(label) == "sub-01_ses-pre"
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "told"),
+    [
+        ("failed", "no brain", "no brain; main holds an earlier result"),
+        ("waiting", "", "main holds an earlier result"),
+        ("merged", "", ""),
+    ],
+)
+def test_an_earlier_result_in_main_is_told(state, reason, told):
+    """Nobody takes what main holds for the result that is asked for now."""
+    assert told == tell_earlier(Row("sub-1", state, reason=reason)).reason

@@ -3,7 +3,8 @@
 The library behind the workflow's rules; it knows nothing of Snakemake.
 Read it in the order of a study:
 
-config      what was asked, frozen (`faults` tells what is wrong with it)
+config      what was asked, frozen (`values` reads a single value, `faults` tells
+            what is wrong)
 look        everything it names is looked at before anything is submitted
             (`preflight` has the looks, `findings` what they find;
             `rehearsal` looks where jobs run, by `trials` and `validate`)

@@ -9,12 +9,13 @@ from enum import Enum
 from pathlib import Path
 
 from .clones import CONTAINERS_PATH, clone_containers
-from .config import Bind, Study, is_local_path
+from .config import Bind, Study
 from .errors import CommandError, WorkflowFailure
 from .findings import Look
 from .records import read_json, write_json
 from .runners import call_git
 from .runtimes import mounts
+from .values import is_local_path
 
 
 class ImageKind(Enum):

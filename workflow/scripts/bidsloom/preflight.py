@@ -10,9 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from .bids import Units
-from .config import ConfigFailure, Study, is_local_path
+from .config import ConfigFailure, Study
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .runners import call, call_git, call_git_success, node_name
+from .values import is_local_path
 
 # Since then git takes its settings from the environment (GIT_CONFIG_COUNT).
 OLDEST_GIT = (2, 31)

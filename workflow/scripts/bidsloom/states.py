@@ -8,11 +8,11 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .bids import GROUP
 from .config import Study
-from .listing import read_units
+from .listing import known_units, read_units
 from .records import read_json, read_tsv
 from .sizing import Usage, usage_of
 from .study import find_withdrawn
@@ -66,8 +66,17 @@ def collect_rows(study: Study) -> list[Row]:
     rows = [describe_unit(notes, merged=merged, left=left) for notes in read_notes(study)]
     excluded = read_tsv(results / "excluded.tsv")
     rows += [Row(row["unit"], "excluded", reason=row["reason"]) for row in excluded]
-    known = {row.unit for row in rows}
-    return rows + [describe_withdrawn(unit) for unit in find_withdrawn(merged, known)]
+    known = known_units(study) | {row.unit for row in rows}
+    rows += [describe_withdrawn(unit) for unit in find_withdrawn(merged, known)]
+    return [tell_earlier(row) if row.unit in merged else row for row in rows]
+
+
+def tell_earlier(row: Row) -> Row:
+    """A row that also tells of a result in main that is not the one that is asked for now."""
+    if row.state not in ("failed", "waiting", "excluded"):
+        return row
+    told = "main holds an earlier result"
+    return replace(row, reason=f"{row.reason}; {told}" if row.reason else told)
 
 
 def describe_withdrawn(unit: str) -> Row:

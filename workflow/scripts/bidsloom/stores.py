@@ -18,9 +18,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from .bids import key_size
-from .config import is_local_path
 from .errors import CommandError, FailureClass, WorkflowFailure
 from .runners import call_annex, call_git, call_git_lines, call_git_success
+from .values import is_local_path
 
 MAIN = "main"
 # Scaffolding without results: what job branches start from.  A job's clone
