@@ -28,6 +28,9 @@ from .runners import node_name
 
 log = logging.getLogger(__name__)
 
+# How long a unit waits for a folder of its own that somebody holds.
+PATIENCE_SECONDS = 2.0
+
 # Marks a folder that its owner wants to look into.
 KEPT = "kept"
 
@@ -91,14 +94,19 @@ def open_folder(study: Study, unit: str) -> JobFolder:
     return JobFolder(path, lock)
 
 
-def take(path: Path) -> int | None:
-    """Lock a folder; None where its owner lives."""
+def take(path: Path, *, patience: float = 0) -> int | None:
+    """Lock a folder; None where somebody holds it, for all of `patience` seconds."""
     handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                os.close(handle)
+                return None
+            time.sleep(0.05)
     # Whoever finds it locked can tell by whom; a full disk is no reason to give it up.
     with contextlib.suppress(OSError):
         os.ftruncate(handle, 0)
@@ -139,7 +147,8 @@ def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder 
     for path in left_folders(study):
         mine = path.name.startswith(f"{folder_prefix(study)}{unit}-")
         with contextlib.suppress(OSError):
-            if (lock := take(path)) is None:
+            # A neighbour that sweeps, too, holds it for a moment.
+            if (lock := take(path, patience=PATIENCE_SECONDS if mine else 0)) is None:
                 continue
             folder = JobFolder(path, lock)
             state = folder.state()
