@@ -38,7 +38,8 @@ NOTES = """
 import json
 from bidsloom.merge import merge_branches
 from bidsloom.records import write_json
-from bidsloom.study import read_units, unit_fingerprint
+from bidsloom.listing import read_units
+from bidsloom.study import unit_fingerprint
 write_json(study.results / "merged.json", merge_branches(study))
 image = json.loads((study.results / "prepared.json").read_text())["image"]
 attempt = {{"failure_class": "app_error", "message": "bench failed", "exit_code": 1, "hint": "?"}}

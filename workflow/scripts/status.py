@@ -10,6 +10,7 @@ them were cancelled, 1 not all.
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -126,6 +127,8 @@ def main() -> None:
     )
     parser.set_defaults(shown="")
     arguments = parser.parse_args()
+    # `| head` has read enough.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     with entry_point(failure_code=MISTAKE):
         study = Study.from_config(read_config(arguments.config))
         if arguments.cancel:

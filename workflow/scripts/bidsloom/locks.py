@@ -95,6 +95,16 @@ def wait_out(lock: Path) -> None:
         lock.unlink()
 
 
+def check_lock_file(path: Path) -> None:
+    """Refuse a lock file that is not there and cannot be made, or cannot be written to."""
+    place = next(place for place in (path, *path.parents) if place.exists())
+    if not os.access(place, os.W_OK):
+        raise WorkflowFailure(
+            f"The lock file {path} cannot be opened: {place} is not yours to write to.",
+            hint="set datalad.lock_file to a path that every job can write to.",
+        )
+
+
 def leave_lock_token(study: Study) -> str | None:
     """Lay a token beside the lock file, for `check_lock` on a node to compare."""
     if study.lock_file is None:

@@ -19,7 +19,7 @@ from .due import explain_due, list_withdrawn
 from .errors import FailureClass, WorkflowFailure
 from .findings import Finding, Look, failures, take
 from .listing import cached_units
-from .locks import exclusive
+from .locks import check_lock_file, exclusive
 from .preflight import (
     check_identity,
     check_input_url,
@@ -125,6 +125,13 @@ def looks_at_start(study: Study, *, here: bool) -> Iterator[Look]:
             "this study's store, or none yet; writable",
             lambda target=target: check_target(target, study),
             lambda target=target: tell_target(target, study),
+        )
+    if study.lock_file:
+        yield Look(
+            "datalad.lock_file",
+            "a file that can be written to",
+            lambda: check_lock_file(study.lock_file),
+            lambda: str(study.lock_file),
         )
 
 
