@@ -18,18 +18,24 @@ pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
 
 def test_twelve_subjects_on_all_nodes(study, shared_disk):
-    """The cluster gives the same tree as this machine; jobs run on every node."""
+    """The cluster gives the same tree as this machine, the group's result included; jobs run on
+    every node.
+    """
     labels = [f"{n:02}" for n in range(1, 13)]
     root = make_input(shared_disk / "twelve", {label: [None] for label in labels})
     study.config["datalad"]["input_repo"] = str(root)
     here = make_workspace(study.root / "here", root)
     here.config["hpc"] = study.config["hpc"]
+    for workspace in (study, here):
+        workspace.config["container"]["group_level"] = True
     here.snakemake()
     study.snakemake()
     # Nodes have another home, without a git configuration.
     authors = git("log", "main", "--format=%an <%ae>", cwd=study.store).splitlines()
     assert {"A Tester <tester@example.org>"} == set(authors)
     assert here.tree() == study.tree()
+    assert "probe/group_files.tsv" in study.tree()
+    assert "SLURM job" in (study.results / "logs" / "group.log").read_text()
     logs = [(study.results / "logs" / f"sub-{label}.log").read_text() for label in labels]
     nodes = {log.rsplit(" on ", 1)[1].split()[0] for log in logs}
     assert {"node1", "node2", "node3", "node4"} == nodes
