@@ -5,6 +5,7 @@ from bidsloom.appcall import app_command, fill, output_folder, result_path
 from bidsloom.bids import Unit
 from bidsloom.branches import Branch, Entry, Result
 from bidsloom.config import Study
+from bidsloom.group import GROUP_UNIT
 from bidsloom.merge import decide
 from bidsloom.steps import Job, narrow
 from test_config import OLD
@@ -103,6 +104,17 @@ def test_where_a_unit_writes(name, keys, folder, result):
     container = Study.from_config(config).container
     assert folder == output_folder(container, unit(name), "out")
     assert result == result_path(container, unit(name))
+
+
+def test_group_level_gets_the_flags_of_units_or_its_own():
+    """Without labels; `analysis_level` is no flag of either."""
+    container = {**OLD["container"], "group_level": True, "bids_args": {"n": 8}}
+    commands = []
+    for further in ({}, {"group_args": {"m": 1}}):
+        study = Study.from_config({**OLD, "container": {**container, **further}})
+        commands.append(app_command(Job(study, GROUP_UNIT, {"runtime": "none"})))
+    place = ["sourcedata/raw", "fmriprep", "group"]
+    assert [[*place, "--n", "8"], [*place, "--m", "1"]] == commands
 
 
 def test_command_doubles_braces():

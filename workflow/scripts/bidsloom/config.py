@@ -218,6 +218,7 @@ class Study:
         common, datalad, subjects = filled["common"], filled["datalad"], filled["subjects"]
         hpc, container, notify = filled["hpc"], filled["container"], filled["notify"]
         app_args = dict(container["bids_args"])
+        analysis_level = app_args.pop("analysis_level")
         name = filled.get("study", container["name"])
         results = base / "results" / name
         return cls(
@@ -291,7 +292,7 @@ class Study:
                 group_level=container["group_level"],
                 group_inputs=tuple(container.get("group_inputs", output_repositories(filled))),
                 group_arguments=tuple(app_arguments(container.get("group_args", app_args))),
-                analysis_level=app_args.pop("analysis_level"),
+                analysis_level=analysis_level,
                 arguments=tuple(app_arguments(app_args)),
                 participant_flag=container["participant_flag"],
                 session_flag=container["session_flag"],
