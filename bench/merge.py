@@ -41,8 +41,6 @@ git push -q origin main git-annex
 def make_full_study(root: Path, bids: Path, branches: int) -> BenchStudy:
     """A prepared study whose store holds unmerged job branches."""
     study = make_study(root, bids)
-    # These units are not in the dataset: by its list they would seem withdrawn.
-    (study.results / "units.json").unlink()
     units = [f"sub-X{n:05}" for n in range(branches)]
     make_job_branches(study.store, base=study.prepared["bases"][""], app=APP, units=units)
     return study

@@ -45,14 +45,14 @@ class Found:
     """The stores as a merge finds them.
 
     `on_branches` are the results on job branches, by dataset; `announced` are
-    those that main does not hold yet; `withdrawn` the units that the input
-    does not have any more.
+    those that main does not hold yet; `gone` are units that were withdrawn
+    from the input, where their results are to be removed.
     """
 
     places: Sequence[Place]
     on_branches: Mapping[str, list[Result]]
     announced: Sequence[Announced]
-    withdrawn: Sequence[str]
+    gone: Sequence[str]
 
     @property
     def ledger(self) -> Mapping[str, Result]:
@@ -63,15 +63,15 @@ class Found:
 def merge_branches(study: Study) -> dict:
     """Merge every finished job branch into main, verified and published.
 
-    Gives the merged units, those that were withdrawn from the input, and
-    unit -> reason of those left unmerged.  A unit whose content never arrived
-    loses its record, so that the next run computes it again.
+    Gives the merged units, those that were removed, and unit -> reason of those
+    left unmerged.  A unit whose content never arrived loses its record, so that
+    the next run computes it again.
     """
     with locked(study.lock_file), exclusive(study):
         found = look(study)
         incomplete = {a.result.unit: a.missing for a in found.announced if a.missing}
         whole = {a.result.unit: a for a in found.announced if not a.missing}
-        removed = [u for u in found.withdrawn if study.remove_withdrawn and u in found.ledger]
+        removed = [unit for unit in found.gone if unit in found.ledger]
         weave = decide(
             [announced.joined() for announced in whole.values()],
             held=read_all_held(found.places, list(whole.values()), removed=removed),
@@ -111,15 +111,16 @@ def look(study: Study) -> Found:
         for t in targets
     }
     own = on_branches[""]
-    withdrawn = find_withdrawn({*ledger, *(result.unit for result in own)}, known_units(study))
-    fresh = [r for r in own if r.unit not in withdrawn and not is_held(ledger, r)]
+    units = {*ledger, *(result.unit for result in own)}
+    gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
+    fresh = [r for r in own if r.unit not in gone and not is_held(ledger, r)]
     announced = read_announced(
         targets,
         fresh,
         repositories={t.path: t.dataset for t in targets},
         heads={path: {r.commit for r in results} for path, results in on_branches.items()},
     )
-    return Found(places, on_branches, announced, withdrawn)
+    return Found(places, on_branches, announced, gone)
 
 
 def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
@@ -263,7 +264,7 @@ def names(units: set[str]) -> str:
 
 def tidy(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
     """Delete the job branches of what main holds now, and of units that are to be removed."""
-    gone = set(found.withdrawn) if study.remove_withdrawn else set()
+    gone = set(found.gone)
     for place in found.places:
         results = found.on_branches[place.path]
         done = [r for r in results if is_held(ledger, r) or r.unit in gone]
