@@ -66,3 +66,8 @@ def undisturbed_tree(tmp_path_factory, input_dataset):
     workspace = make_workspace(tmp_path_factory.mktemp("undisturbed") / "study", input_dataset)
     workspace.snakemake()
     return workspace.tree()
+
+
+def pytest_collection_modifyitems(items):
+    """The cluster's tests first: they take longest, and another worker does the rest meanwhile."""
+    items.sort(key=lambda item: "slurm" not in item.path.parts)
