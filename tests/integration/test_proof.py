@@ -34,6 +34,8 @@ def test_same_results_are_proved(workspace):
     assert workspace.runs() == ["01", "01", "02", "03", "03"]
     assert before == git("for-each-ref", cwd=workspace.store)
     assert list(workspace.scratch.iterdir()) == []
+    report = json.loads((workspace.results / "report.json").read_text())
+    assert report["proof"]["identical"], "the report does not tell of it"
 
 
 def test_difference_is_told(workspace):

@@ -253,8 +253,8 @@ def sbatch_options(study: Study) -> dict:
 
 
 def tell_outcome(study: Study) -> str:
-    """The run in a few lines."""
-    return "\n" + summarize(collect_rows(study), study)
+    """The run in a few lines; the report is brought up to what the run added to it."""
+    return "\n" + summarize(write_report(study), study)
 
 
 def load_addresses(study: Study) -> Addresses:
@@ -288,8 +288,8 @@ def conclude_study(study: Study, *, logs: list[str]) -> str:
             write_json(study.results / "merged.json", merged)
     except WorkflowFailure as e:
         problem += "\n" + letter([e])
-    write_report(study, outcome="failed", log=", ".join(logs))
-    return problem + tell_outcome(study)
+    rows = write_report(study, outcome="failed", log=", ".join(logs))
+    return f"{problem}\n{summarize(rows, study)}"
 
 
 def tell_check(study: Study) -> None:
