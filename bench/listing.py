@@ -15,8 +15,8 @@ from study import BenchStudy, make_study
 from synthetic import git, make_dataset
 
 LIST_UNITS = """
-from bidsloom.config import Selection
-from bidsloom.listing import list_units
+from bidsloom.config.study import Selection
+from bidsloom.units.listing import list_units
 units = list_units(
     Path({bids!r}), "refs/heads/main", by_session=False, selection=Selection(), source="bench"
 )

@@ -18,7 +18,7 @@ from study import APP, BenchStudy, make_study
 from synthetic import make_dataset, make_job_branches
 
 MERGE = """
-from bidsloom.merge import merge_branches
+from bidsloom.merge.merge import merge_branches
 merged = merge_branches(study)
 assert not merged["unmerged"], merged["unmerged"]
 assert len(merged["merged"]) == {branches}

@@ -17,13 +17,13 @@ from measure import SCRIPTS
 
 sys.path.insert(0, str(SCRIPTS))
 
-from bidsloom.branches import FINGERPRINT_TRAILER, UNIT_TRAILER
-from bidsloom.config import Study, read_config
-from bidsloom.job import push, work
-from bidsloom.layout import clone_steps
-from bidsloom.runners import call_annex, call_git, set_up_environment
-from bidsloom.steps import Job
-from bidsloom.study import read_unit
+from bidsloom.base.runners import call_annex, call_git, set_up_environment
+from bidsloom.config import read_config, read_study
+from bidsloom.datasets.branches import FINGERPRINT_TRAILER, UNIT_TRAILER
+from bidsloom.job.clone_steps import clone_steps
+from bidsloom.job.process import push, work
+from bidsloom.job.unit_job import Job
+from bidsloom.units.unit_tables import read_unit
 
 
 def write_result(job: Job, clone: Path) -> str:
@@ -51,7 +51,7 @@ def main() -> None:
     """The command line."""
     config, unit, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     set_up_environment()
-    study = Study.from_config(read_config(config))
+    study = read_study(read_config(config))
     prepared = json.loads((study.results / "prepared.json").read_text())
     job = Job(study, read_unit(study, unit), prepared)
     folder.mkdir()

@@ -36,10 +36,10 @@ SECONDS = 2
 # Writes the notes that jobs would have left, with the fingerprints asked for.
 NOTES = """
 import json
-from bidsloom.merge import merge_branches
-from bidsloom.records import write_json
-from bidsloom.listing import read_units
-from bidsloom.study import unit_fingerprint
+from bidsloom.merge.merge import merge_branches
+from bidsloom.base.files import write_json
+from bidsloom.units.listing import read_units
+from bidsloom.records.fingerprints import unit_fingerprint
 write_json(study.results / "merged.json", merge_branches(study))
 image = json.loads((study.results / "prepared.json").read_text())["image"]
 attempt = {{"failure_class": "app_error", "message": "bench failed", "exit_code": 1, "hint": "?"}}
@@ -68,7 +68,7 @@ def make_running_study(root: Path, bids: Path, units: int) -> BenchStudy:
 def fill_queue(cluster: Cluster, study: BenchStudy, units: int) -> None:
     """Jobs of the last units, which wait."""
     told = subprocess.run(
-        study.library("from bidsloom.slurm import job_prefix; print(job_prefix(study))"),
+        study.library("from bidsloom.scheduling.slurm import job_prefix; print(job_prefix(study))"),
         cwd=study.root, check=True, capture_output=True, text=True,
     )  # fmt: skip
     for n in range(units - QUEUED + 1, units + 1):

@@ -76,10 +76,10 @@ class BenchStudy:
         start = (
             f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n"
             "from pathlib import Path\n"
-            "from bidsloom.config import Study, read_config\n"
-            "from bidsloom.runners import set_up_environment\n"
+            "from bidsloom.config import read_config, read_study\n"
+            "from bidsloom.base.runners import set_up_environment\n"
             "set_up_environment()\n"
-            f"study = Study.from_config(read_config(Path({str(self.config)!r})))\n"
+            f"study = read_study(read_config(Path({str(self.config)!r})))\n"
         )
         return [PYTHON, "-c", start + code]
 

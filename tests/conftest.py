@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from bidsloom.runners import set_up_environment
+from bidsloom.base.runners import set_up_environment
 from studies import make_input, make_workspace
 
 GIT_CONFIG = """\

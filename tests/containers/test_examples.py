@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 import yaml
-from bidsloom.config import Study
+from bidsloom.config import read_study
 from conftest import need
 from studies import JOB_SCRIPT, REPOSITORY, Workspace, make_input, run
 
@@ -42,7 +42,7 @@ def test_example_is_complete(name, tmp_path, sessions, images):
     """An example is valid as it stands; with paths that exist it prepares, and tells its command."""
     need("apptainer")
     config = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
-    Study.from_config(config)
+    read_study(config)
 
     (tmp_path / "scratch").mkdir()
     (tmp_path / "templates").mkdir()

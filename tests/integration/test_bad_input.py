@@ -278,8 +278,8 @@ def test_missing_git_annex(workspace):
     for tool in ("git", "sh", "bash", "env", "uname"):
         (tools / tool).symlink_to(run("which", tool, cwd="/").stdout.strip())
     code = (
-        "import bidsloom.runners as r, os; r.TOOL_DIR = os.environ['PATH']; r.set_up_environment()\n"
-        "from bidsloom.preflight import check_tools\ncheck_tools()"
+        "import bidsloom.base.runners as r, os; r.TOOL_DIR = os.environ['PATH']; r.set_up_environment()\n"
+        "from bidsloom.checks.machine import check_tools\ncheck_tools()"
     )
     done = subprocess.run(
         [run("which", "python", cwd="/").stdout.strip(), "-c", code],

@@ -1,8 +1,8 @@
 """A study of some subjects, and of others later."""
 
 import pytest
-from bidsloom.config import Study
-from bidsloom.merge import merge_branches
+from bidsloom.config import read_study
+from bidsloom.merge.merge import merge_branches
 from studies import Workspace, make_input, make_workspace, run
 
 GROUPS = {"01": "patient", "02": "patient", "03": "control", "04": "patient", "05": "patient"}
@@ -64,5 +64,5 @@ def test_selection_may_change(workspace):
     assert before == workspace.tree()
     # A run that ends before it has listed the units anew merges all the same.
     (workspace.results / "subjects.tsv").unlink()
-    merge_branches(Study.from_config(workspace.config, base=workspace.root))
+    merge_branches(read_study(workspace.config, base=workspace.root))
     assert before == workspace.tree()

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 from bidsloom import locations, merge, runners, tidy
-from bidsloom.config import Study
-from bidsloom.merge import merge_branches
+from bidsloom.config import Study, read_study
+from bidsloom.merge.merge import merge_branches
 from studies import git, make_workspace, run
 
 ELSEWHERE = "5f1d1ab2-6e1c-4a5e-9d57-00000000000e"
@@ -39,7 +39,7 @@ def go_back(workspace) -> None:
 
 
 def study_of(workspace) -> Study:
-    return Study.from_config(workspace.config, base=workspace.root)
+    return read_study(workspace.config, base=workspace.root)
 
 
 def heads(store) -> str:

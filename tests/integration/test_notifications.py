@@ -10,9 +10,10 @@ import threading
 
 import pytest
 from aiosmtpd.controller import Controller
-from bidsloom.config import ConfigFailure, Notify, Study
-from bidsloom.errors import WorkflowFailure
-from bidsloom.notifications import Addresses, send_message, take_addresses
+from bidsloom.base.errors import ConfigFailure, WorkflowFailure
+from bidsloom.config import read_study
+from bidsloom.config.study import Notify
+from bidsloom.reporting.notifications import Addresses, send_message, take_addresses
 from studies import git, run
 
 SECRET = "hush4711"
@@ -180,5 +181,5 @@ def test_file_of_another_user_is_refused(tmp_path):
 def test_address_in_the_config_is_refused_unseen(workspace, notify):
     """Who writes an address into the config is told so, without the address."""
     with pytest.raises(ConfigFailure, match="notify") as caught:
-        Study.from_config({**workspace.config, "notify": notify})
+        read_study({**workspace.config, "notify": notify})
     assert SECRET not in str(caught.value)

@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 from bidsloom import publish
-from bidsloom.config import Study
-from bidsloom.errors import CommandError, WorkflowFailure
-from bidsloom.merge import merge_branches
+from bidsloom.base.errors import CommandError, WorkflowFailure
+from bidsloom.config import Study, read_study
+from bidsloom.merge.merge import merge_branches
 from studies import git, run
 
 SURFACES = "sourcedata/surfaces"
@@ -67,7 +67,7 @@ def test_each_output_is_a_dataset(two_outputs):
 
 
 def study_of(workspace) -> Study:
-    return Study.from_config(workspace.config, base=workspace.root)
+    return read_study(workspace.config, base=workspace.root)
 
 
 @pytest.fixture

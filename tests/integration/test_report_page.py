@@ -6,11 +6,11 @@ import shlex
 import zipfile
 
 import pytest
-from bidsloom.causes import find_causes
-from bidsloom.page import Pages, render_page
-from bidsloom.records import read_tsv
-from bidsloom.sizing import Usage
-from bidsloom.states import Row
+from bidsloom.base.files import read_tsv
+from bidsloom.reporting.causes import find_causes
+from bidsloom.reporting.report_page import Pages, render_page
+from bidsloom.reporting.sizing import Usage
+from bidsloom.reporting.unit_states import Row
 from browser import Browser
 from studies import Workspace, make_workspace, run
 

@@ -1,11 +1,10 @@
 """Units from the committed tree."""
 
 import pytest
-from bidsloom.bids import key_size
-from bidsloom.config import Selection
-from bidsloom.errors import WorkflowFailure
-from bidsloom.listing import list_units
-from bidsloom.study import find_withdrawn
+from bidsloom.base.errors import WorkflowFailure
+from bidsloom.config.study import Selection
+from bidsloom.datasets.annex import key_size
+from bidsloom.units.listing import find_withdrawn, list_units
 from studies import git, write_bids, write_unit
 
 

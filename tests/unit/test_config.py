@@ -8,10 +8,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from bidsloom.config import ConfigFailure, Study, read_config
-from bidsloom.errors import WorkflowFailure
-from bidsloom.faults import SCHEMA_FILE, load_schema
-from bidsloom.values import parse_memory, parse_time
+from bidsloom.base.errors import ConfigFailure, WorkflowFailure
+from bidsloom.config import read_config, read_study
+from bidsloom.config.faults import SCHEMA_FILE, load_schema
+from bidsloom.config.values import parse_memory, parse_time
 from studies import REPOSITORY, run
 
 # What users of the system before this one have; it must go on working.
@@ -43,7 +43,7 @@ OLD = {
 def faults(config) -> list[str]:
     """All faults of a configuration, as the user reads them."""
     with pytest.raises(ConfigFailure) as caught:
-        Study.from_config(config)
+        read_study(config)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -56,7 +56,7 @@ def test_old_json_is_accepted_unchanged(tmp_path):
     """The JSON file of the system before means what it meant."""
     path = tmp_path / "config.json"
     path.write_text(json.dumps(OLD))
-    study = Study.from_config(read_config(path))
+    study = read_study(read_config(path))
     assert study.name == "fmriprep"
     assert (study.resources.mem_mb, study.resources.runtime, study.resources.cpus) == (
         32768,
@@ -70,7 +70,7 @@ def test_old_json_is_accepted_unchanged(tmp_path):
 
 def test_shipped_config_is_valid():
     """The demo's study is complete."""
-    assert Study.from_config(read_config(REPOSITORY / "config" / "config.yaml")).name == "demo"
+    assert read_study(read_config(REPOSITORY / "config" / "config.yaml")).name == "demo"
 
 
 def test_every_fault_in_one_pass():
@@ -148,7 +148,7 @@ def test_app_arguments():
         "-w": "x",
         "empty": None,
     }
-    study = Study.from_config(changed("container", bids_args=arguments))
+    study = read_study(changed("container", bids_args=arguments))
     assert study.container.arguments == ("--output-spaces", "a", "b", "--notrack", "-w", "x")
 
 

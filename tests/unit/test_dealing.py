@@ -4,7 +4,9 @@ import json
 import re
 
 import pytest
-from bidsloom.batches import (
+from bidsloom.base.files import write_json
+from bidsloom.config import read_study
+from bidsloom.scheduling.batches import (
     BATCH,
     BatchUnit,
     batch_name,
@@ -14,9 +16,7 @@ from bidsloom.batches import (
     units_file,
     write_running,
 )
-from bidsloom.config import Study
-from bidsloom.records import write_json
-from bidsloom.retry import Request, shared_request
+from bidsloom.scheduling.requests import Request, shared_request
 from slurm_watch import Watch
 from snakemake.io import regex_from_filepattern
 from test_config import OLD
@@ -27,7 +27,7 @@ UNITS = [BatchUnit(f"sub-{n}", f"input={n}") for n in range(1, 6)]
 @pytest.fixture
 def study(tmp_path):
     """A study whose batch `b` holds all units."""
-    made = Study.from_config(OLD, base=tmp_path)
+    made = read_study(OLD, base=tmp_path)
     write_json(units_file(made, "b"), [vars(unit) for unit in UNITS])
     return made
 

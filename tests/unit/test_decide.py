@@ -1,13 +1,14 @@
 """Pure decisions: what is merged, what a record names, how the app is called."""
 
 import pytest
-from bidsloom.appcall import app_command, fill, output_folder, result_path
-from bidsloom.bids import Unit
-from bidsloom.branches import Branch, Entry, Result
-from bidsloom.config import Study
-from bidsloom.group import GROUP_UNIT
-from bidsloom.merge import decide
-from bidsloom.steps import Job, narrow
+from bidsloom.config import read_study
+from bidsloom.datasets.branches import Branch, Entry, Result
+from bidsloom.job.app_command import app_command, fill, output_folder, result_path
+from bidsloom.job.group_job import GROUP_UNIT
+from bidsloom.job.run_app import narrow
+from bidsloom.job.unit_job import Job
+from bidsloom.merge.weave import decide
+from bidsloom.units.unit import Unit
 from test_config import OLD
 
 SHARED = ["out/*.json", "out/logs/*"]
@@ -101,7 +102,7 @@ def test_narrow_keeps_sessions_apart():
 def test_where_a_unit_writes(name, keys, folder, result):
     """Sessions of one subject never share an output folder, unless they are told to."""
     config = {**OLD, "container": {**OLD["container"], "outputs": ["out"], **keys}}
-    container = Study.from_config(config).container
+    container = read_study(config).container
     assert folder == output_folder(container, unit(name), "out")
     assert result == result_path(container, unit(name))
 
@@ -111,7 +112,7 @@ def test_group_level_gets_the_flags_of_units_or_its_own():
     container = {**OLD["container"], "group_level": True, "bids_args": {"n": 8}}
     commands = []
     for further in ({}, {"group_args": {"m": 1}}):
-        study = Study.from_config({**OLD, "container": {**container, **further}})
+        study = read_study({**OLD, "container": {**container, **further}})
         commands.append(app_command(Job(study, GROUP_UNIT, {"runtime": "none"})))
     place = ["sourcedata/raw", "fmriprep", "group"]
     assert [[*place, "--n", "8"], [*place, "--m", "1"]] == commands
@@ -120,7 +121,7 @@ def test_group_level_gets_the_flags_of_units_or_its_own():
 def test_command_doubles_braces():
     """DataLad formats the command; what the user wrote reaches the app."""
     config = {**OLD, "container": {**OLD["container"], "bids_args": {"filter": '{"a": 1}'}}}
-    job = Job(Study.from_config(config), unit("sub-1_ses-2"), {"runtime": "none"})
+    job = Job(read_study(config), unit("sub-1_ses-2"), {"runtime": "none"})
     command = app_command(job)
     assert command[3:] == [
         "--participant-label",

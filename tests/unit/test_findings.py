@@ -1,9 +1,9 @@
 """Looks before a study, what they find, and the table that tells it."""
 
 import pytest
-from bidsloom.config import ConfigFailure
-from bidsloom.errors import WorkflowFailure
-from bidsloom.findings import (
+from bidsloom.base.errors import ConfigFailure, WorkflowFailure, refuse
+from bidsloom.base.text import text_table
+from bidsloom.checks.findings import (
     Caution,
     Level,
     Look,
@@ -13,8 +13,6 @@ from bidsloom.findings import (
     take,
     write_findings,
 )
-from bidsloom.preflight import refuse
-from bidsloom.tables import text_table
 
 
 def raising(error):

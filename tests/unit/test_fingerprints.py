@@ -3,8 +3,8 @@
 import dataclasses
 
 import pytest
-from bidsloom.config import Study
-from bidsloom.fingerprints import (
+from bidsloom.config import read_study
+from bidsloom.records.fingerprints import (
     changed_causes,
     describe_changes,
     fingerprint,
@@ -21,7 +21,7 @@ def changed_config(**changes) -> dict:
 
 def causes_of(**changes) -> list[str]:
     """Causes of the fingerprint that differ after a change of the configuration."""
-    studies = (Study.from_config(config) for config in (OLD, changed_config(**changes)))
+    studies = (read_study(config) for config in (OLD, changed_config(**changes)))
     return changed_causes(
         *(fingerprint_text(fingerprint(s, unit("sub-1"), "key")) for s in studies)
     )
@@ -32,7 +32,7 @@ def test_fingerprint_tells_the_cause():
     assert ["command"] == causes_of(container={"bids_args": {"n_cpus": 4}})
     assert ["environment"] == causes_of(hpc={"environment": {"VAR": "other"}})
     assert [] == causes_of(hpc={"mem": "1G", "partition": "long"}, common={"work_dir": "/x"})
-    study = Study.from_config(OLD)
+    study = read_study(OLD)
     other = dataclasses.replace(unit("sub-1"), tree="another")
     before, after = (fingerprint(study, u, "key") for u in (unit("sub-1"), other))
     assert {"input"} == {cause for cause in before if before[cause] != after[cause]}
@@ -52,18 +52,17 @@ def test_fingerprint_tells_the_cause():
 def test_changed_arguments_are_named(old, new, told):
     """With their values, where these are short."""
     before, after = (
-        made_from(Study.from_config(changed_config(container={"bids_args": a})), "key")
-        for a in (old, new)
+        made_from(read_study(changed_config(container={"bids_args": a})), "key") for a in (old, new)
     )
     assert told == describe_changes(["command"], before, after)
 
 
 def test_other_changes_are_named_by_their_keys():
-    before = made_from(Study.from_config(OLD), "key")
+    before = made_from(read_study(OLD), "key")
     changed = changed_config(
         container={"outputs": ["elsewhere"]}, hpc={"environment": {"VAR": "secret", "NEW": "1"}}
     )
-    after = made_from(Study.from_config(changed), "other")
+    after = made_from(read_study(changed), "other")
     told = describe_changes(["input", "image", "command", "environment"], before, after)
     assert (
         "input changed, image changed, container.outputs changed, variable NEW added, "
@@ -73,8 +72,8 @@ def test_other_changes_are_named_by_their_keys():
 
 
 def test_what_is_unknown_is_told_by_its_cause():
-    now = made_from(Study.from_config(OLD), "key")
+    now = made_from(read_study(OLD), "key")
     assert "command changed" == describe_changes(["command"], None, now)
-    study = Study.from_config(OLD)
+    study = read_study(OLD)
     marks = [fingerprint_text(fingerprint(study, unit("sub-1"), key)) for key in ("a", "b")]
     assert ["image"] == changed_causes(*marks)

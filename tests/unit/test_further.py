@@ -1,8 +1,8 @@
 """What a unit takes of a further input."""
 
 import pytest
-from bidsloom.bids import Unit
-from bidsloom.further import Entry, choose_entries
+from bidsloom.units.further_inputs import Entry, choose_entries
+from bidsloom.units.unit import Unit
 
 FOLDER, FILE = "040000", "100644"
 

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from bidsloom.branches import Branch, Entry, Result
-from bidsloom.held import contested_paths
-from bidsloom.locations import import_commands, log_path, with_presence
-from bidsloom.tidy import unmoved
+from bidsloom.datasets.branches import Branch, Entry, Result
+from bidsloom.datasets.locations import import_commands, log_path, with_presence
+from bidsloom.merge.main_contents import contested_paths
+from bidsloom.merge.remove_branches import unmoved
 
 NOW = Decimal("1700000000.5")
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from bidsloom.measure import MemoryWatch, children_cpu, content_size, used_space
+from bidsloom.job.measure import MemoryWatch, children_cpu, content_size, used_space
 
 HOG = "ballast = bytearray(b'x') * (80 * 2**20); print(flush=True); input()"
 BURN = "import time\nwhile time.process_time() < 0.5: pass"

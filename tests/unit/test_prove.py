@@ -1,11 +1,11 @@
 """What is drawn to be computed again, and what is told of it."""
 
 import pytest
-from bidsloom.bids import Unit
-from bidsloom.branches import Entry, Result
-from bidsloom.errors import WorkflowFailure
-from bidsloom.proof import describe_proof, refuse_difference, tell
-from bidsloom.prove import Comparison, compare, draw, why_failed
+from bidsloom.base.errors import WorkflowFailure
+from bidsloom.datasets.branches import Entry, Result
+from bidsloom.proof.outcome import describe_proof, refuse_difference, tell
+from bidsloom.proof.prove import Comparison, compare, draw, why_failed
+from bidsloom.units.unit import Unit
 
 UNITS = [
     (Unit(f"sub-{n:02}", f"{n:02}", None, "", "", 0, 0), Result(f"sub-{n:02}", f"c{n}", ""))

@@ -2,10 +2,10 @@
 
 import json
 
-from bidsloom.causes import find_causes
-from bidsloom.page import Pages, clean, script_json
-from bidsloom.records import read_json, write_json
-from bidsloom.states import Notes, Row, describe_unit
+from bidsloom.base.files import read_json, write_json
+from bidsloom.reporting.causes import find_causes
+from bidsloom.reporting.report_page import Pages, clean, script_json
+from bidsloom.reporting.unit_states import Notes, Row, describe_unit
 
 
 def failed(unit: str, line: str, **facts) -> Row:

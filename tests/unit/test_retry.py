@@ -1,12 +1,15 @@
 """What the next attempt asks for, and whether there is one."""
 
 import pytest
-from bidsloom.bids import Unit
-from bidsloom.config import RetryPolicy, Study
-from bidsloom.errors import FailureClass, WorkflowFailure
-from bidsloom.job import check_node
-from bidsloom.retry import Request, classify_scheduler_end, is_worth_retrying, next_request
-from bidsloom.steps import Job
+from bidsloom.base.errors import FailureClass, WorkflowFailure
+from bidsloom.config import read_study
+from bidsloom.config.study import RetryPolicy
+from bidsloom.job.process import check_node
+from bidsloom.job.unit_job import Job
+from bidsloom.scheduling.requests import Request, next_request
+from bidsloom.scheduling.retry import is_worth_retrying
+from bidsloom.scheduling.slurm import classify_scheduler_end
+from bidsloom.units.unit import Unit
 from test_config import OLD
 
 POLICY = RetryPolicy(memory_factor=2, time_factor=1.5, max_mem_mb=10000, max_runtime=None)
@@ -80,7 +83,7 @@ def test_cause_of_a_schedulers_end(state, log, why):
 def job_on_node(tmp_path) -> Job:
     """A job of the old configuration, whose study asks for two modules."""
     unit = Unit("sub-1", "1", None, "tree", "inherited", 1, 1)
-    return Job(Study.from_config(OLD, base=tmp_path), unit, {"runtime": "none"})
+    return Job(read_study(OLD, base=tmp_path), unit, {"runtime": "none"})
 
 
 def test_missing_module_is_told_by_node(monkeypatch, tmp_path):

@@ -3,14 +3,20 @@
 from pathlib import Path
 
 import pytest
-from bidsloom.config import Study
-from bidsloom.runtimes import Runtime, call_format, choose_runtime, job_environment, start_failure
+from bidsloom.config import read_study
+from bidsloom.containers.runtimes import (
+    Runtime,
+    call_format,
+    choose_runtime,
+    job_environment,
+    start_failure,
+)
 from test_config import changed
 
 
 def study(runtime="apptainer", **container):
     """The old configuration with another container."""
-    return Study.from_config(changed("container", runtime=runtime, **container))
+    return read_study(changed("container", runtime=runtime, **container))
 
 
 RUNTIMES = [runtime for runtime in Runtime if runtime is not Runtime.NONE]
@@ -54,7 +60,7 @@ def test_variables_reach_apptainer_as_they_are():
     """Apptainer expands what it is given as a shell would; the app sees what was written."""
     config = changed("container", runtime="apptainer")
     config["hpc"] = {"environment": {"VAR": "a $HOME `id` \\ b"}}
-    given = job_environment(Study.from_config(config), Runtime.APPTAINER, Path("/scratch/job"))
+    given = job_environment(read_study(config), Runtime.APPTAINER, Path("/scratch/job"))
     assert given["APPTAINERENV_VAR"] == "a \\$HOME \\`id\\` \\\\ b"
     assert given["VAR"] == "a $HOME `id` \\ b"
     assert given["APPTAINER_WORKDIR"] == "/scratch/job"

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 
-from bidsloom.scratch import take
+from bidsloom.job.scratch import take
 
 
 def test_a_folder_held_for_a_moment_is_waited_for(tmp_path):

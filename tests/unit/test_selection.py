@@ -3,12 +3,12 @@
 import sys
 
 import pytest
-from bidsloom.config import ConfigFailure, Requirement, Selection
-from bidsloom.errors import WorkflowFailure
-from bidsloom.listing import list_units, named_selection
-from bidsloom.overview import describe_selection
-from bidsloom.participants import read_labels
-from bidsloom.selection import count_reasons, limit_units
+from bidsloom.base.errors import ConfigFailure, WorkflowFailure
+from bidsloom.config.study import Requirement, Selection
+from bidsloom.main_process.start_message import describe_selection
+from bidsloom.units.listing import list_units, named_selection
+from bidsloom.units.participants import read_labels
+from bidsloom.units.selection import count_reasons, limit_units
 from studies import REPOSITORY, git, run, write_bids
 
 PARTICIPANTS = "participant_id\tgroup\tage\nsub-01\tpatient\t41\nsub-02\tcontrol\tn/a\n"
@@ -264,8 +264,8 @@ def test_summary_is_short(dataset):
 def test_pandas_is_imported_for_where_alone(dataset, where, imported):
     """Two seconds of every start are spent where they are needed."""
     code = (
-        "import sys; from pathlib import Path; from bidsloom.config import Selection\n"
-        "from bidsloom.listing import list_units; import bidsloom.job\n"
+        "import sys; from pathlib import Path; from bidsloom.config.study import Selection\n"
+        "from bidsloom.units.listing import list_units; import bidsloom.job.process\n"
         f"list_units(Path({str(dataset)!r}), 'HEAD', by_session=False, source='ds',\n"
         f"           selection=Selection(where={where!r}))\n"
         "print('pandas' in sys.modules)"

@@ -6,8 +6,8 @@ import math
 import random
 
 import pytest
-from bidsloom.advice import describe_estimates, describe_limits, describe_proposals
-from bidsloom.sizing import (
+from bidsloom.config.values import parse_memory, parse_time
+from bidsloom.reporting.sizing import (
     MEMORY_STEPS,
     MINUTE_STEPS,
     Range,
@@ -22,7 +22,7 @@ from bidsloom.sizing import (
     usage_of,
     wall_time,
 )
-from bidsloom.values import parse_memory, parse_time
+from bidsloom.reporting.sizing_words import describe_estimates, describe_limits, describe_proposals
 
 RECORD = {
     "seconds": {"look": 0.5, "inputs": 2.0, "run": 90.0, "lock_wait": 1.5, "push_branch": 1.0},

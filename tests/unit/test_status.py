@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
-from bidsloom.atwork import Work
-from bidsloom.branches import Result
-from bidsloom.cancel import plan_cancel, unit_name
-from bidsloom.config import Study
-from bidsloom.slurm import SlurmJob, job_prefix, read_job
-from bidsloom.states import Row, tell_earlier
-from bidsloom.status import Held, count_states, exit_code, settle_row, status_text, time_left
+from bidsloom.config import read_study
+from bidsloom.datasets.branches import Result
+from bidsloom.reporting.live_status import Held, settle_row
+from bidsloom.reporting.status_text import count_states, exit_code, status_text, time_left
+from bidsloom.reporting.unit_states import Row, tell_earlier
+from bidsloom.scheduling.cancel import plan_cancel
+from bidsloom.scheduling.in_progress import Work
+from bidsloom.scheduling.slurm import SlurmJob, job_prefix, read_job
+from bidsloom.units.unit import unit_name
 from test_config import OLD
 
 RUNNING = Work("sub-1", True, "node7", "2026-01-02T03:04:05", job="12")
@@ -71,7 +73,7 @@ def test_exit_code(states, code):
 
 
 def test_counts_come_first_and_thousands_are_not_listed(tmp_path):
-    study = Study.from_config(OLD, base=tmp_path)
+    study = read_study(OLD, base=tmp_path)
     rows = [Row(f"sub-{n}", "merged") for n in range(9000)]
     rows += [Row(f"sub-{n}", "failed", failure_class="app_error") for n in range(9000, 9100)]
     rows.append(Row("sub-x", "running", node="node7", job="12"))
@@ -97,14 +99,14 @@ def test_time_left(running, told):
 
 def test_jobs_of_another_study_are_not_ours(tmp_path):
     """Two studies of one user may have the same subjects."""
-    study = Study.from_config(OLD, base=tmp_path)
+    study = read_study(OLD, base=tmp_path)
     mine = job_prefix(study)
     comment = "rule_process_subject_wildcards_sub-01"
     line = f"7|RUNNING|node1|2026-01-02T03:04:05|N/A|{comment}|{{}}_1234"
     assert SlurmJob("7", True, "node1", "2026-01-02T03:04:05", "sub-01") == read_job(
         line.format(mine), mine
     )
-    other = job_prefix(Study.from_config(OLD, base=tmp_path / "elsewhere"))
+    other = job_prefix(read_study(OLD, base=tmp_path / "elsewhere"))
     assert read_job(line.format(other), mine) is None
     assert read_job(line.format(mine).replace(comment, "rule_check_node"), mine) is None
 

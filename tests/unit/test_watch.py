@@ -1,17 +1,17 @@
 """The watch between Snakemake and its SLURM plugin: what the plugin is told."""
 
 import pytest
-from bidsloom.cancelled import note_cancel
-from bidsloom.config import Study
-from bidsloom.findings import Level, read_findings, write_findings
-from bidsloom.retry import is_worth_retrying
+from bidsloom.checks.findings import Level, read_findings, write_findings
+from bidsloom.config import read_study
+from bidsloom.records.cancellations import note_cancel
+from bidsloom.scheduling.retry import is_worth_retrying
 from slurm_watch import CYCLES, Watch
 from test_config import OLD
 
 
 @pytest.fixture
 def watch(tmp_path):
-    made = Watch(Study.from_config(OLD, base=tmp_path))
+    made = Watch(read_study(OLD, base=tmp_path))
     made.active = {"1", "2"}
     return made
 

@@ -4,9 +4,9 @@ import contextlib
 
 import pandas as pd
 import pytest
-from bidsloom.errors import WorkflowFailure
-from bidsloom.participants import parse_participants
-from bidsloom.where import find_true
+from bidsloom.base.errors import WorkflowFailure
+from bidsloom.units.expression import find_true
+from bidsloom.units.participants import parse_participants
 
 TABLE = (
     "participant_id\tgroup\tage\tsite\thand score\tnote\tindex\n"

@@ -12,30 +12,28 @@ from typing import Any
 
 from snakemake.cli import get_argument_parser
 
-from bidsloom.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
-from bidsloom.bids import GROUP
-from bidsloom.listing import listing_key
-from bidsloom.due import Reasons
-from bidsloom.config import UNIT, ConfigFailure, Study
-from bidsloom.errors import WorkflowFailure, letter
-from bidsloom.findings import (
-    Finding,
-    failures,
-    fault_findings,
-    findings_table,
-    read_findings,
-)
-from bidsloom.look import look_around, open_study
-from bidsloom.merge import merge_branches
-from bidsloom.notifications import Addresses, compose_message, send_message, take_addresses
-from bidsloom.records import read_json, write_json
-from bidsloom.overview import describe_start
-from bidsloom.rehearsal import renew_check
-from bidsloom.report import write_report
-from bidsloom.retry import Request, next_request, shared_request
-from bidsloom.runners import set_up_environment
-from bidsloom.states import collect_rows, summarize
-from bidsloom.study import OpenStudy, read_unit, unit_fingerprint
+from bidsloom.scheduling.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
+from bidsloom.units.unit import GROUP
+from bidsloom.units.listing import listing_key
+from bidsloom.main_process.start_message import Reasons
+from bidsloom.units.unit import UNIT
+from bidsloom.base.errors import ConfigFailure
+from bidsloom.config import Study, read_study
+from bidsloom.base.errors import WorkflowFailure, letter
+from bidsloom.checks.findings import Finding, failures, fault_findings, findings_table, read_findings
+from bidsloom.main_process.opening import look_around, open_study
+from bidsloom.merge.merge import merge_branches
+from bidsloom.reporting.notifications import Addresses, compose_message, send_message, take_addresses
+from bidsloom.base.files import read_json, write_json
+from bidsloom.main_process.start_message import describe_start
+from bidsloom.main_process.opening import renew_check
+from bidsloom.reporting.report import write_report
+from bidsloom.scheduling.requests import Request, next_request, shared_request
+from bidsloom.base.runners import set_up_environment
+from bidsloom.reporting.unit_states import collect_rows, summarize
+from bidsloom.records.open_study import OpenStudy
+from bidsloom.units.unit_tables import read_unit
+from bidsloom.records.fingerprints import unit_fingerprint
 from slurm_watch import watch_slurm
 
 
@@ -51,7 +49,7 @@ def is_only_check() -> bool:
 def load_study(config: dict) -> Study:
     """The study of a config, or the end of Snakemake with a letter."""
     try:
-        return Study.from_config(config)
+        return read_study(config)
     except ConfigFailure as e:
         if ONLY_CHECK:
             end_with_table(fault_findings(e.problems))

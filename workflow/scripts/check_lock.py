@@ -6,16 +6,16 @@ python workflow/scripts/check_lock.py FILE    is it held, as seen from here?
 import sys
 from pathlib import Path
 
-from bidsloom.config import Study
-from bidsloom.entry import entry_point
-from bidsloom.findings import Look, failures, take, write_findings
-from bidsloom.locks import prove_lock, state_of_lock
-from bidsloom.preflight import refuse
-from bidsloom.records import write_json
+from bidsloom.base.entry_point import entry_point
+from bidsloom.base.errors import refuse
+from bidsloom.base.files import write_json
+from bidsloom.checks.findings import Look, failures, take, write_findings
+from bidsloom.checks.lock_file import prove_lock, state_of_lock
+from bidsloom.config import read_study
 
 if "snakemake" in globals():
     with entry_point(snakemake.log[0]):
-        study = Study.from_config(snakemake.config)
+        study = read_study(snakemake.config)
         wanted = "one node's lock keeps another one out"
         findings = take(
             [Look("datalad.lock_file", wanted, tell=lambda: prove_lock(study))], telling=True

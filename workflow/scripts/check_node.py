@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from bidsloom.config import Study
-from bidsloom.entry import entry_point
-from bidsloom.findings import failures, write_findings
-from bidsloom.preflight import refuse
-from bidsloom.records import write_json
-from bidsloom.rehearsal import look_on_node
+from bidsloom.base.entry_point import entry_point
+from bidsloom.base.errors import refuse
+from bidsloom.base.files import write_json
+from bidsloom.checks.findings import failures, write_findings
+from bidsloom.checks.on_node import look_on_node
+from bidsloom.config import read_study
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
-        study = Study.from_config(snakemake.config)
+        study = read_study(snakemake.config)
         findings = look_on_node(study)
         write_findings(study.results / "check" / "node.json", findings)
         refuse(failures(findings))

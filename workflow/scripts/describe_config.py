@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bidsloom.faults import load_schema
+from bidsloom.config.faults import load_schema
 
 HEAD = """\
 # The config file

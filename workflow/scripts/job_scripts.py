@@ -2,14 +2,14 @@
 
 import sys
 
-from bidsloom.config import Study
-from bidsloom.entry import entry_point
-from bidsloom.scripts import write_job_scripts
+from bidsloom.base.entry_point import entry_point
+from bidsloom.config import read_study
+from bidsloom.scheduling.job_scripts import write_job_scripts
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         folder = write_job_scripts(
-            Study.from_config(snakemake.config),
+            read_study(snakemake.config),
             snakemake.config,
             units=snakemake.params.units,
             options=snakemake.params.options,

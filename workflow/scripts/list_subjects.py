@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from bidsloom.config import Study
-from bidsloom.entry import entry_point
-from bidsloom.listing import cached_units
-from bidsloom.study import write_unit_tables
+from bidsloom.base.entry_point import entry_point
+from bidsloom.config import read_study
+from bidsloom.units.listing import cached_units
+from bidsloom.units.unit_tables import write_unit_tables
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
-        study = Study.from_config(snakemake.config)
+        study = read_study(snakemake.config)
         write_unit_tables(
             cached_units(study, snakemake.params.input_commit, snakemake.params.further),
             subjects=Path(snakemake.output.subjects),

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from bidsloom.config import Study
-from bidsloom.entry import entry_point
-from bidsloom.errors import WorkflowFailure
-from bidsloom.merge import merge_branches
-from bidsloom.records import write_json
+from bidsloom.base.entry_point import entry_point
+from bidsloom.base.errors import WorkflowFailure
+from bidsloom.base.files import write_json
+from bidsloom.config import read_study
+from bidsloom.merge.merge import merge_branches
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
-        study = Study.from_config(snakemake.config)
+        study = read_study(snakemake.config)
         merged = merge_branches(study)
         write_json(study.results / "merged.json", merged)
         if merged["unmerged"]:

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from bidsloom.config import Study
-from bidsloom.entry import entry_point
-from bidsloom.prepare import prepare_study
-from bidsloom.records import write_json
+from bidsloom.base.entry_point import entry_point
+from bidsloom.base.files import write_json
+from bidsloom.config import read_study
+from bidsloom.prepare.study_dataset import prepare_study
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         prepared = prepare_study(
-            Study.from_config(snakemake.config),
+            read_study(snakemake.config),
             commit=snakemake.params.input_commit,
             image_id=snakemake.params.image_id,
             further=snakemake.params.further,

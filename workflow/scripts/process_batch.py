@@ -14,21 +14,21 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bidsloom.batches import (
+from bidsloom.base.entry_point import entry_point
+from bidsloom.base.errors import FailureClass, WorkflowFailure
+from bidsloom.base.files import read_json, write_json
+from bidsloom.base.runners import describe_scheduler_job, import_containers_run, node_name
+from bidsloom.config import Study, read_study
+from bidsloom.job.process import process_unit
+from bidsloom.records.attempts import add_attempt, read_attempts
+from bidsloom.scheduling.batches import (
     BatchUnit,
     clear_running,
     list_left,
     list_missing,
-    read_attempts,
     read_batch,
     write_running,
 )
-from bidsloom.config import Study
-from bidsloom.entry import entry_point
-from bidsloom.errors import FailureClass, WorkflowFailure
-from bidsloom.job import process_unit
-from bidsloom.records import add_attempt, read_json, write_json
-from bidsloom.runners import describe_scheduler_job, import_containers_run, node_name
 from process_subject import open_job
 
 
@@ -132,7 +132,7 @@ def summarize(study: Study, name: str, missing: list[BatchUnit]) -> WorkflowFail
 if "snakemake" in globals():
     with entry_point(snakemake.log[0]):
         done = process_batch(
-            Study.from_config(snakemake.config),
+            read_study(snakemake.config),
             snakemake.wildcards.batch,
             requested={
                 "threads": snakemake.threads,

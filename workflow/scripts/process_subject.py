@@ -9,18 +9,19 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from bidsloom.bids import GROUP
-from bidsloom.config import Study, read_config
-from bidsloom.entry import entry_point
-from bidsloom.errors import WorkflowFailure
-from bidsloom.group import GROUP_UNIT, GroupJob
-from bidsloom.job import process_unit
-from bidsloom.layout import clone_steps
-from bidsloom.records import read_json, write_json
-from bidsloom.runners import describe_scheduler_job
-from bidsloom.runtimes import job_environment
-from bidsloom.steps import Job, compute_steps, push_steps
-from bidsloom.study import read_unit
+from bidsloom.base.entry_point import entry_point
+from bidsloom.base.errors import WorkflowFailure
+from bidsloom.base.files import read_json, write_json
+from bidsloom.base.runners import describe_scheduler_job
+from bidsloom.config import Study, read_config, read_study
+from bidsloom.containers.runtimes import job_environment
+from bidsloom.job.clone_steps import clone_steps
+from bidsloom.job.group_job import GROUP_UNIT, GroupJob
+from bidsloom.job.process import process_unit
+from bidsloom.job.steps import compute_steps, push_steps
+from bidsloom.job.unit_job import Job
+from bidsloom.units.unit import GROUP
+from bidsloom.units.unit_tables import read_unit
 
 
 def open_job(study: Study, unit: str, **facts: Any) -> Job:
@@ -75,7 +76,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     with entry_point():
-        study = Study.from_config(read_config(arguments.config))
+        study = read_study(read_config(arguments.config))
         job = open_job(study, unit_name(arguments), by_hand=True)
         if arguments.dry_run:
             show_commands(job)
@@ -89,7 +90,7 @@ if "snakemake" in globals():
     log_file = Path(snakemake.log[0])
     with entry_point(log_file):
         job = open_job(
-            Study.from_config(snakemake.config),
+            read_study(snakemake.config),
             snakemake.wildcards.unit,
             log_file=log_file,
             requested={

@@ -23,14 +23,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bidsloom.batches import list_left, list_missing, read_attempts, read_running
-from bidsloom.cancelled import describe_cancel, who_cancelled
+from bidsloom.base.errors import FailureClass
+from bidsloom.base.files import write_json
+from bidsloom.checks.findings import Finding, Level, write_findings
 from bidsloom.config import Study
-from bidsloom.errors import FailureClass
-from bidsloom.findings import Finding, Level, write_findings
-from bidsloom.records import write_json
-from bidsloom.retry import classify_scheduler_end, is_worth_retrying
-from bidsloom.slurm import ask, job_prefix
+from bidsloom.records.attempts import read_attempts
+from bidsloom.records.cancellations import describe_cancel, who_cancelled
+from bidsloom.scheduling.batches import list_left, list_missing, read_running
+from bidsloom.scheduling.retry import is_worth_retrying
+from bidsloom.scheduling.slurm import ask, classify_scheduler_end, job_prefix
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 

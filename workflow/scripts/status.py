@@ -18,12 +18,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from bidsloom.cancel import cancel_units, unit_name
-from bidsloom.config import Study, read_config
-from bidsloom.entry import entry_point
-from bidsloom.errors import WorkflowFailure, letter
-from bidsloom.states import Row
-from bidsloom.status import count_states, current_rows, exit_code, status_text
+from bidsloom.base.entry_point import entry_point
+from bidsloom.base.errors import WorkflowFailure, letter
+from bidsloom.config import Study, read_config, read_study
+from bidsloom.reporting.live_status import current_rows
+from bidsloom.reporting.status_text import count_states, exit_code, status_text
+from bidsloom.reporting.unit_states import Row
+from bidsloom.scheduling.cancel import cancel_units
+from bidsloom.units.unit import unit_name
 
 MISTAKE = 3
 
@@ -130,7 +132,7 @@ def main() -> None:
     # `| head` has read enough.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     with entry_point(failure_code=MISTAKE):
-        study = Study.from_config(read_config(arguments.config))
+        study = read_study(read_config(arguments.config))
         if arguments.cancel:
             labels = arguments.cancel.split(",")
             sys.exit(cancel(study, labels, with_neighbours=arguments.with_neighbours))

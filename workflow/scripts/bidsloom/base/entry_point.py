@@ -1,0 +1,56 @@
+"""What every entry point does first and last: environment, log, letters."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import ConfigFailure, WorkflowFailure, letter
+from .runners import set_up_environment
+
+
+def end_once(number: int, _frame: object) -> None:
+    """End the process as a signal asks; further ones are not listened to."""
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+@contextlib.contextmanager
+def entry_point(log_file: str | Path | None = None, *, failure_code: int = 1) -> Iterator[None]:
+    """Run a script's work with its log, and end it with a letter where it fails.
+
+    Everything that this process and its children print goes to `log_file`;
+    the letter goes there and to the terminal.  SIGTERM ends the work like
+    Ctrl-C does, so that clean-up runs; what signals come after the first one
+    do not cut that short.
+    """
+    set_up_environment()
+    signal.signal(signal.SIGTERM, end_once)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end_once)
+    terminal = os.dup(2)
+    if log_file is not None:
+        Path(log_file).parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True
+    )
+    logging.getLogger("datalad").setLevel(logging.ERROR)
+    try:
+        yield
+    except WorkflowFailure as e:
+        text = letter(e.problems if isinstance(e, ConfigFailure) else [e]) + "\n"
+        if log_file is not None:
+            print(text, file=sys.stderr, flush=True)
+        os.write(terminal, text.encode(errors="replace"))
+        # Not sys.exit: after a signal, DataLad's threads may outlive the main one.
+        logging.shutdown()
+        os._exit(failure_code)

@@ -1,0 +1,88 @@
+"""What can go wrong, told to the person at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+
+class FailureClass(str, Enum):
+    """Why an attempt at a unit ended without a result."""
+
+    APP_ERROR = "app_error"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    NODE_FAILURE = "node_failure"
+    CANCELLED = "cancelled"
+    INPUT_UNAVAILABLE = "input_unavailable"
+    STORE_UNAVAILABLE = "store_unavailable"
+    NO_SPACE = "no_space"
+    BAD_CONFIG = "bad_config"
+
+
+class WorkflowFailure(Exception):
+    """A failure that the user can do something about.
+
+    `message` says what happened, to which unit and file, and what was
+    expected; `hint` says what to type or change next.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        failure_class: FailureClass = FailureClass.BAD_CONFIG,
+        exit_code: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.failure_class = failure_class
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
+
+
+class CommandError(Exception):
+    """A program ended with a non-zero exit code.
+
+    Caught only to add meaning; what reaches the user is a `WorkflowFailure`.
+    """
+
+    def __init__(self, cmd: list[str], cwd: str, exit_code: int, stderr: str) -> None:
+        super().__init__(cmd, cwd, exit_code, stderr)
+        self.cmd = cmd
+        self.cwd = cwd
+        self.exit_code = exit_code
+        self.stderr = stderr
+
+    def __str__(self) -> str:
+        return (
+            f"`{' '.join(self.cmd)}` in {self.cwd} ended with exit code "
+            f"{self.exit_code}: {self.stderr.strip() or '(no message)'}"
+        )
+
+
+class ConfigFailure(WorkflowFailure):
+    """One or more faults of a configuration, or of what it names."""
+
+    def __init__(self, problems: list[WorkflowFailure]) -> None:
+        super().__init__("\n".join(str(p) for p in problems))
+        self.problems = problems
+
+
+def letter(problems: list[WorkflowFailure]) -> str:
+    """All problems in one text for the terminal, each with its hint."""
+    if len(problems) == 1:
+        return f"bidsloom: {problems[0]}"
+    head = f"bidsloom: {len(problems)} things stand in the way, and nothing was started:"
+    body = (f"{n}. {p}".replace("\n", "\n   ") for n, p in enumerate(problems, 1))
+    return "\n".join([head, *body])
+
+
+def refuse(problems: Iterable[WorkflowFailure]) -> None:
+    """Raise all problems at once, if there are any."""
+    if problems := list(problems):
+        raise ConfigFailure(problems)

@@ -1,0 +1,9 @@
+"""Where the workflow's own files lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SCRIPTS = Path(__file__).parents[2]
+REPOSITORY = SCRIPTS.parents[1]
+SCHEMA_FILE = SCRIPTS.parent / "schemas" / "config.schema.yaml"

@@ -1,0 +1,284 @@
+"""Start programs: git, git-annex, DataLad.
+
+The only module that imports `subprocess`, and the only one that imports
+DataLad.  Arguments are lists, the working directory is explicit, no shell is
+involved, and messages are in the C locale because some are parsed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from .errors import CommandError
+
+# A job may be started by absolute path, without its environment activated;
+# git finds `git-annex` through PATH.  Not resolved: the link lies in the
+# environment, what it points to does not.
+TOOL_DIR = str(Path(sys.executable).parent)
+# What a program may be given to read.
+Stdin = str | bytes | None
+# No prompt may ever hang a job; background `git gc` would race with the clean-up
+# of a clone, and pruning during pushes corrupts a store.
+GIT_SETTINGS = {
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "init.defaultBranch": "main",
+    "advice.detachedHead": "false",
+}
+# For commands that make a repository, before git-annex knows it: nothing of
+# it shall stand in a location log.
+PRIVATE = {"GIT_CONFIG_PARAMETERS": "'annex.private'='true'"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of the sequence; `name` says which part of the job it is."""
+
+    name: str
+    argv: list[str]
+    cwd: Path
+
+    def __str__(self) -> str:
+        return f"(cd {shlex.quote(str(self.cwd))} && {shlex.join(self.argv)})"
+
+
+def set_up_environment(extra: Mapping[str, str] | None = None) -> None:
+    """Prepare this process' environment for git, git-annex and DataLad.
+
+    Called once by every entry point.  `extra` (the study's
+    `hpc.environment`) is set as well, so that the app sees it.
+    """
+    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    if TOOL_DIR not in path:
+        os.environ["PATH"] = os.pathsep.join([TOOL_DIR, *path])
+    os.environ["LC_ALL"] = "C.UTF-8"
+    os.environ["GIT_TERMINAL_PROMPT"] = "0"
+    os.environ["DATALAD_UI_PROGRESSBAR"] = "none"
+    os.environ["DATALAD_LOG_LEVEL"] = "error"
+    os.environ.update(extra or {})
+    # Variables that a git hook or an outer git leaves behind would redirect
+    # every call below into somebody else's repository.
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
+        os.environ.pop(name, None)
+    count = int(os.environ.get("GIT_CONFIG_COUNT", 0))
+    known = {os.environ.get(f"GIT_CONFIG_KEY_{n}") for n in range(count)}
+    for key, value in GIT_SETTINGS.items():
+        if key not in known:
+            os.environ[f"GIT_CONFIG_KEY_{count}"] = key
+            os.environ[f"GIT_CONFIG_VALUE_{count}"] = value
+            count += 1
+    os.environ["GIT_CONFIG_COUNT"] = str(count)
+
+
+def call(
+    cmd: list[str],
+    *,
+    cwd: Path,
+    stdin: Stdin = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> bytes:
+    """Run a program and give its standard output.
+
+    Raises `CommandError` when it ends with another exit code than 0, or takes
+    more than `timeout` seconds.
+    """
+    try:
+        done = subprocess.run(
+            cmd,
+            cwd=cwd,
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            env={**os.environ, **env} if env else None,
+            capture_output=True,
+            check=False,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as e:
+        raise CommandError(cmd, str(cwd), -1, f"no answer within {timeout} s") from e
+    if done.returncode:
+        stderr = done.stderr.decode(errors="replace")
+        # git-annex tells some of its failures on standard output.
+        said = stderr if stderr.strip() else done.stdout.decode(errors="replace")[-2000:]
+        raise CommandError(cmd, str(cwd), done.returncode, said)
+    return done.stdout
+
+
+def call_git(
+    args: list[str],
+    *,
+    cwd: Path,
+    stdin: Stdin = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Output of a git command, without the final newline."""
+    return call(["git", *args], cwd=cwd, stdin=stdin, env=env).decode().rstrip("\n")
+
+
+def call_git_lines(args: list[str], *, cwd: Path, stdin: Stdin = None) -> list[str]:
+    """Lines that a git command prints."""
+    return call_git(args, cwd=cwd, stdin=stdin).splitlines()
+
+
+def call_git_records(args: list[str], *, cwd: Path) -> list[str]:
+    """NUL-separated records that a git command prints (`-z`)."""
+    # Paths in a dataset need not be UTF-8.
+    out = call(["git", *args], cwd=cwd).decode(errors="surrogateescape")
+    return out.rstrip("\0").split("\0") if out else []
+
+
+def call_git_success(args: list[str], *, cwd: Path) -> bool:
+    """True where a git command ends with exit code 0."""
+    try:
+        call(["git", *args], cwd=cwd)
+    except CommandError:
+        return False
+    return True
+
+
+def call_annex(args: list[str], *, cwd: Path, stdin: Stdin = None) -> str:
+    """Output of a git-annex command, without the final newline."""
+    return call(["git", "annex", *args], cwd=cwd, stdin=stdin).decode().rstrip("\n")
+
+
+def call_datalad(args: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
+    """Output of a DataLad command, run in a process of its own."""
+    return call(["datalad", *args], cwd=cwd, env=env).decode()
+
+
+def read_objects(names: Iterable[str], *, repository: Path) -> Iterator[bytes]:
+    """Contents of git objects, in the order of their names, by one process."""
+    names = list(names)
+    if not names:
+        return
+    out = call(["git", "cat-file", "--batch"], cwd=repository, stdin="\n".join(names) + "\n")
+    at = 0
+    for name in names:
+        end = out.index(b"\n", at)
+        header = out[at:end].split()
+        if header[-1] == b"missing":
+            raise CommandError(["git", "cat-file", name], str(repository), 1, "missing object")
+        size = int(header[2])
+        yield out[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
+
+
+def run_in_container(
+    *,
+    dataset: Path,
+    container: str,
+    command: list[str],
+    outputs: list[str],
+    message: str,
+) -> None:
+    """`datalad containers-run --explicit` in this process.
+
+    In-process because a DataLad start costs more than all the git calls of a
+    job, and because the results tell the app's exit code from DataLad's own
+    failures, which the command line's exit code does not.  No inputs are
+    declared: DataLad would look for each once more, and what reads them has
+    fetched them.
+
+    Raises
+    ------
+    CommandError
+        With the app's own exit code where the app failed, or with -1 where
+        DataLad could not start it or not save its results.
+
+    """
+    containers_run = import_containers_run()
+    with contextlib.chdir(dataset):
+        results = list(
+            containers_run(
+                command,
+                container_name=container,
+                dataset=str(dataset),
+                outputs=outputs,
+                message=message,
+                explicit=True,
+                on_failure="ignore",
+                result_renderer="disabled",
+                return_type="generator",
+            )
+        )
+    for result in results:
+        if result["status"] not in ("ok", "notneeded"):
+            code = result.get("exit_code")
+            why = result.get("message") or result.get("error_message") or result["status"]
+            if isinstance(why, tuple):
+                why = why[0] % why[1:]
+            raise CommandError(command, str(dataset), -1 if code is None else code, str(why))
+
+
+def import_containers_run() -> Callable[..., Iterator[dict]]:
+    """DataLad's containers-run.
+
+    Its package takes one function from `datalad.coreapi`, which imports all of
+    DataLad, boto3 included: 0.3 s of each job.  It is lent that function alone.
+    """
+    from datalad.local.subdatasets import Subdatasets
+
+    name = "datalad.coreapi"
+    if name not in sys.modules:
+        lent = types.ModuleType(name)
+        lent.subdatasets = Subdatasets.__call__
+        sys.modules[name] = lent
+        try:
+            from datalad_container.containers_run import ContainersRun
+        finally:
+            del sys.modules[name]
+    else:
+        from datalad_container.containers_run import ContainersRun
+    return ContainersRun()
+
+
+def node_name() -> str:
+    """Name of this node, SLURM's where it has one."""
+    return os.environ.get("SLURMD_NODENAME", socket.gethostname())
+
+
+def describe_scheduler_job() -> str:
+    """The SLURM job that this process belongs to, with its node and its log; empty outside one."""
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None:
+        return ""
+    try:
+        told = call(["scontrol", "show", "job", job], cwd=Path("/")).decode()
+    except (CommandError, OSError):
+        told = ""
+    log = re.search(r"StdOut=(.*)", told)
+    return f"SLURM job {job} on {node_name()}" + (f"; SLURM's own log: {log[1]}" if log else "")
+
+
+def end_children() -> None:
+    """End every program that this process started, the app included."""
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.send_signal(signal.SIGTERM)
+    _, alive = psutil.wait_procs(children, timeout=5)
+    for child in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(alive, timeout=5)
+
+
+def end_processes_in(path: Path) -> None:
+    """Kill programs that still work in a folder whose job is dead."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if Path(process.cwd()).is_relative_to(path):
+                process.kill()

@@ -1,0 +1,134 @@
+"""What a place must have: `check_` refuses with a letter, `tell_` says what is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.runners import call, call_git, call_git_success, node_name
+from ..config import Study
+from ..config.values import is_local_path
+from ..units.unit import Units
+
+# Since then git takes its settings from the environment (GIT_CONFIG_COUNT).
+OLDEST_GIT = (2, 31)
+
+
+def check_tools() -> None:
+    """Refuse to start without the programs that every job needs."""
+    for tool in ("git", "git-annex"):
+        check_program(tool)
+
+
+def check_program(name: str) -> None:
+    """Refuse to start without a program."""
+    if shutil.which(name) is None:
+        raise WorkflowFailure(
+            f"The program {name} was not found on PATH.",
+            hint=f"load its module (module load {name}), or run `make setup` and start "
+            "snakemake from the environment it makes.",
+        )
+
+
+def tell_tools() -> str:
+    """Versions of what a job runs; refuses a git that is too old."""
+    git = call_git(["version"], cwd=Path("/")).split()[2]
+    if tuple(int(part) for part in re.findall(r"\d+", git)[:2]) < OLDEST_GIT:
+        raise WorkflowFailure(
+            f"git {git} is too old.",
+            hint="load a newer one (module load git), or install it.",
+        )
+    annex = call(["git-annex", "version", "--raw"], cwd=Path("/")).decode().partition("-")[0]
+    told = [f"git {git}", f"git-annex {annex}"]
+    told += [f"{name} {version(name)}" for name in ("datalad", "datalad-container", "snakemake")]
+    return ", ".join(told)
+
+
+def tell_version(program: str) -> str:
+    """What a program says of its version."""
+    try:
+        return call([program, "--version"], cwd=Path("/"), timeout=60).decode().split("\n")[0]
+    except (CommandError, OSError):
+        return f"{program} of unknown version"
+
+
+def check_identity() -> None:
+    """Refuse to start where git could not sign a commit."""
+    # Not `git var GIT_COMMITTER_IDENT`: it invents an address from the host's name.
+    for setting, variable in (("user.name", "NAME"), ("user.email", "EMAIL")):
+        given = all(os.environ.get(f"GIT_{who}_{variable}") for who in ("AUTHOR", "COMMITTER"))
+        if not given and not call_git_success(["config", "--get", setting], cwd=Path.cwd()):
+            raise WorkflowFailure(
+                f"git does not know who you are: {setting} is not set, and every result is a "
+                "commit with your name.",
+                hint='git config --global user.name "Your Name" && '
+                "git config --global user.email you@example.org",
+            )
+
+
+def tell_identity() -> str:
+    """The name that commits are signed with."""
+    return call_git(["var", "GIT_AUTHOR_IDENT"], cwd=Path("/")).rpartition(">")[0] + ">"
+
+
+def check_modules(study: Study) -> None:
+    """Refuse a node of the cluster where a module of `hpc.modules` is not loaded."""
+    # `module load` of a missing module says so and goes on.
+    loaded = os.environ.get("LOADEDMODULES", "").split(":")
+    for module in study.resources.modules if "SLURM_JOB_ID" in os.environ else ():
+        if not any(name == module or name.startswith(f"{module}/") for name in loaded):
+            raise WorkflowFailure(
+                f"Module {module} of hpc.modules is missing on node {node_name()}.",
+                hint="correct its name (module avail), or ask for nodes that have it.",
+            )
+
+
+def check_work_dir(path: Path) -> None:
+    """Refuse a scratch folder that is missing or cannot be written to."""
+    if not path.is_dir():
+        raise WorkflowFailure(
+            f"common.work_dir {path} does not exist or is no folder.",
+            hint=f"make it (mkdir -p '{path}'), or name another one.",
+        )
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise WorkflowFailure(
+            f"common.work_dir {path} cannot be written to.",
+            hint="name a folder that you own, on a disk with space.",
+        )
+
+
+def check_scratch(study: Study, units: Units) -> None:
+    """Refuse a scratch folder without room for the largest unit's inputs."""
+    largest = max(units.units, key=lambda unit: unit.bytes)
+    free = shutil.disk_usage(study.work_dir).free
+    if free < largest.bytes + 2**20:
+        raise WorkflowFailure(
+            f"common.work_dir {study.work_dir} has {free / 2**20:.0f} MB free, but the inputs of "
+            f"{largest.name} alone take {largest.bytes / 2**20:.0f} MB.",
+            hint="free some space there, or name a folder on a larger disk.",
+            failure_class=FailureClass.NO_SPACE,
+        )
+
+
+def tell_scratch(study: Study, units: Units) -> str:
+    """What the scratch folder has, against the largest unit."""
+    largest = max(units.units, key=lambda unit: unit.bytes)
+    free = shutil.disk_usage(study.work_dir).free
+    return (
+        f"{study.work_dir}: {free / 2**30:,.1f} GB free, the inputs of {largest.name} take "
+        f"{largest.bytes / 2**30:,.1f}"
+    )
+
+
+def check_input_url(url: str, *, key: str) -> None:
+    """Refuse a local input that is not there, before anything is cloned."""
+    if is_local_path(url) and not Path(url).is_dir():
+        raise WorkflowFailure(
+            f"The input dataset {url} does not exist.",
+            hint=f"set {key} to the path or URL of a DataLad dataset.",
+            failure_class=FailureClass.INPUT_UNAVAILABLE,
+        )

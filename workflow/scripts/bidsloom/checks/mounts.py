@@ -1,0 +1,66 @@
+"""Checks of what the app is to see of the machine: licence, TemplateFlow, further binds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..base.errors import WorkflowFailure
+from ..config import Study
+from ..config.study import Bind
+from ..containers.runtimes import mounts
+from .findings import Look
+
+
+def mount_looks(study: Study, *, bare: bool) -> Iterator[Look]:
+    """Looks at the licence, template folder and binds of the app.
+
+    The scratch folder is mounted too, under its own name, unless the app runs
+    `bare`, without a container.
+    """
+    container = study.container
+    if not bare:
+        wanted = "a path that a container runtime can mount"
+        yield Look("common.work_dir", wanted, lambda: check_mountable(study.work_dir))
+    keys = {container.freesurfer_license: "container.freesurfer_license"}
+    keys[container.templateflow_home] = "container.templateflow_home"
+    for bind in mounts(container):
+        key = keys.get(bind.source, "container.binds")
+        yield Look(
+            f"{key} {bind.source}" if key == "container.binds" else key,
+            "there and readable",
+            lambda bind=bind, key=key: check_mount(bind, key),
+            lambda bind=bind: f"{bind.source}, for the app at {bind.target}",
+        )
+
+
+def check_mountable(work_dir: Path) -> None:
+    """Refuse a scratch folder whose path a runtime would misread."""
+    if set(',:"$`') & set(str(work_dir)):
+        raise WorkflowFailure(
+            f"common.work_dir {work_dir}: a container runtime cannot mount a path with "
+            'one of , : " $ `.',
+            hint="name another folder, or a link to it without these characters.",
+        )
+
+
+def check_mount(bind: Bind, key: str) -> None:
+    """Refuse one mount that is missing, or whose path a runtime would misread."""
+    folder = bind.source.is_dir()
+    if not os.access(bind.source, os.R_OK | (os.X_OK if folder else 0)):
+        what = "cannot be read" if bind.source.exists() else "does not exist"
+        raise WorkflowFailure(
+            f"{key} {bind.source} {what}.",
+            hint="correct the path, or mount the disk it is on.",
+        )
+    if key == "container.freesurfer_license" and folder:
+        raise WorkflowFailure(
+            f"{key} {bind.source} is a folder; expected: the licence file itself.",
+            hint="name the file, usually license.txt in the FreeSurfer folder.",
+        )
+    if set(",:") & set(f"{bind.source}{bind.target}"):
+        raise WorkflowFailure(
+            f"{key} {bind.source}: a container runtime cannot mount a path with ':' or ','.",
+            hint="make a link to it without these characters, and name that.",
+        )

@@ -1,0 +1,12 @@
+"""What a study asks for: the only reader of configuration keys, and the frozen `Study`.
+
+study     the types
+reading   from YAML or JSON to a `Study`
+faults    what is wrong with a configuration, all at once
+values    single values: memory, times, paths, flags
+"""
+
+from .reading import read_config, read_study
+from .study import Study
+
+__all__ = ["Study", "read_config", "read_study"]

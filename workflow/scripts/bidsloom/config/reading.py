@@ -1,0 +1,254 @@
+"""From a mapping (YAML, JSON, Snakemake's config) to a frozen `Study`.
+
+The only reader of configuration keys.  Types, defaults and descriptions come
+from `workflow/schemas/config.schema.yaml`; what a schema cannot say (two
+outputs with the same name, a quoting trap of YAML) is checked in `faults`.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..base.errors import ConfigFailure, WorkflowFailure
+from .faults import as_list, find_faults, load_schema, value_at
+from .study import (
+    Allocation,
+    Bind,
+    Container,
+    FurtherInput,
+    FurtherOutput,
+    Notify,
+    ReportOptions,
+    Requirement,
+    Resources,
+    RetryPolicy,
+    Selection,
+    Study,
+)
+from .values import (
+    app_arguments,
+    fill_defaults,
+    optional_path,
+    parse_memory,
+    parse_time,
+    resolve_path,
+    resolve_url,
+)
+
+
+def read_study(config: Mapping, *, base: Path | None = None) -> Study:
+    """The study that a configuration describes.
+
+    Relative paths in `config` and the `results` folder are relative to
+    `base`, by default the working directory.
+
+    Raises `ConfigFailure` naming every fault at once.
+    """
+    base = base or Path.cwd()
+    config = restore_on(config)
+    problems = list(find_faults(config))
+    if problems:
+        raise ConfigFailure(problems)
+    filled = fill_defaults(config, load_schema())
+    common, datalad = filled["common"], filled["datalad"]
+    name = filled.get("study", filled["container"]["name"])
+    results = base / "results" / name
+    return Study(
+        name=name,
+        results=results,
+        work_dir=resolve_path(common.get("work_dir", tempfile.gettempdir()), base),
+        keep_failed=common["keep_failed"],
+        input_url=resolve_url(datalad["input_repo"], base),
+        input_version=datalad["input_version"],
+        input_path=datalad["input_path"],
+        further_inputs=tuple(
+            read_further_input(given, base, clones=results / "inputs")
+            for given in datalad["inputs"]
+        ),
+        output_url=resolve_url(datalad["output_repos"][0], base),
+        further_outputs=tuple(
+            FurtherOutput(path, resolve_url(url, base), results / "outputs" / path)
+            for path, url in output_repositories(filled).items()
+            if url
+        ),
+        lock_file=optional_path(datalad["lock_file"], base),
+        shared_files=tuple(datalad["shared_files"]),
+        by_session=filled["subjects"]["processing_level"] == "session",
+        selection=read_selection(filled["subjects"], base),
+        remove_withdrawn=filled["subjects"]["withdrawn"] == "remove",
+        resources=read_resources(filled["hpc"]),
+        container=read_container(filled, base),
+        report=ReportOptions(
+            parallel_jobs=filled["report"]["parallel_jobs"],
+            price_per_core_hour=filled["report"].get("price_per_core_hour"),
+        ),
+        notify=Notify(
+            ends=tuple(filled["notify"]["on"]),
+            variable=filled["notify"]["urls_variable"],
+            file=optional_path(filled["notify"]["urls_file"], base),
+        ),
+        prove_units=filled["prove"]["units"],
+        prove_seed=filled["prove"].get("seed"),
+    )
+
+
+def read_selection(subjects: Mapping, base: Path) -> Selection:
+    """Who is processed, by the section `subjects`."""
+    return Selection(
+        include=labels_or_file(subjects["include"], base),
+        exclude=labels_or_file(subjects["exclude"], base),
+        sessions=tuple(s.removeprefix("ses-") for s in subjects["sessions"]),
+        where=subjects["where"].strip(),
+        require=tuple(parse_requirement(filters) for filters in subjects["require"]),
+        limit=subjects.get("limit"),
+    )
+
+
+def read_resources(hpc: Mapping) -> Resources:
+    """What one job asks for, by the section `hpc`."""
+    asked, retry = read_allocation(hpc), hpc["retry"]
+    return Resources(
+        check_node=hpc["check_node"],
+        units_per_job=hpc["units_per_job"],
+        cpus=asked.cpus,
+        mem_mb=asked.mem_mb,
+        runtime=asked.runtime,
+        group=read_allocation({**hpc, **hpc["group"]}),
+        partition=hpc.get("partition"),
+        account=hpc.get("account"),
+        qos=hpc.get("qos"),
+        gpus=hpc.get("gpus"),
+        sbatch=hpc["sbatch"],
+        retry=RetryPolicy(
+            memory_factor=retry["memory_factor"],
+            time_factor=retry["time_factor"],
+            max_mem_mb=parse_memory(retry["max_mem"]) if "max_mem" in retry else None,
+            max_runtime=parse_time(retry["max_time"]) if "max_time" in retry else None,
+        ),
+        modules=tuple(hpc["modules"]),
+        environment=tuple(sorted((k, str(v)) for k, v in hpc["environment"].items())),
+    )
+
+
+def read_container(filled: Mapping, base: Path) -> Container:
+    """The app and its command line, by the section `container`."""
+    container = filled["container"]
+    outputs = tuple(output_repositories(filled))
+    app_args = dict(container["bids_args"])
+    analysis_level = app_args.pop("analysis_level")
+    image, dataset, wanted = container["image"], container["dataset"], container["bids_filter"]
+    return Container(
+        name=container["name"],
+        image=image if dataset else resolve_url(image, base),
+        dataset=dataset and resolve_url(dataset, base),
+        dataset_version=container["dataset_version"],
+        runtime=container["runtime"],
+        call_fmt=container["call_fmt"],
+        executable=tuple(container["executable"].split()),
+        outputs=outputs,
+        session_folders=container["session_folders"],
+        archive=container["archive"],
+        group_level=container["group_level"],
+        group_inputs=tuple(container.get("group_inputs", outputs)),
+        group_arguments=tuple(app_arguments(container.get("group_args", app_args))),
+        analysis_level=analysis_level,
+        arguments=tuple(app_arguments(app_args)),
+        participant_flag=container["participant_flag"],
+        session_flag=container["session_flag"],
+        bids_filter=json.dumps(wanted, sort_keys=True) if wanted else "",
+        binds=tuple(parse_bind(text, base) for text in container["binds"]),
+        freesurfer_license=optional_path(container["freesurfer_license"], base),
+        templateflow_home=optional_path(container["templateflow_home"], base),
+    )
+
+
+def restore_on(config: Any) -> Any:
+    """A configuration whose key `notify.on` is a text: YAML reads a bare `on` as true."""
+    notify = value_at(config, "notify")
+    if not isinstance(notify, Mapping) or True not in notify:
+        return config
+    return {**config, "notify": {"on" if k is True else k: v for k, v in notify.items()}}
+
+
+def read_config(path: Path) -> dict:
+    """The mapping in a YAML or JSON file."""
+    try:
+        config = yaml.safe_load(path.read_text())
+    except OSError as e:
+        raise WorkflowFailure(
+            f"The config file {path} cannot be read: {e.strerror}.",
+            hint="give the path of your study's YAML or JSON file with --config.",
+        ) from e
+    except yaml.YAMLError as e:
+        raise WorkflowFailure(
+            f"The config file {path} is not valid YAML: {e}".replace("\n", " "),
+            hint="look at the line named above; a missing space after a colon is common.",
+        ) from e
+    return config or {}
+
+
+def read_allocation(given: Mapping) -> Allocation:
+    """What a job asks for, by the keys of `hpc`."""
+    return Allocation(
+        cpus=given["cpus"],
+        mem_mb=parse_memory(given["mem"]) if "mem" in given else None,
+        runtime=parse_time(given["time"]) if "time" in given else None,
+    )
+
+
+def output_repositories(config: Mapping) -> dict[str, str]:
+    """Output folder -> the repository of its own, empty where it has none.
+
+    Older configurations list the further repositories under
+    `datalad.output_repos`, in the order of the outputs.
+    """
+    container = config["container"]
+    found = {}
+    further = config["datalad"]["output_repos"]
+    for n, output in enumerate(container.get("outputs", [container["name"]])):
+        if isinstance(output, Mapping):
+            found[output["path"]] = output["repo"]
+        else:
+            found[output] = further[n] if 0 < n < len(further) else ""
+    return found
+
+
+def read_further_input(given: Mapping, base: Path, *, clones: Path) -> FurtherInput:
+    """A dataset of `datalad.inputs`."""
+    flag = tuple(given.get("flag", "").split())
+    return FurtherInput(
+        path=given["path"],
+        url=resolve_url(given["repo"], base),
+        version=given.get("version", ""),
+        clone=clones / given["path"],
+        flag=(*flag, "{path}") if len(flag) == 1 else flag,
+        required=given.get("required", True),
+        shared=tuple(given.get("shared_paths", [])),
+    )
+
+
+def labels_or_file(value: list[str] | str, base: Path) -> tuple[str, ...] | Path:
+    """Subject labels, or the path of the file that holds them."""
+    if isinstance(value, str):
+        return resolve_path(value, base)
+    return tuple(label.removeprefix("sub-") for label in value)
+
+
+def parse_requirement(filters: Mapping) -> Requirement:
+    """Entities with one or several values each, and how many files are needed."""
+    entities = {name: tuple(as_list(value)) for name, value in filters.items() if name != "min"}
+    return Requirement(tuple(entities.items()), filters.get("min", 1))
+
+
+def parse_bind(text: str, base: Path) -> Bind:
+    """`source[:target[:ro|rw]]`; without a target, the app sees the source's own path."""
+    source, _, rest = text.partition(":")
+    target, _, mode = rest.partition(":")
+    path = resolve_path(source, base)
+    return Bind(path, target or str(path), writable=mode == "rw")

@@ -1,0 +1,198 @@
+"""The frozen `Study`: what a configuration asks for, in types.
+
+Made by `reading.read_study`; everything else takes its values from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A file or folder of the machine, and where the app sees it."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class Container:
+    """The BIDS App and its command line; `arguments` leaves out the labels.
+
+    `image` is a file's absolute path, a URL, or a path inside the dataset at
+    `dataset`.  `bids_filter` is JSON, empty for none.
+    """
+
+    name: str
+    image: str
+    dataset: str
+    dataset_version: str
+    runtime: str
+    call_fmt: str
+    executable: tuple[str, ...]
+    outputs: tuple[str, ...]
+    session_folders: bool
+    archive: bool
+    group_level: bool
+    group_inputs: tuple[str, ...]
+    group_arguments: tuple[str, ...]
+    analysis_level: str
+    arguments: tuple[str, ...]
+    participant_flag: str
+    session_flag: str
+    bids_filter: str
+    binds: tuple[Bind, ...]
+    freesurfer_license: Path | None
+    templateflow_home: Path | None
+
+
+@dataclass(frozen=True)
+class FurtherInput:
+    """A dataset beside the raw one, registered at `path` of the output dataset.
+
+    `flag` is how the app's command line names it, `{path}` standing for its
+    place; `shared` are folders that every unit takes.
+    """
+
+    path: str
+    url: str
+    version: str
+    clone: Path
+    flag: tuple[str, ...]
+    required: bool
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FurtherOutput:
+    """An output folder that is a dataset of its own, with a store of its own."""
+
+    path: str
+    url: str
+    dataset: Path
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How much more the next attempt gets; caps in MB and minutes, None: no cap."""
+
+    memory_factor: float
+    time_factor: float
+    max_mem_mb: int | None
+    max_runtime: int | None
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """CPUs, memory (MB) and time (minutes) of one job; None leaves it to the profile."""
+
+    cpus: int
+    mem_mb: int | None
+    runtime: int | None
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one job asks for (MB, minutes); None leaves it to the profile."""
+
+    check_node: bool
+    units_per_job: int
+    cpus: int
+    mem_mb: int | None
+    runtime: int | None
+    group: Allocation
+    partition: str | None
+    account: str | None
+    qos: str | None
+    gpus: int | None
+    sbatch: str
+    retry: RetryPolicy
+    modules: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a report reckons with; without a price it tells no cost."""
+
+    parallel_jobs: int
+    price_per_core_hour: float | None
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Files that a unit must have: pybids' entities, each with the values that will do."""
+
+    entities: tuple[tuple[str, tuple[str | int, ...]], ...]
+    at_least: int = 1
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Who is processed; `include` and `exclude` are labels, or the file that holds them."""
+
+    include: tuple[str, ...] | Path = ()
+    exclude: tuple[str, ...] | Path = ()
+    sessions: tuple[str, ...] = ()
+    where: str = ""
+    require: tuple[Requirement, ...] = ()
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Of which ends people are told, and what holds their addresses, if anything does."""
+
+    ends: tuple[str, ...]
+    variable: str
+    file: Path | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """One input dataset x one BIDS App x its output dataset."""
+
+    name: str
+    results: Path
+    work_dir: Path
+    keep_failed: bool
+    input_url: str
+    input_version: str
+    input_path: str
+    further_inputs: tuple[FurtherInput, ...]
+    output_url: str
+    further_outputs: tuple[FurtherOutput, ...]
+    lock_file: Path | None
+    shared_files: tuple[str, ...]
+    by_session: bool
+    selection: Selection
+    remove_withdrawn: bool
+    resources: Resources
+    container: Container
+    report: ReportOptions
+    notify: Notify
+    prove_units: int
+    prove_seed: int | None
+
+    @property
+    def dataset(self) -> Path:
+        """The study dataset: what jobs clone."""
+        return self.results / "dataset"
+
+    @property
+    def batches(self) -> Path:
+        """Notes on units that share a job."""
+        return self.results / "batches"
+
+    @property
+    def input(self) -> Path:
+        """The study's clone of the input dataset, without a work tree."""
+        return self.results / "input"
+
+    @property
+    def containers(self) -> Path:
+        """The study's clone of the container dataset, without a work tree."""
+        return self.results / "containers"

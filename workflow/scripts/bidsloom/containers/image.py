@@ -1,0 +1,124 @@
+"""The container image: what it is known by, and where it lies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from enum import Enum
+from pathlib import Path
+
+from ..base.errors import CommandError, WorkflowFailure
+from ..base.files import read_json, write_json
+from ..base.runners import call_git
+from ..config import Study
+from ..config.values import is_local_path
+from ..datasets.annex import content_path
+from ..datasets.clones import CONTAINERS_PATH, clone_containers
+
+
+class ImageKind(Enum):
+    """Where an image comes from."""
+
+    FILE = "a file"
+    URL = "a URL that datalad-container understands"
+    DATASET = "a file of a container dataset"
+
+
+def image_kind(study: Study) -> ImageKind:
+    """Where the study's image comes from."""
+    if study.container.dataset:
+        return ImageKind.DATASET
+    return ImageKind.FILE if is_local_path(study.container.image) else ImageKind.URL
+
+
+def image_id(study: Study) -> str:
+    """What the image is known by: an annex key, or the URL that it was taken from once.
+
+    A URL's content is fetched when the study is prepared, and stays as it is
+    until the configuration names another URL.
+    """
+    kind = image_kind(study)
+    if kind is ImageKind.URL:
+        return study.container.image
+    if kind is ImageKind.DATASET:
+        return key_in_dataset(study, clone_containers(study))
+    return key_of_file(study)
+
+
+def key_in_dataset(study: Study, commit: str) -> str:
+    """Annex key (or blob, where it is not annexed) of an image in the container dataset."""
+    container = study.container
+    try:
+        mode = call_git(["ls-tree", commit, "--", container.image], cwd=study.containers)[:6]
+        name = call_git(["rev-parse", f"{commit}:{container.image}"], cwd=study.containers)
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"container.image {container.image} is not in the container dataset "
+            f"{container.dataset} at {commit[:10]}.",
+            hint=f"see what there is: git -C '{study.containers}' ls-tree -r --name-only {commit}",
+        ) from e
+    if mode != "120000":
+        return name
+    return call_git(["cat-file", "blob", name], cwd=study.containers).rpartition("/")[2]
+
+
+def key_of_file(study: Study) -> str:
+    """The annex key that the study's dataset will give an image file.
+
+    The digest of a 10 GB image takes half a minute, so it is remembered in
+    `results/<study>/image.json` until the file's size or time changes.
+    """
+    image = Path(study.container.image)
+    try:
+        stat = os.stat(image)
+        if not image.is_file():
+            raise FileNotFoundError(2, "not a file")
+    except OSError as e:
+        raise WorkflowFailure(
+            f"The container image {image} cannot be read: {e.strerror}.",
+            hint="set container.image to the path of the image file.",
+        ) from e
+    seen = {"path": str(image), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    memory = study.results / "image.json"
+    remembered = read_json(memory)
+    if remembered and {k: remembered.get(k) for k in seen} == seen:
+        return remembered["key"]
+    key = compute_key(image)
+    write_json(memory, {**seen, "key": key})
+    return key
+
+
+def compute_key(image: Path) -> str:
+    """The MD5E key git-annex gives an image file; `containers-add` drops its extension."""
+    try:
+        with image.open("rb") as f:
+            digest = hashlib.file_digest(f, "md5").hexdigest()
+    except OSError as e:
+        raise WorkflowFailure(
+            f"The container image {image} cannot be read: {e.strerror}.",
+            hint="check its permissions.",
+        ) from e
+    return f"MD5E-s{image.stat().st_size}--{digest}"
+
+
+def image_path(study: Study) -> str:
+    """Where the image is registered, relative to the output dataset."""
+    if study.container.dataset:
+        return f"{CONTAINERS_PATH}/{study.container.image}"
+    return f".datalad/environments/{study.container.name}/image"
+
+
+def image_file(study: Study) -> Path | None:
+    """The image's content, in a prepared study as jobs find it; None where it is not here."""
+    kind, known = image_kind(study), image_id(study)
+    if kind is ImageKind.DATASET:
+        if "--" not in known:  # no annex key: it lies in git itself
+            return None
+        path = content_path(study.containers, clone_containers(study), study.container.image)
+    elif (read_json(study.results / "prepared.json") or {}).get("image") == known:
+        path = study.dataset / image_path(study)
+    elif kind is ImageKind.FILE:
+        path = Path(study.container.image)
+    else:
+        return None
+    return path if path.exists() else None

@@ -1,0 +1,305 @@
+"""Container runtimes: how each is called, and how it fails.
+
+A call format stands in the output dataset, and in every run record.  It names
+nothing of this machine: what only a place has (a licence file, a template
+folder, the scratch disk) is handed over in the job's environment.
+
+Every format isolates: a clean environment, no home, the dataset read-only but
+for the output folders, and `/tmp` as the only other place to write to.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+
+from ..base.errors import WorkflowFailure
+from ..config import Study
+from ..config.study import Bind, Container
+
+# Further options for runtimes that take none from the environment, quoted for a shell.
+OPTIONS = "BIDSLOOM_OPTIONS"
+DOCKER_OPTIONS = "${{{{BIDSLOOM_OPTIONS:---tmpfs /tmp}}}}"
+# Packs what a unit wrote, with `container.archive`; kept in the output dataset.
+PACK = "code/pack_outputs.py"
+# Where the app finds them; below `/tmp`, since not every image has a mount
+# point to offer, and not every runtime can make one.
+LICENSE = "/tmp/freesurfer_license.txt"
+TEMPLATEFLOW = "/tmp/templateflow"
+WORK_DIR = "/tmp/work"
+# A new mount of the dataset, read-only, with the outputs mounted into it
+# before: Charliecloud's own mounts can all be written to.
+GUARD = (
+    'for out in {outputs}; do mount --bind "$out" "$out" || exit 1; done; '
+    'mount --rbind . . && cd "$PWD" && mount -o remount,bind,ro . && cd "$PWD" || exit 1; '
+    'for git in {closed}; do mount --bind "$git" "$git" && '
+    'mount -o remount,bind,ro "$git" || exit 1; done; exec "$@"'
+)
+
+
+class Runtime(str, Enum):
+    """What runs an image; the values are those of `container.runtime`."""
+
+    APPTAINER = "apptainer"
+    SINGULARITY = "singularity"
+    DOCKER = "docker"
+    PODMAN = "podman"
+    CHARLIECLOUD = "charliecloud"
+    NONE = "none"
+
+    @property
+    def program(self) -> str:
+        """The program to be found on PATH."""
+        return "ch-run" if self is Runtime.CHARLIECLOUD else self.value
+
+    @property
+    def takes_sif(self) -> bool:
+        """True for Apptainer and its older name."""
+        return self in (Runtime.APPTAINER, Runtime.SINGULARITY)
+
+    @property
+    def is_out_of_sight(self) -> bool:
+        """True where the app is not among the processes that a job started."""
+        return self in (Runtime.DOCKER, Runtime.PODMAN)
+
+
+def choose_runtime(study: Study) -> Runtime:
+    """The runtime of a study.
+
+    `auto` takes what the study's own call format names, else the first one on
+    PATH that runs this kind of image, else one of `hpc.modules`: a node may
+    have what the machine that submits lacks.
+
+    Raises `WorkflowFailure` where none is found.
+    """
+    container = study.container
+    if container.runtime != "auto":
+        return Runtime(container.runtime)
+    if container.call_fmt:
+        return named_runtime(container.call_fmt) or Runtime.NONE
+    fitting = (Runtime.APPTAINER, Runtime.SINGULARITY)
+    if is_docker_archive(container.image):
+        fitting = (Runtime.DOCKER, Runtime.PODMAN)
+    for runtime in fitting:
+        if shutil.which(runtime.program):
+            return runtime
+    if runtime := named_runtime(" ".join(study.resources.modules)):
+        return runtime
+    raise WorkflowFailure(
+        f"No container runtime for {container.image} was found on PATH: looked for "
+        f"{' and '.join(fitting)}.",
+        hint=f"load its module (module load {fitting[0].value}) or install it, then try again; "
+        "on a cluster, name the module in hpc.modules.",
+    )
+
+
+def check_runtime(study: Study, *, here: bool) -> None:
+    """Refuse to start where the runtime is missing; modules may bring it to a node."""
+    runtime = choose_runtime(study)
+    if runtime is Runtime.NONE or shutil.which(runtime.program):
+        return
+    if here or not study.resources.modules:
+        raise WorkflowFailure(
+            f"The container runtime {runtime.value} was not found on PATH "
+            f"(looked for {runtime.program}).",
+            hint=f"load its module (module load {runtime.value}) or install it, then try again; "
+            "on a cluster, name the module in hpc.modules.",
+        )
+
+
+def named_runtime(text: str) -> Runtime | None:
+    """The first runtime that a text names."""
+    found = re.search(r"\b(apptainer|singularity|docker|podman|charliecloud|ch-run)\b", text)
+    return found and Runtime("charliecloud" if found[1] == "ch-run" else found[1])
+
+
+def is_docker_archive(image: str) -> bool:
+    """True for a file that `docker save` made: a tar archive."""
+    try:
+        with Path(image).open("rb") as f:
+            f.seek(257)
+            return f.read(5) == b"ustar"
+    except OSError:
+        return False
+
+
+def call_format(study: Study) -> str:
+    """The call format for `datalad containers-add`.
+
+    Two programs format it: `{img}` and `{cmd}` are filled by containers-run,
+    `{{pwd}}` by run, and by every rerun in its own place.
+    """
+    container = study.container
+    call = container.call_fmt or isolating_call(study)
+    if container.archive:
+        call = f"( {call} ) && python3 -I {PACK} {shlex.join(container.outputs)}"
+    return call
+
+
+def isolating_call(study: Study) -> str:
+    """The call format that isolates, for the study's runtime."""
+    container, runtime = study.container, choose_runtime(study)
+    outputs = shlex.join(container.outputs)
+    command = f"{shlex.join(container.executable)} {{cmd}}".lstrip()
+    options = " ".join(options_for(study, runtime))
+    # Docker alone cannot have a `/tmp` of its own that a job replaces.
+    given = DOCKER_OPTIONS if runtime is Runtime.DOCKER else f"${OPTIONS}"
+    further = f'eval "set -- {given}" && '
+    if runtime.takes_sif:
+        verb = "exec" if container.executable else "run"
+        call = f"{runtime.value} {verb} {options} {{img}} {command}"
+    elif runtime is Runtime.CHARLIECLOUD:
+        guard = shlex.quote(GUARD.format(outputs=outputs, closed=shlex.join(git_folders(study))))
+        call = (
+            f'{further}env USER="$(id -un)" unshare --user --map-root-user --mount sh -c {guard} '
+            f'guard ch-run {options} "$@" {{img}} -- {command}'
+        )
+    else:
+        image = "docker-archive:{img}"
+        if runtime is Runtime.DOCKER:
+            image = "\"$(docker load -q -i {img} | sed 's/^Loaded image[^:]*: //')\""
+        call = f'{further}{runtime.value} run {options} "$@" {image} {command}'
+    return f"mkdir -p {outputs} && {call}"
+
+
+def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
+    """Options that isolate, as they stand in the call format."""
+    container, gpu = study.container, bool(study.resources.gpus)
+    places = [f'"{{{{pwd}}}}/{out}":"{{{{pwd}}}}/{out}"' for out in container.outputs]
+    places += [f'"{{{{pwd}}}}/{git}":"{{{{pwd}}}}/{git}":ro' for git in git_folders(study)]
+    if runtime.takes_sif:
+        yield "--containall --no-home"
+        yield '-B "{{pwd}}":"{{pwd}}":ro'
+        yield from (f"-B {place}" for place in places)
+        yield '--pwd "{{pwd}}"'
+        if gpu:
+            yield "--nv"
+    elif runtime is Runtime.CHARLIECLOUD:
+        # The image's own variables, and no others; its /tmp is the host's
+        # unless a job, or a reader who runs the record again, gives another.
+        yield "--private-tmp --unset-env='*' --set-env --set-env=HOME=/root"
+        yield '-b "$PWD:/mnt" -c /mnt'
+    else:
+        yield "--rm --read-only"
+        if runtime is Runtime.DOCKER:
+            yield '-u "$(id -u):$(id -g)"'
+        yield '-v "{{pwd}}":"{{pwd}}":ro'
+        yield from (f"-v {place}" for place in places)
+        yield '-w "{{pwd}}"'
+        if container.executable:
+            yield '--entrypoint ""'
+        if gpu:
+            yield "--gpus all" if runtime is Runtime.DOCKER else "--device nvidia.com/gpu=all"
+
+
+def git_folders(study: Study) -> list[str]:
+    """Folders inside the outputs that the app must not write to: those of datasets of their own."""
+    return [f"{further.path}/.git" for further in study.further_outputs]
+
+
+def mounts(container: Container) -> list[Bind]:
+    """What is mounted beside the dataset."""
+    found = list(container.binds)
+    if container.freesurfer_license:
+        found.append(Bind(container.freesurfer_license, LICENSE))
+    if container.templateflow_home:
+        found.append(Bind(container.templateflow_home, TEMPLATEFLOW))
+    return found
+
+
+def app_environment(study: Study, runtime: Runtime) -> dict[str, str]:
+    """Variables that the app sees: the study's, and where its files are."""
+    container = study.container
+    bare = runtime is Runtime.NONE
+    found = dict(study.resources.environment)
+    if container.freesurfer_license:
+        found["FS_LICENSE"] = str(container.freesurfer_license) if bare else LICENSE
+    if container.templateflow_home:
+        found["TEMPLATEFLOW_HOME"] = str(container.templateflow_home) if bare else TEMPLATEFLOW
+    return found
+
+
+def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, str]:
+    """A job's environment, such that mounts and variables reach the app.
+
+    `scratch/tmp` is the app's `/tmp`, on the scratch disk: Apptainer's own
+    holds 64 MB.
+    """
+    inside = app_environment(study, runtime)
+    binds = mounts(study.container)
+    if runtime is Runtime.NONE:
+        return inside | {"TMPDIR": str(scratch / "tmp")}
+    if runtime.takes_sif:
+        given = dict(study.resources.environment)
+        for prefix in ("APPTAINER", "SINGULARITY"):
+            # Apptainer expands these as a shell does between double quotes.
+            given |= {
+                f"{prefix}ENV_{name}": re.sub(r"([\\$`])", r"\\\1", value)
+                for name, value in inside.items()
+            }
+            given[f"{prefix}_WORKDIR"] = str(scratch)
+            if binds:
+                given[f"{prefix}_BIND"] = ",".join(mount_text(b) for b in binds)
+        return given
+    options = []
+    if runtime is Runtime.CHARLIECLOUD:
+        options += [f"--bind={scratch / 'tmp'}:/tmp"]
+        options += [f"--bind={b.source}:{b.target}" for b in binds]
+        options += ["--env-no-expand"]
+        options += [f"--set-env={name}={value}" for name, value in inside.items()]
+    else:
+        options += [f"--volume={scratch / 'tmp'}:/tmp"]
+        options += [f"--volume={mount_text(b)}" for b in binds]
+        # By name alone: the value stands in no list of processes.
+        options += [f"--env={name}" for name in inside]
+    return inside | {OPTIONS: shlex.join(options)}
+
+
+def mount_text(bind: Bind) -> str:
+    """A mount as Apptainer, podman and docker write it."""
+    return f"{bind.source}:{bind.target}:{'rw' if bind.writable else 'ro'}"
+
+
+def start_failure(runtime: Runtime, exit_code: int, said: list[str]) -> str | None:
+    """The runtime's own words where not the app but the runtime failed, else None.
+
+    An exit code alone does not tell: 255 is Apptainer's, 125 to 127 podman's
+    and docker's, 1 Charliecloud's, but an app may end with any of them.
+    """
+    marks = {
+        Runtime.APPTAINER: ((255,), r"FATAL:\s+"),
+        Runtime.SINGULARITY: ((255,), r"FATAL:\s+"),
+        Runtime.PODMAN: ((125, 126, 127), r"Error: "),
+        Runtime.DOCKER: ((125, 126, 127), r"docker: Error|docker: |Unable to find image"),
+        Runtime.CHARLIECLOUD: ((1, 31, 32, 57, 58), r"(ch-run\[\d+\]: error: |unshare: |mount: )"),
+    }
+    codes, pattern = marks.get(runtime, ((), ""))
+    if exit_code == 127 and runtime is not Runtime.NONE:
+        pattern = rf"{pattern}|\S*sh: .*not found"
+    elif exit_code not in codes:
+        return None
+    own = [line for line in said[-5:] if re.match(pattern, line)]
+    return own[-1].strip() if own else None
+
+
+def mount_places(study: Study, runtime: Runtime, temporary: Path) -> tuple[list[Path], list[Path]]:
+    """Folders and files that must be there before the app starts, its `/tmp` first.
+
+    Charliecloud mounts onto what is there; the others would make it.
+    """
+    folders, files = [temporary], []
+    for bind in mounts(study.container) if runtime is Runtime.CHARLIECLOUD else ():
+        if bind.target.startswith("/tmp/"):
+            place = temporary / bind.target.removeprefix("/tmp/")
+            (folders if bind.source.is_dir() else files).append(place)
+            folders.append(place.parent)
+    return folders, files
+
+
+def scratch_folder(clone: Path) -> Path:
+    """What the app may fill beside the clone, on the scratch disk."""
+    return clone.with_name("scratch")

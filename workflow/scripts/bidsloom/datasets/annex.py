@@ -1,0 +1,104 @@
+"""Annexed files as git and git-annex keep them: links, keys, sizes, and where objects lie.
+
+Reads repositories without a checkout; knows nothing of BIDS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from ..base.errors import CommandError
+from ..base.runners import call_annex, call_git, call_git_records, read_objects
+
+SYMLINK = "120000"
+FOLDER = "040000"
+# More than any file that git-annex leaves in git to stand for an unlocked one.
+POINTER_SIZE = 1000
+SUBDATASET = "160000"
+
+
+def annexed_keys(repository: Path, commit: str, paths: list[str]) -> list[str]:
+    """Keys of the annexed files below some paths, as links or unlocked."""
+    command = ["ls-tree", "-r", "-l", "-z", commit, *paths]
+    candidates = []
+    for record in call_git_records(command, cwd=repository):
+        mode, _, object_id, size = record.partition("\t")[0].split()
+        # An unlocked file's blob is a line with its key.
+        if mode == SYMLINK or (size != "-" and int(size) < POINTER_SIZE):
+            candidates.append(object_id)
+    contents = read_objects(candidates, repository=repository)
+    keys = (
+        os.fsdecode(content.split(b"\n")[0]).rpartition("/")[2]
+        for content in contents
+        if b"annex/objects/" in content
+    )
+    return list(dict.fromkeys(keys))
+
+
+def read_file(repository: Path, commit: str, path: str) -> bytes | None:
+    """A committed file, fetched first where it is annexed; None where there is none.
+
+    Raises `CommandError` where its content cannot be fetched.
+    """
+    entries = call_git_records(["ls-tree", "-z", commit, "--", path], cwd=repository)
+    if not entries or entries[0].split()[1] != "blob":
+        return None
+    if keys := annexed_keys(repository, commit, [path]):
+        call_annex(["get", "-q", f"--key={keys[0]}"], cwd=repository)
+        place = call_annex(["contentlocation", keys[0]], cwd=repository)
+        return (repository / place).read_bytes()
+    (content,) = read_objects([entries[0].split()[2]], repository=repository)
+    return content
+
+
+def key_size(key: str) -> int:
+    """Bytes of an annexed file, from its key; 0 where the key does not tell."""
+    match = re.match(r"[A-Z0-9_]+(?:-[a-zA-Z]\d+)*?-s(\d+)", key)
+    return int(match[1]) if match else 0
+
+
+def annex_branch(repository: Path) -> str | None:
+    """The commit of a clone's git-annex branch, as fetched; None where there is none."""
+    for ref in ("refs/remotes/origin/git-annex", "refs/heads/git-annex"):
+        try:
+            return call_git(["rev-parse", "--verify", "-q", ref], cwd=repository)
+        except CommandError:
+            continue
+    return None
+
+
+def is_annexed(repository: Path) -> bool:
+    """True where a clone knows of git-annex content."""
+    return annex_branch(repository) is not None
+
+
+def content_path(clone: Path, commit: str, path: str) -> Path:
+    """Where a clone keeps the content of a commit's annexed file."""
+    target = call_git(["cat-file", "blob", f"{commit}:{path}"], cwd=clone)
+    return clone / ".git" / target.partition(".git/")[2]
+
+
+def holds_object(repository: Path, key: str) -> bool:
+    """True where a bare repository holds a key's content, of the size the key tells."""
+    try:
+        size = os.stat(object_path(repository, key)).st_size
+    except OSError:
+        return False
+    return size == (key_size(key) if re.search(r"-s\d+", key) else size)
+
+
+def object_path(repository: Path, key: str) -> Path:
+    """Where a bare repository keeps a key."""
+    return repository / "annex" / "objects" / log_folder(key) / key / key
+
+
+def log_folder(key: str) -> str:
+    """The folder of a key in a git-annex branch, and among a bare repository's objects.
+
+    git-annex' internals, "hashdirlower".
+    """
+    digest = hashlib.md5(os.fsencode(key)).hexdigest()
+    return f"{digest[:3]}/{digest[3:6]}/"

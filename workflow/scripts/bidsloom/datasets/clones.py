@@ -1,0 +1,232 @@
+"""The study's own clones: of the input dataset, and of the output dataset.
+
+Both have no work tree of their own making and are private: they stand in
+nobody's location log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.files import read_json, remove_tree, write_json
+from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
+from ..config import Study
+from ..config.study import FurtherInput
+from .branches import head_of
+from .output_datasets import Target, check_owner
+from .stores import BASE, MAIN, REMOTE, last_line, read_setting, refuse_strangers
+from .thin_clones import share_remotes
+
+VERSION_SETTING = "bidsloom.input-version"
+CONTAINERS_SETTING = "bidsloom.containers-version"
+# Where a container dataset is registered inside the output dataset.
+CONTAINERS_PATH = "containers"
+
+
+def clone_output(target: Target, study: Study) -> None:
+    """Clone the dataset that a store holds, unless that was done before."""
+    store, dataset = target.store, target.dataset
+    if not dataset.exists():
+        url = store.git_url if store.repository and not store.url.startswith("ria") else store.url
+        clone(url, dataset, key="datalad.output_repos")
+        call_git(["remote", "rename", "origin", REMOTE], cwd=dataset)
+        check_owner_of_clone(target, study)
+        share_remotes(dataset)
+    elif call_git_success(["remote", "get-url", REMOTE], cwd=dataset):
+        check_owner_of_clone(target, study)
+
+
+def check_owner_of_clone(target: Target, study: Study) -> None:
+    """Refuse a URL whose dataset is another study's; mounted stores were looked at directly."""
+    if target.store.repository is None and head_of(target.dataset, f"{REMOTE}/{MAIN}"):
+        try:
+            check_owner(target.dataset, f"{REMOTE}/{MAIN}", study, target)
+        except WorkflowFailure:
+            remove_tree(target.dataset)
+            raise
+
+
+def clone(url: str, target: Path, *, key: str) -> None:
+    """Clone a dataset without a work tree, whole or not at all.
+
+    The clone is private: it leaves no trace in anybody's location log.
+    """
+    temporary = target.with_name(f".{target.name}.cloning")
+    if temporary.exists():
+        remove_tree(temporary)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        call_datalad(
+            ["clone", url, str(temporary), "--no-checkout"], cwd=target.parent, env=PRIVATE
+        )
+    except CommandError as e:
+        if temporary.exists():
+            remove_tree(temporary)
+        refuse_strangers(url, e.stderr)
+        raise WorkflowFailure(
+            f"{url} ({key}) cannot be cloned: it is no git repository, or cannot be reached. "
+            f"git says: {clone_error(e.stderr)}",
+            hint=f"try it by hand: datalad clone '{url}' /tmp/try-it",
+            failure_class=FailureClass.INPUT_UNAVAILABLE,
+        ) from e
+    call_git(["config", "annex.private", "true"], cwd=temporary)
+    temporary.rename(target)
+
+
+def clone_error(text: str) -> str:
+    """Git's own words in DataLad's report of a failed clone."""
+    fatal = [line for line in text.splitlines() if "fatal: " in line]
+    return fatal[-1].partition("fatal: ")[2].strip("'] ") if fatal else last_line(text)
+
+
+def fetch_output(target: Target) -> None:
+    """Learn every branch that a store has now, and forget those it lost."""
+    try:
+        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=target.dataset)
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The output store {target.store.url} cannot be read: {last_line(e.stderr)}",
+            hint="check that it is mounted and reachable, then start again; nothing was changed.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+
+
+def pin_input(study: Study) -> str:
+    """The input commit of this study.
+
+    A version is resolved when it is first met, and again only when the
+    configuration names another one: a branch that moves on the other side
+    changes no running study.
+    """
+    version = study.input_version
+    return pin(
+        study.input,
+        study.input_url,
+        version,
+        key="datalad.input_repo",
+        resolve=lambda: (
+            registered_input(study)
+            or resolve_version(study.input, study.input_url, version, key="datalad.input_version")
+        ),
+    )
+
+
+def clone_containers(study: Study) -> str:
+    """The commit of the container dataset that this study uses, pinned as the input's is."""
+    url, version = study.container.dataset, study.container.dataset_version
+    return pin(
+        study.containers,
+        url,
+        version,
+        key="container.dataset",
+        resolve=lambda: (
+            registered_containers(study)
+            or resolve_version(study.containers, url, version, key="container.dataset_version")
+        ),
+    )
+
+
+def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[], str]) -> str:
+    """Clone a dataset beside the study's, once, and remember the commit of a version."""
+    memory = target.with_name(f"{target.name}.json")
+    asked = {"url": url, "version": version}
+    known = read_json(memory) or {}
+    if target.exists() and {k: known.get(k) for k in asked} == asked:
+        return known["commit"]
+    if target.exists() and known.get("url") != url:
+        remove_tree(target)
+    if not target.exists():
+        clone(url, target, key=key)
+    else:
+        call_git(["fetch", "-q", "--tags", "origin"], cwd=target)
+    share_remotes(target)
+    commit = resolve()
+    write_json(memory, {**asked, "commit": commit})
+    return commit
+
+
+def pin_further(study: Study) -> dict[str, str]:
+    """Path -> the commit of each further input, pinned as the input's is."""
+    return {
+        further.path: pin(
+            further.clone,
+            further.url,
+            further.version,
+            key="datalad.inputs",
+            resolve=lambda further=further: (
+                registered_further(study, further)
+                or resolve_version(
+                    further.clone, further.url, further.version, key="datalad.inputs"
+                )
+            ),
+        )
+        for further in study.further_inputs
+    }
+
+
+def registered_input(study: Study) -> str | None:
+    """The input commit that the output dataset has registered, if it still holds.
+
+    Raises `WorkflowFailure` where that commit is not in the input's history:
+    the store then belongs to a study of another dataset.
+    """
+    commit, version = registered(study, study.input_path, VERSION_SETTING)
+    if commit and not head_of(study.input, commit):
+        raise WorkflowFailure(
+            f"The output store {study.output_url} holds results of an input commit "
+            f"{commit[:10]}, which {study.input_url} does not have: it is another dataset.",
+            hint="give this study an output store of its own, or correct datalad.input_repo.",
+        )
+    return commit if version == study.input_version else None
+
+
+def registered_containers(study: Study) -> str | None:
+    """The commit of the container dataset that the output dataset has registered, if it holds."""
+    commit, version = registered(study, CONTAINERS_PATH, CONTAINERS_SETTING)
+    if not commit or not head_of(study.containers, commit):
+        return None
+    return commit if version == study.container.dataset_version else None
+
+
+def registered_further(study: Study, further: FurtherInput) -> str | None:
+    """The commit of a further input that the output dataset has registered, if it holds."""
+    commit, version = registered(study, further.path, further_setting(further.path))
+    if not commit or not head_of(further.clone, commit):
+        return None
+    return commit if version == further.version else None
+
+
+def further_setting(path: str) -> str:
+    """The setting of the output dataset that names the version of a further input."""
+    return f"bidsloom.{path}.version"
+
+
+def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:
+    """The commit of a subdataset of the output dataset, and the version that a setting names."""
+    base = head_of(study.dataset, f"{REMOTE}/{BASE}") if study.dataset.exists() else None
+    if base is None:
+        return None, ""
+    try:
+        commit = call_git(["rev-parse", f"{base}:{path}"], cwd=study.dataset)
+    except CommandError:
+        return None, ""
+    return commit, read_setting(study.dataset, base, setting) or ""
+
+
+def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:
+    """The commit that a version (branch, tag, commit; empty: the default branch) names."""
+    names = [f"refs/remotes/origin/{version}", f"refs/tags/{version}", version]
+    for name in names if version else ["HEAD"]:
+        if not name.startswith("-") and (commit := head_of(clone, name)):
+            return commit
+    if not version:
+        raise WorkflowFailure(
+            f"The dataset {url} has no commits.",
+            hint="save its content first: datalad save",
+        )
+    raise WorkflowFailure(
+        f"{key} {version!r} is no branch, tag or commit of {url}.",
+        hint=f"see what there is: git -C '{clone}' branch -r; git -C '{clone}' tag",
+    )

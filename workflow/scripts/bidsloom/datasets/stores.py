@@ -1,0 +1,179 @@
+"""Where results live: the output store, its kinds, and what it holds.
+
+Three kinds.  A bare git-annex repository on a mounted file system (the
+default), where content is laid straight into `annex/objects`; a RIA store on a
+mounted file system, through DataLad's ORA special remote; and any other URL of
+an existing repository, through what git-annex makes of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.runners import call_annex, call_git, call_git_lines, call_git_success
+from ..config.values import is_local_path
+from .annex import holds_object
+
+MAIN = "main"
+# Scaffolding without results: what job branches start from.  A job's clone
+# thus stays small however many units are merged already.
+BASE = "base"
+# Name of a store's git remote in the study's own clones.
+REMOTE = "output"
+REMOTE_MAIN = f"refs/remotes/{REMOTE}/{MAIN}"
+REMOTE_BASE = f"refs/remotes/{REMOTE}/{BASE}"
+
+
+class StoreKind(Enum):
+    """How content reaches a store."""
+
+    BARE = "bare"
+    RIA = "ria"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The output store; `repository` is its git directory where it is mounted."""
+
+    url: str
+    kind: StoreKind
+    repository: Path | None
+    alias: str = ""
+
+    @property
+    def git_url(self) -> str:
+        """What git fetches from and pushes to."""
+        return str(self.repository) if self.repository else self.url
+
+    @property
+    def content_remote(self) -> str:
+        """The git-annex remote of the study dataset that holds content."""
+        return f"{REMOTE}-storage" if self.kind is StoreKind.RIA else REMOTE
+
+
+def store_at(url: str, *, name: str) -> Store:
+    """The store at a URL, without a look at it; `name` is its alias in a RIA store."""
+    if url.startswith("ria+file://"):
+        parts = urlsplit(url)
+        base, label = Path(unquote(parts.path)), unquote(parts.fragment)
+        if label and not label.startswith("~"):
+            return Store(url, StoreKind.RIA, base / label[:3] / label[3:])
+        alias = label.removeprefix("~") or name
+        return Store(url, StoreKind.RIA, base / "alias" / alias, alias)
+    if url.startswith("file://"):
+        return Store(url, StoreKind.BARE, Path(unquote(urlsplit(url).path)))
+    if is_local_path(url):
+        return Store(url, StoreKind.BARE, Path(url))
+    return Store(url, StoreKind.OTHER, None)
+
+
+def is_git_directory(path: Path) -> bool:
+    """True where a folder is itself a bare repository, not inside another one."""
+    if not path.is_dir():
+        return False
+    try:
+        found = call_git(["rev-parse", "--is-bare-repository", "--absolute-git-dir"], cwd=path)
+    except CommandError as e:
+        refuse_strangers(path, e.stderr)
+        return False
+    bare, git_dir = found.splitlines()
+    return bare == "true" and Path(git_dir).resolve() == path.resolve()
+
+
+def refuse_strangers(path: Path | str, stderr: str) -> None:
+    """Tell what git's "dubious ownership" means, where that is what it said."""
+    if "dubious ownership" in stderr:
+        raise WorkflowFailure(
+            f"git does not touch {path}: the folder belongs to another user.",
+            hint=f"if you trust it: git config --global --add safe.directory '{path}' "
+            f"(for a work tree also '{path}/.git')",
+        )
+
+
+def read_setting(repository: Path, revision: str, key: str) -> str | None:
+    """A setting committed in the dataset's `.datalad/config`, or None."""
+    try:
+        return call_git(
+            ["config", "--blob", f"{revision}:.datalad/config", "--get", key], cwd=repository
+        )
+    except CommandError:
+        return None
+
+
+def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, str]:
+    """Branch -> commit in the store."""
+    try:
+        if store.repository and "*" not in pattern:
+            return read_head(store.repository, pattern)
+        lines = call_git_lines(["ls-remote", store.git_url, pattern], cwd=Path("/"))
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The output store {store.url} cannot be read: {last_line(e.stderr)}",
+            hint="check datalad.output_repos and that you can reach it: "
+            f"git ls-remote '{store.git_url}'",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+    found = (line.split("\t") for line in lines)
+    return {ref.removeprefix("refs/heads/"): commit for commit, ref in found}
+
+
+def read_head(repository: Path, ref: str) -> dict[str, str]:
+    """Branch -> commit for one ref, at the same cost however many there are."""
+    command = [f"--git-dir={repository}", "rev-parse", "--verify", "-q", ref]
+    try:
+        return {ref.removeprefix("refs/heads/"): call_git(command, cwd=Path("/"))}
+    except CommandError as e:
+        if e.exit_code == 1:  # no such ref; any other fault has another code
+            return {}
+        raise
+
+
+def last_line(text: str) -> str:
+    """The last line that says something; git-annex' count of failures does not."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not re.fullmatch(r"\w+: \d+ failed", line)] or lines
+    return lines[-1] if lines else "(no message)"
+
+
+def make_bare_store(repository: Path, description: str) -> None:
+    """A bare git-annex repository, as the output store of a study."""
+    repository.mkdir(parents=True, exist_ok=True)
+    if not is_git_directory(repository):
+        call_git(["init", "-q", "--bare", "--initial-branch", MAIN], cwd=repository)
+    if not call_git_success(["config", "annex.uuid"], cwd=repository):
+        call_annex(["init", "-q", description], cwd=repository)
+    # git-annex makes it with the first content; jobs write there before.
+    (repository / "annex" / "objects").mkdir(parents=True, exist_ok=True)
+
+
+def store_uuid(store: Store, dataset: Path) -> str:
+    """The annex UUID under which the store's content is known."""
+    if store.kind is StoreKind.BARE:
+        return call_git(["config", "annex.uuid"], cwd=store.repository)
+    return call_git(["config", f"remote.{store.content_remote}.annex-uuid"], cwd=dataset)
+
+
+def missing_keys(store: Store, keys: Iterable[str], *, dataset: Path) -> set[str]:
+    """Those of the annex keys whose content is not in the store, whole.
+
+    The store itself is looked at, not a location log: for a bare store each
+    object file and its size, for others what git-annex finds there now.
+    """
+    keys = sorted(set(keys))
+    if store.kind is StoreKind.BARE:
+        return {key for key in keys if not holds_object(store.repository, key)}
+    if not keys:
+        return set()
+    found = call_annex(
+        ["checkpresentkey", "--batch", store.content_remote],
+        cwd=dataset,
+        stdin="".join(f"{key}\n" for key in keys),
+    ).splitlines()
+    return {key for key, answer in zip(keys, found, strict=True) if answer != "1"}

@@ -1,0 +1,107 @@
+"""Commands for clones that hold one unit's part of a dataset.
+
+The cost does not grow with the number of subjects or finished units.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..base.runners import Step, call_git, call_git_success
+from .annex import annex_branch, content_path, log_folder
+
+# `git clone` of one branch, without a work tree, with the other's objects.
+# annex.private comes before git-annex does, so that the clone stands in no
+# location log; no hook of git-annex is needed, and no commit of its journal.
+CLONE = ["git", "clone", "-q", "--shared", "--no-checkout", "--no-tags", "--single-branch"]
+CLONE += ["-c", "annex.private=true", "-c", "gc.auto=0", "-c", "core.hooksPath=/dev/null"]
+CLONE += ["-c", "annex.alwayscommit=false"]
+# $1: a commit, the rest: paths.  An index of these alone, laid out before
+# git-annex is there: its filter would start for every file, and its
+# initialisation would look at all that HEAD holds.
+LAY_OUT = """\
+git symbolic-ref HEAD refs/heads/none && git ls-tree -r -z "$@" |
+git update-index -z --index-info && git checkout-index -q -a
+"""
+# $1: a git-annex branch, the rest: folders of location logs.  A branch with
+# these, and with all that describes the repositories, which lies at its root.
+# It leaves the clone never, so nobody signs it: a node may not know who you are.
+SHORTEN = """\
+set -e
+source=$1
+shift
+export GIT_INDEX_FILE=.git/annex-index
+{ git ls-tree "$source"; [ $# = 0 ] || git ls-tree -r "$source" -- "$@"; } |
+sed -n '/^[0-9]* blob /p' | git update-index --index-info
+tree=$(git write-tree)
+commit=$(git -c user.name=bidsloom -c user.email=bidsloom commit-tree -m Shorten "$tree")
+git update-ref refs/heads/git-annex "$commit"
+rm "$GIT_INDEX_FILE"
+"""
+
+
+def lay_out_steps(
+    name: str, source: Path, clone: Path, commit: str, *, paths: list[str], keys: list[str]
+) -> Iterator[Step]:
+    """Some paths of a commit in a clone without a work tree."""
+    yield Step(name, ["sh", "-c", LAY_OUT, "lay-out", commit, *paths], clone)
+    yield from annex_steps(name, source, clone, keys=keys)
+    yield Step(name, ["git", "update-ref", "--no-deref", "HEAD", commit], clone)
+
+
+def remotes_of(source: Path) -> list[str]:
+    """Options of `git clone` that make the source's remotes those of the clone."""
+    remotes = f"include.path={source}/.git/bidsloom-remotes"
+    return ["-c", remotes, "-c", "remote.study.annex-ignore=true"]
+
+
+def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None) -> Iterator[Step]:
+    """Let a clone be git-annex' with what its source knows of some keys, None for all."""
+    if branch := annex_branch(source):
+        # A repository may keep its logs in other folders than usual; then all are taken.
+        tuned = ["cat-file", "-e", f"{branch}:difference.log"]
+        if keys is None or call_git_success(tuned, cwd=source):
+            yield Step(name, ["git", "update-ref", "refs/heads/git-annex", branch], clone)
+        else:
+            folders = sorted({log_folder(key) for key in keys})
+            yield Step(name, ["sh", "-c", SHORTEN, "shorten", branch, *folders], clone)
+        yield Step(name, ["git", "annex", "init", "-q"], clone)
+
+
+def link_image_command(source: Path, clone: Path, image: str, commit: str) -> list[str]:
+    """Lay the image's content into a clone as a link to the study's one copy."""
+    original = content_path(source, commit, image)
+    content = clone / original.relative_to(source)
+    script = 'mkdir -p "$(dirname "$2")" && ln -s "$1" "$2"'
+    return ["sh", "-c", script, "link-image", str(original), str(content)]
+
+
+def share_remotes(repository: Path) -> Path:
+    """Write a clone's remotes to a file that other clones can include.
+
+    A job's clone comes from here, yet fetches content from the true places;
+    what it took to enable them (a special remote's settings) is already known.
+    """
+    target = repository / ".git" / "bidsloom-remotes"
+    settings = call_git(
+        ["config", "--local", "--null", "--get-regexp", r"^remote\."], cwd=repository
+    )
+    lines = []
+    for entry in filter(None, settings.split("\0")):
+        key, _, value = entry.partition("\n")
+        _, _, rest = key.partition(".")
+        name, _, variable = rest.rpartition(".")
+        if variable != "fetch":
+            lines.append(f"[remote {quoted(name)}]\n\t{variable} = {quoted(value)}\n")
+    temporary = target.with_suffix(f".{os.getpid()}")
+    temporary.write_text("".join(lines))
+    temporary.replace(target)
+    return target
+
+
+def quoted(value: str) -> str:
+    """A value in git's configuration syntax."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'

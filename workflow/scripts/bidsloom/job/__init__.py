@@ -1,0 +1,13 @@
+"""One unit, from clone to push.
+
+app_command  the app's command line
+clone_steps  the commands of a job's clones
+failures     what a failure means
+group_job    the job of the app's group level
+measure      what a job takes: time, memory, disk
+process      carry a job out
+run_app      the app, by `datalad containers-run`
+scratch      a job's private folder
+steps        the commands of a job, in order
+unit_job     the job itself
+"""

@@ -1,0 +1,81 @@
+"""What went wrong with a job: any end as a failure with a class, and its last words."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..datasets.stores import last_line
+from .unit_job import Job
+
+log = logging.getLogger(__name__)
+
+# What the app said before it failed, as far as a record keeps it.
+LOG_LINES = 20
+
+
+def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
+    """Any end of a job as a failure with a class."""
+    if isinstance(error, WorkflowFailure):
+        return error
+    if isinstance(error, OSError) and error.errno == 28:
+        return no_space(job)
+    if isinstance(error, (KeyboardInterrupt, SystemExit)) or was_ended(error):
+        return WorkflowFailure(
+            f"{job.unit.name} was cancelled.",
+            hint="run snakemake again; it starts where it was left.",
+            failure_class=FailureClass.CANCELLED,
+        )
+    if isinstance(error, CommandError):
+        return WorkflowFailure(
+            f"{job.unit.name} failed: {last_line(str(error))}",
+            hint="see the log; run snakemake again once the cause is gone.",
+        )
+    log.exception("this should not have happened")
+    return WorkflowFailure(
+        f"{job.unit.name} failed unexpectedly: {type(error).__name__}: {error}",
+        hint="please report it, with the log.",
+    )
+
+
+def was_ended(error: BaseException) -> bool:
+    """True for a program that a signal ended which is meant for the whole job.
+
+    It may be gone before the job itself has heard of the signal.
+    """
+    ends = (signal.SIGTERM, signal.SIGINT)
+    codes = {code for end in ends for code in (-end, 128 + end)}
+    return isinstance(error, CommandError) and error.exit_code in codes
+
+
+def is_full(job: Job, stderr: str) -> bool:
+    """True where a program failed for want of scratch space, whatever it said."""
+    full = "No space left on device" in stderr
+    return full or shutil.disk_usage(job.study.work_dir).free < 2**20
+
+
+def no_space(job: Job) -> WorkflowFailure:
+    """A failure for a full disk."""
+    return WorkflowFailure(
+        f"{job.unit.name} ran out of disk space, most likely in {job.study.work_dir}.",
+        hint="free some space, or set common.work_dir to a larger disk.",
+        failure_class=FailureClass.NO_SPACE,
+    )
+
+
+def log_size(job: Job) -> int:
+    """Bytes of the job's log so far."""
+    return job.log_file.stat().st_size if job.log_file and job.log_file.exists() else 0
+
+
+def log_tail(job: Job, *, after: int = 0) -> list[str]:
+    """The last lines of the job's log, at most `LOG_LINES`, after an offset in bytes."""
+    if not job.log_file or not job.log_file.exists():
+        return []
+    with job.log_file.open("rb") as f:
+        size = os.fstat(f.fileno()).st_size
+        f.seek(max(after, size - 64 * 1024))
+        return f.read().decode(errors="replace").splitlines()[-LOG_LINES:]

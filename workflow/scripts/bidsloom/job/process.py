@@ -1,0 +1,315 @@
+"""One unit, from clone to push.
+
+`steps` lists the commands; here they are carried out, timed, and their
+failures given a meaning.
+
+    look     is the unit's result in the output store already?
+    clone    the study dataset, into a private folder of this job
+    structure  the input's tree for this unit, without data
+    branch   of the job
+    inputs   the unit's files, and those it inherits
+    run      the app, by `datalad containers-run`
+    push     content first, then the branch that announces it
+    clean up, on every way out
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.files import read_json
+from ..base.runners import Step, call, call_git, call_git_success, end_children, node_name
+from ..checks.at_start import looks_at_place
+from ..checks.findings import failures, take
+from ..checks.machine import check_modules
+from ..datasets.branches import Result, read_ledger, read_results
+from ..datasets.locks import locked
+from ..datasets.output_datasets import owner_of
+from ..datasets.pushes import outlive_locks
+from ..datasets.stores import MAIN, REMOTE, last_line, list_remote_heads
+from ..datasets.unit_results import read_announced
+from ..records.attempts import add_attempt
+from ..records.cancellations import describe_cancel
+from .app_command import result_path
+from .clone_steps import clone_steps
+from .failures import as_failure, is_full, log_tail, no_space, was_ended
+from .measure import closing_facts, used_space
+from .run_app import run_app, seal
+from .scratch import JobFolder, open_folder, sweep
+from .steps import STORE_CONTENT, compute_steps, push_steps
+from .unit_job import Job
+
+log = logging.getLogger(__name__)
+
+PUSH_TRIES = 4
+PUSH_WAIT_SECONDS = 5.0
+
+
+def process_unit(job: Job) -> dict:
+    """Compute one unit and push it; gives its record.
+
+    Raises `WorkflowFailure` with the failure's class where there is no result;
+    the attempt is then written to `results/<study>/attempts/`.
+    """
+    start = datetime.now(UTC)
+    attempts = job.study.results / "attempts"
+    attempt = len(read_json(attempts / f"{job.unit.name}.json") or []) + 1
+    facts = {
+        "unit": job.unit.name,
+        "branch": job.branch,
+        "fingerprint": job.fingerprint,
+        "input_commit": job.prepared["input_commit"],
+        "container_key": job.prepared["container_key"],
+        "start": start.isoformat(timespec="seconds"),
+        "host": node_name(),
+        "scheduler_job_id": os.environ.get("SLURM_JOB_ID"),
+        "attempt": attempt,
+        "requested": job.requested,
+    }
+    try:
+        refuse_cancelled(job)
+        check_node(job)
+        sign_as_prepared(job)
+        commit, reused = find_or_compute(job)
+    except BaseException as e:
+        failure = as_failure(job, e)
+        cancelled = failure.failure_class is FailureClass.CANCELLED
+        add_attempt(
+            attempts,
+            job.unit.name,
+            {
+                **facts,
+                **closing_facts(job),
+                "failure_class": failure.failure_class.value,
+                "message": failure.message,
+                "hint": failure.hint,
+                "exit_code": failure.exit_code,
+                "log": log_tail(job),
+                **(describe_cancel(job.study, job.unit.name) if cancelled else {}),
+            },
+        )
+        raise failure from e
+    return {**facts, **closing_facts(job), "commit": commit, "reused": reused}
+
+
+def refuse_cancelled(job: Job) -> None:
+    """Refuse a unit that was cancelled on purpose, unless it is processed by hand."""
+    cancel = describe_cancel(job.study, job.unit.name)
+    if cancel and not job.by_hand:
+        raise WorkflowFailure(
+            cancel["message"], hint=cancel["hint"], failure_class=FailureClass.CANCELLED
+        )
+
+
+def sign_as_prepared(job: Job) -> None:
+    """Sign with the name of who prepared the study, on a node where git knows no other."""
+    if "identity" in job.prepared and not call_git_success(["config", "user.email"], cwd=Path("/")):
+        for variable, value in zip(("NAME", "EMAIL"), job.prepared["identity"], strict=True):
+            for who in ("AUTHOR", "COMMITTER"):
+                os.environ.setdefault(f"GIT_{who}_{variable}", value)
+
+
+def check_node(job: Job) -> None:
+    """Refuse a node that lacks a program (another one may have it) or a module."""
+    for failure in failures(take(looks_at_place(job.study, job.runtime))):
+        raise WorkflowFailure(
+            f"On node {node_name()}: {failure.message}",
+            hint=failure.hint,
+            failure_class=FailureClass.NODE_FAILURE,
+        ) from failure
+    check_modules(job.study)
+
+
+def find_or_compute(job: Job) -> tuple[str, bool]:
+    """The commit with the unit's result, and whether it was there before."""
+    with timed(job, "look"):
+        done = find_result(job)
+    if done:
+        log.info("%s is in the output store already: %s", job.unit.name, done.commit)
+        return done.commit, True
+    # A clone that lost its job before the push has the result: push that.
+    folder = sweep(job.study, job.unit.name, fingerprint=job.fingerprint, base=job.bases[""])
+    computed = folder is not None
+    folder = folder or open_folder(job.study, job.unit.name)
+    keep = False
+    try:
+        if computed:
+            log.info("an earlier attempt at %s left its result in %s", job.unit.name, folder.path)
+        else:
+            compute(job, folder)
+        commit = call_git(["rev-parse", "HEAD"], cwd=folder.clone)
+        winner = push(job, folder.clone, commit)
+        with timed(job, "clean_up"):
+            job.peak["scratch_mb"] = used_space(folder.path) / 2**20
+    except BaseException as e:
+        # What was computed is not computed again because a disk was full.
+        pushing = isinstance(e, WorkflowFailure) and folder.state() is not None
+        keep = pushing or (job.study.keep_failed and isinstance(e, Exception))
+        if keep:
+            log.warning("the clone is kept: %s", folder.path)
+        raise
+    finally:
+        end_children()
+        with timed(job, "clean_up"):
+            folder.close(keep=keep)
+    return winner, winner != commit
+
+
+def compute(job: Job, folder: JobFolder) -> None:
+    """Everything up to the commit with the unit's results."""
+    work(job, clone_steps(job, folder.clone))
+    crippled = call_git(
+        ["config", "--default", "false", "annex.crippledfilesystem"], cwd=folder.clone
+    )
+    if crippled == "true":
+        raise WorkflowFailure(
+            f"common.work_dir {job.study.work_dir} is on a file system without symbolic links.",
+            hint="name a folder on another disk.",
+        )
+    work(job, compute_steps(job, folder.clone))
+    folder.write_state({"fingerprint": job.fingerprint, "base": job.bases[""]})
+
+
+def work(job: Job, steps: Iterable[Step]) -> None:
+    """Take steps in order; each one's failure gets its meaning here."""
+    with_care: dict[str, Callable[[Job, Step], object]] = {
+        "run": run_app,
+        "seal": seal,
+        "name_store": name_store,
+        "push_branch": push_branch,
+    }
+    stores = " or ".join(target.store.url for target in reversed(job.targets))
+    meanings = {
+        "inputs": (FailureClass.INPUT_UNAVAILABLE, "get its inputs"),
+        "name_store": (FailureClass.STORE_UNAVAILABLE, f"reach {stores}"),
+        "push_content": (FailureClass.STORE_UNAVAILABLE, f"push content to {stores}"),
+        "push_branch": (FailureClass.STORE_UNAVAILABLE, f"push its branch to {stores}"),
+    }
+    for step in steps:
+        log.info("%s: %s", step.name, step)
+        guarded = step.name in ("clone", "push_branch")
+        with locked(job.study.lock_file if guarded else None) as waited, timed(job, step.name):
+            job.seconds["lock_wait"] = job.seconds.get("lock_wait", 0.0) + waited
+            try:
+                if step.name in with_care:
+                    with_care[step.name](job, step)
+                else:
+                    call(step.argv, cwd=step.cwd)
+            except CommandError as e:
+                log.error("%s", e.stderr.strip())
+                if was_ended(e):
+                    raise
+                if is_full(job, e.stderr):
+                    raise no_space(job) from e
+                failure_class, what = meanings.get(
+                    step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
+                )
+                if step.name == "inputs":
+                    what += f" from {source_url(job, step)}"
+                raise WorkflowFailure(
+                    f"{job.unit.name} could not {what}: {last_line(e.stderr)}",
+                    hint="see the log; run snakemake again once the cause is gone.",
+                    failure_class=failure_class,
+                ) from e
+
+
+def source_url(job: Job, step: Step) -> str:
+    """Where the input dataset that a step works in comes from."""
+    return next(s.url for s in job.sources if step.cwd.as_posix().endswith(f"/{s.path}"))
+
+
+@contextlib.contextmanager
+def timed(job: Job, name: str) -> Iterator[None]:
+    """Add the time of a block to the job's seconds."""
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        job.seconds[name] = job.seconds.get(name, 0.0) + time.monotonic() - start
+
+
+def find_result(job: Job) -> Result | None:
+    """The unit's finished result in the output store, if its content is there too."""
+    ref = f"refs/heads/{job.branch}"
+    job.seen = {t.path: list_remote_heads(t.store, ref).get(job.branch) for t in job.targets}
+    repositories = {t.path: t.store.repository or t.dataset for t in job.targets}
+    commit = job.seen[""]
+    if commit is None:
+        return find_merged(job, repositories)
+    for target in job.targets:
+        if target.store.repository is None and job.seen[target.path]:
+            call_git(
+                ["fetch", "-q", "--no-tags", "--no-write-fetch-head", target.store.git_url, ref],
+                cwd=target.dataset,
+            )
+    results = read_results(repositories[""], [commit])
+    if not results or results[0].fingerprint != job.fingerprint:
+        return None
+    heads = {path: {seen} for path, seen in job.seen.items()}
+    (found,) = read_announced(job.targets, results, repositories=repositories, heads=heads)
+    if found.missing:
+        log.warning("%s is incomplete (%s); computing again", ref, found.missing)
+        return None
+    return found.result
+
+
+def find_merged(job: Job, repositories: Mapping[str, Path]) -> Result | None:
+    """The unit's result if main holds it already, under the same fingerprint."""
+    mains = {
+        t.path: MAIN if t.store.repository else f"refs/remotes/{REMOTE}/{MAIN}" for t in job.targets
+    }
+    # Snakemake has read main's whole history; its jobs do so only where
+    # another run may have merged the unit since.
+    path = result_path(job.study.container, job.unit)
+    holder = owner_of(path, job.targets)
+    place = f"{mains[holder.path]}:{holder.inside(path)}"
+    there = call_git_success(["rev-parse", "--verify", "-q", place], cwd=repositories[holder.path])
+    if not (there or job.by_hand):
+        return None
+    result = read_ledger(repositories[""], mains[""]).get(job.unit.name)
+    return result if result and result.fingerprint == job.fingerprint else None
+
+
+def name_store(job: Job, step: Step) -> None:
+    """Make the special remote onto the store, unless an earlier attempt at the push did."""
+    setting = ["config", f"remote.{STORE_CONTENT}.annex-directory"]
+    if not call_git_success(setting, cwd=step.cwd):
+        call(step.argv, cwd=step.cwd)
+
+
+def push_branch(job: Job, step: Step) -> None:
+    """Announce the result, waiting out what a killed push left in the store."""
+    outlive_locks(lambda: call(step.argv, cwd=step.cwd))
+
+
+def push(job: Job, clone: Path, commit: str) -> str:
+    """Push content and branch, with retries; gives the commit that stands in the store.
+
+    Where another job of the same unit was faster, its result stands.
+    """
+    for attempt in range(1, PUSH_TRIES + 1):
+        try:
+            work(job, push_steps(job, clone))
+            return commit
+        except WorkflowFailure as failure:
+            before = job.seen
+            with contextlib.suppress(WorkflowFailure, CommandError):
+                if winner := find_result(job):
+                    log.info("another job finished %s first: %s", job.unit.name, winner.commit)
+                    return winner.commit
+                if job.seen != before:
+                    log.info("%s moved on; it is replaced", job.branch)
+            if attempt == PUSH_TRIES:
+                raise
+            wait = PUSH_WAIT_SECONDS * 2 ** (attempt - 1)
+            log.warning("%s; trying again in %.0f s", failure.message, wait)
+            with timed(job, "push_wait"):
+                time.sleep(wait)
+    raise AssertionError("unreachable")

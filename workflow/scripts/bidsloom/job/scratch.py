@@ -1,0 +1,168 @@
+"""A job's own folder in the scratch space, and what dead jobs left there.
+
+The scratch space may be shared with other users and other studies, and a job
+may die at any moment.  A folder is therefore private (0700), has a name nobody
+can guess, and is locked by its job for as long as that lives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..base.errors import FailureClass, WorkflowFailure
+from ..base.files import digest, read_json, remove_tree, write_json
+from ..base.runners import end_processes_in, node_name
+from ..config import Study
+
+log = logging.getLogger(__name__)
+
+# How long a unit waits for a folder of its own that somebody holds.
+PATIENCE_SECONDS = 2.0
+# Marks a folder that its owner wants to look into.
+KEPT = "kept"
+
+
+@dataclass
+class JobFolder:
+    """The folder of one job; `lock` is the open file that says its owner lives."""
+
+    path: Path
+    lock: int
+
+    @property
+    def clone(self) -> Path:
+        """The job's clone of the study dataset."""
+        return self.path / "dataset"
+
+    def state(self) -> dict | None:
+        """What was computed here and not yet pushed, or None."""
+        return read_json(self.path / "computed.json")
+
+    def write_state(self, state: dict) -> None:
+        """Say that the result is complete: only its push is missing."""
+        write_json(self.path / "computed.json", state)
+
+    def close(self, *, keep: bool) -> None:
+        """Release the folder, and remove it unless it is to be kept."""
+        if keep:
+            (self.path / KEPT).touch()
+        else:
+            try:
+                remove_tree(self.path)
+            except OSError as e:
+                # The result is pushed; a later job of this study sweeps it up.
+                log.warning("%s cannot be removed now: %s", self.path, e)
+        os.close(self.lock)
+
+
+def folder_prefix(study: Study) -> str:
+    """What the names of this study's folders start with.
+
+    Two studies of one name, in two places, must not clean up each other.
+    """
+    return f"bidsloom-{study.name}-{digest(str(study.results))[:8]}-"
+
+
+def open_folder(study: Study, unit: str) -> JobFolder:
+    """A new folder for a job."""
+    try:
+        # Under a name that no sweep looks for until it is locked: a folder
+        # without a lock counts as a dead job's.
+        new = Path(tempfile.mkdtemp(prefix=".bidsloom-", dir=study.work_dir))
+        lock = take(new)
+        path = new.with_name(f"{folder_prefix(study)}{unit}-{new.name.rpartition('-')[2]}")
+        new.rename(path)
+    except OSError as e:
+        raise WorkflowFailure(
+            f"common.work_dir {study.work_dir} cannot be used for {unit}: {e.strerror}.",
+            hint="it must exist on the node, be writable and have space.",
+            failure_class=FailureClass.NO_SPACE if e.errno == 28 else FailureClass.BAD_CONFIG,
+        ) from e
+    return JobFolder(path, lock)
+
+
+def take(path: Path, *, patience: float = 0) -> int | None:
+    """Lock a folder; None where somebody holds it, for all of `patience` seconds."""
+    handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                os.close(handle)
+                return None
+            time.sleep(0.05)
+    # Whoever finds it locked can tell by whom; a full disk is no reason to give it up.
+    with contextlib.suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{node_name()} {os.getpid()}".encode(), 0)
+    return handle
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A living job of this machine, and the unit it is at."""
+
+    unit: str
+    process: int
+    since: float
+
+
+def living_jobs(study: Study) -> Iterator[Holder]:
+    """The study's jobs that hold a folder in the scratch space, on this machine."""
+    for path in left_folders(study):
+        lock = path / "lock"
+        with contextlib.suppress(OSError, ValueError), lock.open() as handle:
+            try:
+                # Shared and for a moment: nobody waits for it.
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                node, process = handle.read().split()
+                if node == node_name():
+                    unit = path.name.removeprefix(folder_prefix(study)).rpartition("-")[0]
+                    yield Holder(unit, int(process), lock.stat().st_mtime)
+
+
+def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder | None:
+    """Remove what dead jobs of this study left; gives this unit's unpushed result, if any.
+
+    Finished results of other units stay: their own next attempts push them.
+    """
+    found = None
+    for path in left_folders(study):
+        mine = path.name.startswith(f"{folder_prefix(study)}{unit}-")
+        with contextlib.suppress(OSError):
+            # A neighbour that sweeps, too, holds it for a moment.
+            if (lock := take(path, patience=PATIENCE_SECONDS if mine else 0)) is None:
+                continue
+            folder = JobFolder(path, lock)
+            state = folder.state()
+            wanted = {"fingerprint": fingerprint, "base": base}
+            if mine and found is None and state == wanted:
+                found = folder
+            elif (state is not None and not mine) or (state is None and (path / KEPT).exists()):
+                os.close(lock)
+            else:
+                log.info("removing what a dead job left: %s", path)
+                end_processes_in(path)
+                folder.close(keep=False)
+    return found
+
+
+def left_folders(study: Study) -> Iterator[Path]:
+    """The study's job folders in the scratch space that belong to this user."""
+    for path in sorted(study.work_dir.glob(f"{folder_prefix(study)}*")):
+        with contextlib.suppress(OSError):
+            stat = path.lstat()
+            if path.is_dir() and not path.is_symlink() and stat.st_uid == os.getuid():
+                yield path

@@ -1,0 +1,162 @@
+"""The commands of one job, in order.
+
+Nothing here is carried out: a job works through these steps, and a dry run
+prints them, ready to be pasted into a shell.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..base.runners import Step
+from ..containers.runtimes import mount_places, scratch_folder
+from ..datasets.annex import is_annexed
+from ..datasets.branches import FINGERPRINT_TRAILER, UNIT_TRAILER, head_of
+from ..datasets.output_datasets import Target
+from ..datasets.pushes import publish_command
+from ..datasets.stores import StoreKind
+from .app_command import app_command, filter_file, unit_filter
+from .unit_job import Job
+
+# $1: the commit that a job started from in an output's own dataset, $2: the
+# message of what it wrote there, $3, $4: trailers.  DataLad gave that commit the
+# run record, which holds for the output dataset.
+SEAL_PART = """\
+[ "$(git rev-parse HEAD)" = "$1" ] ||
+git commit -q --amend --no-verify -m "$2" --trailer "$3" --trailer "$4"
+"""
+PART = "The run record stands in the dataset {}, which registers this one at {}."
+# $@: files to fetch; git-annex by itself knows no patterns.
+GET = 'git ls-files -z -- "$@" | git annex get -q -z --batch'
+# The private special remote onto a bare store's objects, in a job's clone.
+STORE_CONTENT = "store-content"
+
+
+def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """From a clone without data to a commit with the unit's results."""
+    study, unit = job.study, job.unit
+    container = study.container
+    if job.unit.is_group:
+        yield from group_input_steps(job, clone)
+    for source in job.sources:
+        if source.paths and is_annexed(source.clone):
+            get = ["git", "annex", "get", "-q", "--", *source.paths]
+            yield Step("inputs", get, clone / source.path)
+    yield from scratch_steps(job, clone)
+    yield Step(
+        "run",
+        ["datalad", "containers-run", "--explicit", "-n", container.name, "-m", run_message(job)]
+        + [f"--input={path}" for path in run_inputs(job)]
+        + [f"--output={path}" for path in run_outputs(job)]
+        + app_command(job),
+        clone,
+    )
+    trailers = [f"{UNIT_TRAILER}: {unit.name}", f"{FINGERPRINT_TRAILER}: {job.fingerprint}"]
+    for target in job.targets[:-1]:
+        about = PART.format(job.prepared["dataset_id"], target.path)
+        amend = ["seal-part", job.bases[target.path], f"{run_message(job)}\n\n{about}", *trailers]
+        yield Step("seal_part", ["sh", "-c", SEAL_PART, *amend], clone / target.path)
+        yield Step("seal_part", ["git", "add", "--", target.path], clone)
+    yield Step(
+        "seal",
+        ["git", "commit", "-q", "--amend", "--no-verify", "--no-edit"]
+        + [f"--trailer={trailer}" for trailer in trailers],
+        clone,
+    )
+
+
+def group_input_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """The content of the merged files that the group level reads, and none of its last result."""
+    for target in job.targets:
+        if outdated := job.outdated_files(target):
+            yield Step("inputs", ["rm", "-f", "--", *outdated], clone / target.path)
+        paths = [f":(glob){path}" for path in job.own(target, job.study.container.group_inputs)]
+        if paths and is_annexed(target.dataset):
+            yield Step("inputs", ["sh", "-c", GET, "get", *paths], clone / target.path)
+
+
+def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """What the app finds ready: its `/tmp` with mount points, and its filter file."""
+    yield from mount_steps(job, clone)
+    if path := filter_file(job):
+        script = 'mkdir -p "$(dirname "$1")" && printf "%s\\n" "$2" > "$1"'
+        yield Step("scratch", ["sh", "-c", script, "write-filter", path, unit_filter(job)], clone)
+        # DataLad would remove an output that git does not know.
+        yield Step("scratch", ["git", "add", path], clone)
+
+
+def mount_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """The app's `/tmp`, with mount points in it."""
+    folders, files = mount_places(job.study, job.runtime, scratch_folder(clone) / "tmp")
+    yield Step("scratch", ["mkdir", "-p", *map(str, folders)], clone)
+    if files:
+        yield Step("scratch", ["touch", *map(str, files)], clone)
+
+
+def run_inputs(job: Job) -> list[str]:
+    """What the recorded command reads."""
+    return [*job.inputs, *filter(None, [filter_file(job)])]
+
+
+def run_outputs(job: Job) -> list[str]:
+    """What is saved with the recorded command; the filter file was made for it."""
+    return [*job.study.container.outputs, *filter(None, [filter_file(job)])]
+
+
+def run_message(job: Job) -> str:
+    """First line of the run-record commit."""
+    return f"{job.study.container.name} {job.unit.name}"
+
+
+def push_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """From a commit to a branch in the output store, whose content is there already.
+
+    Content goes first and needs no lock: annex keys never collide.  The
+    branches go second, that of the output dataset last: it announces all.
+    """
+    targets = [target for target in job.targets if is_written(job, clone, target)]
+    for target in targets:
+        yield from push_content_steps(job, clone, target)
+    ref = f"refs/heads/{job.branch}"
+    for target in targets:
+        base, seen = job.bases[target.path], job.seen.get(target.path) or ""
+        push = publish_command(target.store, ref, base=base, seen=seen)
+        yield Step("push_branch", push, clone / target.path)
+
+
+def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+    """The annexed files that a job wrote to a dataset, to its store."""
+    outputs = existing_outputs(job, clone, target)
+    if not outputs:
+        return
+    place, store = clone / target.path, target.store
+    remote = store.content_remote
+    if store.kind is StoreKind.BARE:
+        # `annex copy` to the store itself would make it commit to its
+        # git-annex branch once a job; this writes the same files in place.
+        remote = STORE_CONTENT
+        yield Step(
+            "name_store",
+            ["git", "annex", "initremote", "-q", remote, "--private", "type=directory"]
+            + ["encryption=none", f"directory={store.repository}/annex/objects"],
+            place,
+        )
+    copy = ["git", "annex", "copy", "-q", "--to", remote, "--", *outputs]
+    yield Step("push_content", copy, place)
+
+
+def is_written(job: Job, clone: Path, target: Target) -> bool:
+    """False for a part of the output that a finished job added nothing to."""
+    place = clone / target.path
+    return not place.exists() or head_of(place, "HEAD") != job.bases[target.path]
+
+
+def existing_outputs(job: Job, clone: Path, target: Target) -> list[str]:
+    """What of a dataset the app wrote to, relative to it; all of it before it ran."""
+    if target.path:
+        return ["."]
+    outputs = job.own(target, job.study.container.outputs)
+    written = [out for out in outputs if any(f for *_, f in os.walk(clone / out))]
+    return written or outputs

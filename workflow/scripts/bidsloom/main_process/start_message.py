@@ -1,0 +1,67 @@
+"""What a study is about to do, in a few lines for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..records.open_study import OpenStudy
+from ..units.selection import count_reasons
+from ..units.unit import Units
+
+# So many reasons, and units, are told one by one at a start.
+REASONS = 5
+NAMES = 10
+
+
+class Reasons:
+    """For a rule's message: `{WHY:sub-01}` is why that unit is due, after a colon.
+
+    A param or a resource that tells it would make finished units due again.
+    """
+
+    def __init__(self, why: Mapping[str, str]) -> None:
+        self.why = why
+
+    def __format__(self, unit: str) -> str:
+        reason = self.why.get(unit)
+        return f": {reason}" if reason else ""
+
+
+def describe_start(opened: OpenStudy) -> Iterator[str]:
+    """Lines that are printed once, at a dry run and at a start."""
+    yield from describe_selection(opened.units)
+    yield from summarize_due(opened)
+
+
+def describe_selection(units: Units) -> Iterator[str]:
+    """How many are processed, and how many are left out for what."""
+    number = f"{len(units.units)} unit{'s' if len(units.units) > 1 else ''}"
+    if not units.excluded:
+        yield number
+        return
+    yield f"{number}; {len(units.excluded)} left out:"
+    yield from (f"  {line}" for line in count_reasons(units.excluded))
+
+
+def summarize_due(opened: OpenStudy) -> list[str]:
+    """How many units are due, and why, in a few lines."""
+    why, done = opened.why, len(opened.done)
+    lines = [f"nothing to process: {done} unit(s) are done"]
+    if why:
+        counts = Counter(why.values()).most_common()
+        lines = [f"{len(why)} unit(s) to process, {done} done:"]
+        lines += [f"  {count} {reason}" for reason, count in counts[:REASONS]]
+        if len(counts) > REASONS:
+            rest = sum(count for _, count in counts[REASONS:])
+            lines.append(f"  {rest} for {len(counts) - REASONS} other reasons")
+    if opened.withdrawn:
+        what = "removed from" if opened.study.remove_withdrawn else "kept in"
+        lines.append(f"withdrawn from the input, {what} main: {names_of(opened.withdrawn)}")
+    return lines
+
+
+def names_of(units: Sequence[str]) -> str:
+    """A few units by name, the others by number."""
+    more = f" and {len(units) - NAMES} more" if len(units) > NAMES else ""
+    return ", ".join(units[:NAMES]) + more

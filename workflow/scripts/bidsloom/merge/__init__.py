@@ -1,0 +1,10 @@
+"""Job branches into main.
+
+main_contents    files of main that new results would change
+mains            the main branch of each dataset, as found
+merge            the flow: look, decide, write, publish
+publish          main and location logs to the stores
+remove_branches  job branches that are merged
+weave            the decision, pure
+write_main       commits by plumbing
+"""

@@ -1,0 +1,221 @@
+"""Weave job branches into main: look, decide, do.
+
+Every object a branch introduces is looked for in the store before anything is
+published.  What is complete and free of conflicts is merged, the rest stays on
+its branch and is named; doing it again goes on from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..base.errors import FailureClass
+from ..base.files import write_tsv
+from ..config import Study
+from ..datasets.branches import Branch, Entry, Result, list_job_branches
+from ..datasets.clones import fetch_output
+from ..datasets.locks import exclusive, locked
+from ..datasets.output_datasets import all_targets, owner_of
+from ..datasets.stores import REMOTE
+from ..datasets.unit_results import Announced, read_announced
+from ..records.attempts import add_attempt
+from ..units.listing import find_withdrawn, known_units
+from .main_contents import read_held
+from .mains import Place, find_places
+from .publish import publish
+from .remove_branches import remove_branches
+from .weave import Weave, decide
+from .write_main import Change, write_main
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The stores as a merge finds them.
+
+    `on_branches` are the results on job branches, by dataset; `announced` are
+    those that main does not hold yet; `gone` are units that were withdrawn
+    from the input, where their results are to be removed.
+    """
+
+    places: Sequence[Place]
+    on_branches: Mapping[str, list[Result]]
+    announced: Sequence[Announced]
+    gone: Sequence[str]
+
+    @property
+    def ledger(self) -> Mapping[str, Result]:
+        """Unit -> the result that main holds of it."""
+        return self.places[-1].ledger
+
+
+def merge_branches(study: Study) -> dict:
+    """Merge every finished job branch into main, verified and published.
+
+    Gives the merged units, those that were removed, and unit -> reason of those
+    left unmerged.  A unit whose content never arrived loses its record, so that
+    the next run computes it again.
+    """
+    with locked(study.lock_file), exclusive(study):
+        found = look(study)
+        incomplete = {a.result.unit: a.missing for a in found.announced if a.missing}
+        whole = {a.result.unit: a for a in found.announced if not a.missing}
+        removed = [unit for unit in found.gone if unit in found.ledger]
+        weave = decide(
+            [announced.joined() for announced in whole.values()],
+            held=read_all_held(found.places, list(whole.values()), removed=removed),
+            shared=shared_patterns(study),
+            removed=removed,
+        )
+        weave.left |= incomplete
+        # Before they are out of main: without its record a result is found in the store.
+        forget_removed(study, removed)
+        commits = write_all(found.places, weave, whole)
+        if any(commits[place.path] != place.main for place in found.places):
+            publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
+        ledger = {**found.ledger, **{b.result.unit: b.result for b in weave.merged}}
+        ledger = {unit: result for unit, result in ledger.items() if unit not in removed}
+        tidy(study, found, ledger)
+    forget_incomplete(study, incomplete)
+    rows = [{"unit": unit, "reason": reason} for unit, reason in sorted(weave.left.items())]
+    write_tsv(study.results / "unmerged.tsv", ["unit", "reason"], rows)
+    return {
+        "main": commits[""],
+        "merged_now": sorted(b.result.unit for b in weave.merged),
+        "merged": sorted(ledger),
+        "removed_now": removed,
+        "unmerged": weave.left,
+    }
+
+
+def look(study: Study) -> Found:
+    """What the stores hold, with every result that main does not hold looked for."""
+    targets = all_targets(study)
+    for target in targets:
+        fetch_output(target)
+    places = find_places(targets)
+    ledger = places[-1].ledger
+    on_branches = {
+        t.path: list_job_branches(t.dataset, f"refs/remotes/{REMOTE}/", study.container.name)
+        for t in targets
+    }
+    own = on_branches[""]
+    units = {*ledger, *(result.unit for result in own)}
+    gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
+    fresh = [r for r in own if r.unit not in gone and not is_held(ledger, r)]
+    announced = read_announced(
+        targets,
+        fresh,
+        repositories={t.path: t.dataset for t in targets},
+        heads={path: {r.commit for r in results} for path, results in on_branches.items()},
+    )
+    return Found(places, on_branches, announced, gone)
+
+
+def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
+    """True where main holds a result of the unit that was made from the same."""
+    held = ledger.get(result.unit)
+    return held is not None and held.fingerprint == result.fingerprint
+
+
+def shared_patterns(study: Study) -> list[str]:
+    """Patterns, relative to the dataset, of files that every unit may write."""
+    folders = list(study.container.outputs)
+    if study.by_session and study.container.session_folders:
+        folders += [f"{out}/ses-*" for out in study.container.outputs]
+    return [f"{folder}/{pattern}" for folder in folders for pattern in study.shared_files]
+
+
+def read_all_held(
+    places: Sequence[Place], announced: Iterable[Announced], *, removed: Iterable[str]
+) -> dict[str, Branch]:
+    """Unit -> what the mains hold of it, with no more files than matter, as one."""
+    parts: dict[str, dict[str, Branch]] = {}
+    for place in places:
+        branches = [a.parts[place.path] for a in announced if place.path in a.parts]
+        gone = [*(a.result.unit for a in announced), *removed]
+        apart = [] if place.path else [p.path for p in places if p.path]
+        held = read_held(
+            place.target.dataset,
+            place.start,
+            branches,
+            place.ledger,
+            replaced=gone,
+            apart=apart,
+        )
+        for unit, branch in held.items():
+            parts.setdefault(unit, {})[place.path] = branch
+    return {
+        unit: Announced(next(iter(found.values())).result, found).joined()
+        for unit, found in parts.items()
+    }
+
+
+def write_all(
+    places: Sequence[Place], weave: Weave, announced: Mapping[str, Announced]
+) -> dict[str, str]:
+    """Write the commits of each dataset's main; gives place -> commit."""
+    links: dict[str, str] = {}
+    targets = [place.target for place in places]
+    for place in places:
+
+        def own(written: Mapping[str, Entry | None], place: Place = place) -> dict:
+            return {
+                place.target.inside(path): entry
+                for path, entry in written.items()
+                if owner_of(path, targets) is place.target
+            }
+
+        removals = [Change(unit, None, own(files)) for unit, files in weave.removed.items()]
+        merges = []
+        for branch, written in zip(weave.merged, weave.written, strict=True):
+            part = announced[branch.result.unit].parts.get(place.path)
+            commit = part.result.commit if part else None
+            merges.append(Change(branch.result.unit, commit, own(written)))
+        links[place.path] = write_main(
+            place,
+            removals=[change for change in removals if change.unit in place.ledger],
+            merges=[change for change in merges if change.commit or change.files],
+            links={} if place.path else links,
+        )
+    return links
+
+
+# --- afterwards ---------------------------------------------------------------
+
+
+def tidy(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
+    """Delete the job branches of what main holds now, and of units that are to be removed."""
+    gone = set(found.gone)
+    for place in found.places:
+        results = found.on_branches[place.path]
+        done = [r for r in results if is_held(ledger, r) or r.unit in gone]
+        if done:
+            remove_branches(place.target, study.container.name, done)
+
+
+def forget_removed(study: Study, removed: Iterable[str]) -> None:
+    """Delete the records of units that are taken out of main."""
+    for unit in removed:
+        log.info("%s is no longer in the input; its files are removed from main", unit)
+        for notes in ("jobs", "superseded"):
+            (study.results / notes / f"{unit}.json").unlink(missing_ok=True)
+
+
+def forget_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:
+    """Make units whose content never arrived due again, and note why."""
+    for unit, why in incomplete.items():
+        (study.results / "jobs" / f"{unit}.json").unlink(missing_ok=True)
+        add_attempt(
+            study.results / "attempts",
+            unit,
+            {
+                "unit": unit,
+                "failure_class": FailureClass.STORE_UNAVAILABLE.value,
+                "message": f"The result of {unit} did not arrive whole: {why}.",
+                "hint": "run snakemake again; the unit is computed anew.",
+            },
+        )

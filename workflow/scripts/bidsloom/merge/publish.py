@@ -1,0 +1,79 @@
+"""Main as a merge finds it, writes it and publishes it.
+
+With outputs that are datasets of their own there is a main in each store, and
+that of the output dataset decides: it registers one commit of every other.
+The others' commits are therefore pushed first, to a branch of their own, then
+the main of the output dataset, and only then theirs.  Whoever dies in between
+leaves either all of a merge or nothing; the next merge makes up for the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..datasets.locations import publish_locations
+from ..datasets.pushes import push_refs
+from ..datasets.stores import MAIN, REMOTE, last_line, store_uuid
+from ..datasets.unit_results import Announced
+from .mains import Place
+
+# Holds a subdataset's new main until the output dataset registers it.
+MERGING = "merging"
+
+
+# --- publish ------------------------------------------------------------------
+
+
+def publish(
+    places: Sequence[Place], commits: Mapping[str, str], announced: Iterable[Announced]
+) -> None:
+    """Publish what was merged: location logs, then the mains, the output dataset's first.
+
+    Raises `WorkflowFailure` where a store cannot be written to, or somebody
+    else wrote main meanwhile.
+    """
+    announced = list(announced)
+    *further, output = places
+    behind = [place for place in further if commits[place.path] != place.main]
+    for place in places:
+        keys = {k for a in announced if place.path in a.parts for k in a.parts[place.path].keys}
+        if keys:
+            dataset = place.target.dataset
+            uuid = store_uuid(place.target.store, dataset)
+            with told(place):
+                publish_locations(dataset, keys, uuid)
+    for place in behind:
+        push(place, [f"+{commits[place.path]}:refs/heads/{MERGING}"])
+    if commits[output.path] != output.main:
+        push_main(output, commits[output.path])
+    for place in behind:
+        push_main(place, commits[place.path])
+        push(place, [f":refs/heads/{MERGING}"])
+
+
+def push_main(place: Place, commit: str) -> None:
+    """Push main, unless somebody else wrote it meanwhile."""
+    lease = f"--force-with-lease=refs/heads/{MAIN}:{place.main}"
+    push(place, [f"{commit}:refs/heads/{MAIN}"], lease)
+
+
+def push(place: Place, refs: list[str], *options: str) -> None:
+    """Push refs to a dataset's store."""
+    with told(place):
+        push_refs([*options, REMOTE, *refs], cwd=place.target.dataset)
+
+
+@contextlib.contextmanager
+def told(place: Place) -> Iterator[None]:
+    """Tell what a failed push to a dataset's store means."""
+    try:
+        yield
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"main cannot be published to {place.target.store.url}: {last_line(e.stderr)}",
+            hint="check that the store is writable and has space, then run `snakemake merge`; "
+            "every result is safe on its job branch.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e

@@ -1,0 +1,95 @@
+"""Remove job branches whose results are in main.
+
+A branch that a job replaced meanwhile stays: its newer result is for the next
+merge.  What could not be removed is found again then, too.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ..base.errors import CommandError
+from ..base.runners import call_git, call_git_lines
+from ..datasets.branches import Result, branch_name
+from ..datasets.output_datasets import Target
+from ..datasets.pushes import push_refs, wait_out
+from ..datasets.stores import REMOTE, last_line
+
+log = logging.getLogger(__name__)
+
+# The longest command line is some 2 MB; each branch is named twice.
+BRANCHES_PER_PUSH = 1000
+# A transaction fails as a whole where one branch moved; then it is planned anew.
+TRANSACTIONS = 5
+
+
+def remove_branches(target: Target, app: str, results: Iterable[Result]) -> None:
+    """Delete job branches that still are at these results, and forget them in the study's clone."""
+    store, dataset = target.store, target.dataset
+    expected = {branch_name(app, r.unit): r.commit for r in results}
+    try:
+        if store.repository is None:
+            push_deletions(dataset, expected)
+            return
+        # Each `git push` would list and lock every branch of the store again.
+        delete_refs(store.repository, "refs/heads/", app, expected)
+        if (store.repository / "info" / "refs").exists():
+            # Read by those who fetch over plain HTTP; a push would have its hook write it.
+            call_git(["update-server-info"], cwd=store.repository)
+        delete_refs(dataset, f"refs/remotes/{REMOTE}/", app, expected)
+    except CommandError as e:
+        log.warning("some merged job branches stay: %s", last_line(e.stderr))
+
+
+def delete_refs(repository: Path, prefix: str, app: str, expected: Mapping[str, str]) -> None:
+    """Delete the job branches below a ref prefix that are where they are expected."""
+    wanted = {f"{prefix}{branch}": commit for branch, commit in expected.items()}
+    for attempt in range(TRANSACTIONS):
+        lines = call_git_lines(
+            [
+                "for-each-ref",
+                "--format=%(refname) %(objectname)",
+                f"{prefix}{branch_name(app, '')}",
+            ],
+            cwd=repository,
+        )
+        refs = unmoved(dict(line.split(" ") for line in lines), wanted)
+        if not refs:
+            return
+        commands = "".join(f"delete {ref} {commit}\n" for ref, commit in refs.items())
+        try:
+            call_git(["update-ref", "--stdin"], cwd=repository, stdin=commands)
+        except CommandError as e:
+            if attempt == TRANSACTIONS - 1:
+                raise
+            wait_out_locks(repository / prefix / branch_name(app, ""), e.stderr)
+        else:
+            return
+
+
+def unmoved(there: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Those of the wanted refs that there are, and still at the wanted commit."""
+    return {ref: commit for ref, commit in wanted.items() if there.get(ref) == commit}
+
+
+def wait_out_locks(folder: Path, stderr: str) -> None:
+    """Wait for, or clear away, the lock files of which git complained.
+
+    A transaction that was killed leaves one for each of its branches, and git
+    tells of the first only.
+    """
+    if found := re.search(r"Unable to create '([^']+\.lock)': File exists", stderr):
+        for lock in [Path(found[1]), *folder.rglob("*.lock")]:
+            wait_out(lock)
+
+
+def push_deletions(dataset: Path, expected: Mapping[str, str]) -> None:
+    """Delete branches of a store that only `git push` reaches."""
+    branches = list(expected)
+    for start in range(0, len(branches), BRANCHES_PER_PUSH):
+        chunk = {f"refs/heads/{b}": expected[b] for b in branches[start:][:BRANCHES_PER_PUSH]}
+        leases = [f"--force-with-lease={ref}:{commit}" for ref, commit in chunk.items()]
+        push_refs([*leases, REMOTE, *(f":{ref}" for ref in chunk)], cwd=dataset)

@@ -1,0 +1,86 @@
+"""Decide what of the job branches is merged.  A pure function of what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from ..datasets.branches import Branch, Entry
+
+
+@dataclass
+class Weave:
+    """What a merge would do: files to write (None: to remove), and units left out."""
+
+    merged: list[Branch] = field(default_factory=list)
+    written: list[dict[str, Entry | None]] = field(default_factory=list)
+    removed: dict[str, dict[str, Entry | None]] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
+
+
+# --- decide -----------------------------------------------------------------
+
+
+def decide(
+    branches: list[Branch],
+    *,
+    held: dict[str, Branch],
+    shared: list[str],
+    removed: Iterable[str] = (),
+) -> Weave:
+    """Which branches are merged, and what that writes.
+
+    `held` is what main holds of each unit, `removed` are the units to be taken
+    out of it.  A unit's new result replaces its
+    old one whole.  Where two units wrote one path with different content, the
+    first unit's stays if the path is shared, so that the outcome does not
+    depend on who finished first; any other such path leaves the newcomers out.
+    """
+    weave = Weave()
+    staying = {unit: branch for unit, branch in held.items() if unit not in removed}
+    owners = by_path([*staying.values(), *branches])
+    for branch in branches:
+        unit = branch.result.unit
+        for path, entry in sorted(branch.files.items()):
+            others = {
+                b.result.unit
+                for b in owners[path]
+                if b.result.unit != unit and b.files[path] != entry
+            }
+            if others and not any(fnmatchcase(path, pattern) for pattern in shared):
+                weave.left[unit] = f"conflict: {path} was also written by {names(others)}"
+                break
+    weave.merged = [b for b in branches if b.result.unit not in weave.left]
+    merged = {b.result.unit for b in weave.merged}
+    standing = by_path([*(b for unit, b in staying.items() if unit not in merged), *weave.merged])
+    for branch in weave.merged:
+        old = held[branch.result.unit].files if branch.result.unit in held else {}
+        weave.written.append({path: first_of(standing, path) for path in {**old, **branch.files}})
+    for unit in removed:
+        files = held[unit].files if unit in held else {}
+        weave.removed[unit] = {path: first_of(standing, path) for path in files}
+    return weave
+
+
+def first_of(standing: Mapping[str, list[Branch]], path: str) -> Entry | None:
+    """The file that main is to hold at a path: that of the unit that sorts first, or none."""
+    if path not in standing:
+        return None
+    return min(standing[path], key=lambda b: b.result.unit).files[path]
+
+
+def by_path(branches: list[Branch]) -> dict[str, list[Branch]]:
+    """Path -> the branches that hold a file there."""
+    owners: dict[str, list[Branch]] = {}
+    for branch in branches:
+        for path in branch.files:
+            owners.setdefault(path, []).append(branch)
+    return owners
+
+
+def names(units: set[str]) -> str:
+    """A few units by name, the others by number."""
+    listed = sorted(units)
+    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+    return ", ".join(listed[:3]) + more

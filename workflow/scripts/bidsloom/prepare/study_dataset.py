@@ -1,0 +1,195 @@
+"""Prepare the study dataset: what jobs clone, and what their branches start from.
+
+Its branch `base` holds scaffolding alone: the input registered at its pinned
+commit, the container, rules for what is annexed.  `main` starts there and
+gathers results; jobs start from `base`, so that a clone stays small however
+many units are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.files import remove_tree, write_text
+from ..base.runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
+from ..checks.lock_file import leave_lock_token
+from ..config import Study
+from ..containers.image import image_path
+from ..containers.runtimes import choose_runtime
+from ..datasets.annex import is_annexed
+from ..datasets.branches import head_of
+from ..datasets.clones import clone_output
+from ..datasets.locks import exclusive, locked
+from ..datasets.output_datasets import Target, all_targets
+from ..datasets.pushes import push_annex_branch, push_refs
+from ..datasets.stores import (
+    BASE,
+    MAIN,
+    REMOTE,
+    Store,
+    StoreKind,
+    is_git_directory,
+    last_line,
+    list_remote_heads,
+    make_bare_store,
+    read_setting,
+    store_uuid,
+)
+from ..datasets.thin_clones import share_remotes
+from ..records.fingerprints import preparation
+from .scaffolding import (
+    ATTRIBUTES,
+    commit_changes,
+    mark_dataset,
+    refuse_registered_outputs,
+    register_container,
+    register_output,
+    write_scaffolding,
+)
+
+
+def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[str, str]) -> dict:
+    """Bring the study dataset and the output store to what the study asks for.
+
+    `commit` is the input's, `further` has that of each further input by path.
+    Gives what jobs need to know: the commit their branches start from, the
+    input commit, the image, the runtime and the store's annex UUID.  Doing it
+    again changes nothing.
+    """
+    *outputs, output = all_targets(study)
+    with locked(study.lock_file), exclusive(study):
+        bases = {target.path: prepare_output(study, target) for target in outputs}
+        open_dataset(study, output)
+        refuse_registered_outputs(study)
+        write_scaffolding(study, commit, further, image_id=image_id)
+        for target in outputs:
+            register_output(study, target, bases[target.path])
+        key = register_container(study, image_id)
+        base = call_git(["rev-parse", "HEAD"], cwd=study.dataset)
+        connect_store(study, output)
+        fetch_image(study, output.store, key)
+        publish_base(study, output)
+    share_remotes(study.dataset)
+    return {
+        "dataset_id": read_setting(study.dataset, base, "datalad.dataset.id"),
+        "bases": {**bases, output.path: base},
+        "input_commit": commit,
+        "further_commits": dict(further),
+        "container_key": key,
+        "image": image_id,
+        "runtime": choose_runtime(study).value,
+        "identity": own_identity(study.dataset),
+        "lock_token": leave_lock_token(study),
+        "made_from": preparation(study, commit, image_id, further),
+    }
+
+
+def own_identity(repository: Path) -> list[str]:
+    """Name and address that git signs with here; a node may know of none."""
+    name, _, rest = call_git(["var", "GIT_AUTHOR_IDENT"], cwd=repository).partition(" <")
+    return [name, rest.partition(">")[0]]
+
+
+def prepare_output(study: Study, target: Target) -> str:
+    """Bring an output that is a dataset of its own to what the study asks for; gives its base."""
+    dataset = target.dataset
+    open_dataset(study, target)
+    write_text(dataset / ".gitattributes", ATTRIBUTES)
+    mark_dataset(study, target)
+    call_git(["add", ".gitattributes"], cwd=dataset)
+    commit_changes(dataset, f"Mark the dataset as {target.path} of {study.name}")
+    connect_store(study, target)
+    publish_base(study, target)
+    share_remotes(dataset)
+    return call_git(["rev-parse", "HEAD"], cwd=dataset)
+
+
+def open_dataset(study: Study, target: Target) -> None:
+    """A dataset with `base` checked out: cloned from its store, or new."""
+    store, dataset = target.store, target.dataset
+    held = store.repository is None or is_git_directory(store.repository)
+    if held and BASE in list_remote_heads(store):
+        clone_output(target, study)
+        call_git(["fetch", "-q", REMOTE], cwd=dataset)
+        call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=dataset)
+    elif not dataset.exists():
+        # Under another name until it is complete: a killed run leaves nothing half made.
+        new = dataset.with_name(f".{dataset.name}.making")
+        if new.exists():
+            remove_tree(new)
+        new.parent.mkdir(parents=True, exist_ok=True)
+        call_datalad(["create", str(new)], cwd=new.parent, env=PRIVATE)
+        call_git(["config", "annex.private", "true"], cwd=new)
+        new.rename(dataset)
+    if not head_of(dataset, BASE):
+        call_git(["branch", "-q", BASE], cwd=dataset)
+    call_git(["checkout", "-q", "-f", BASE], cwd=dataset)
+    # What a killed `containers-add` had not saved yet.
+    call_git(["clean", "-q", "-ffd"], cwd=dataset)
+
+
+def connect_store(study: Study, target: Target) -> None:
+    """Make a store where it is missing, and know it as remote `output`."""
+    store, dataset = target.store, target.dataset
+    if store.kind is StoreKind.BARE:
+        what = f"{target.path} of {study.name}" if target.path else study.name
+        make_bare_store(store.repository, f"output store of {what}")
+    known = call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
+    if store.kind is StoreKind.RIA and not (known and is_git_directory(store.repository)):
+        head, _, _ = store.url.partition("#")
+        call_datalad(
+            ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok"]
+            + ["--existing", "reconfigure", head],
+            cwd=dataset,
+        )
+    elif not known:
+        call_git(["remote", "add", REMOTE, store.git_url], cwd=dataset)
+    if store.kind is StoreKind.BARE:
+        call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
+
+
+def fetch_image(study: Study, store: Store, key: str) -> None:
+    """Have the image's content once, where jobs link to it."""
+    source = study.dataset
+    args, place = ["get", "-q", "--", image_path(study)], store.url
+    if study.container.dataset:
+        source, place = study.containers, study.container.dataset
+        if not is_annexed(source):
+            return
+        args = ["get", "-q", "--key", key]
+    try:
+        call_annex(args, cwd=source)
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The container image {image_path(study)} cannot be fetched from {place}: "
+            f"{last_line(e.stderr)}",
+            hint="check that it is whole and reachable.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+
+
+def publish_base(study: Study, target: Target) -> None:
+    """Push the image's content, then `base`, then `main` where there is none yet."""
+    store, dataset = target.store, target.dataset
+    try:
+        if store.kind is StoreKind.OTHER:
+            # A repository elsewhere becomes one of git-annex when it knows that branch.
+            push_annex_branch(dataset)
+        if not target.path and is_annexed(dataset) and not study.container.dataset:
+            call_annex(
+                ["copy", "-q", "--to", store.content_remote, "--", ".datalad/environments"],
+                cwd=dataset,
+            )
+        refs = [f"{BASE}:{BASE}"]
+        if MAIN not in list_remote_heads(store):
+            refs.append(f"{BASE}:{MAIN}")
+        push_refs([REMOTE, *refs], cwd=dataset)
+        push_annex_branch(dataset)
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The study dataset cannot be pushed to {store.url}: {last_line(e.stderr)}",
+            hint="check that the output store is writable and has space; nothing is lost.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e

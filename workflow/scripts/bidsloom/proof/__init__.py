@@ -1,0 +1,5 @@
+"""Compute merged units again and compare.
+
+outcome  what came out, in words
+prove    fresh clone, `datalad rerun`, comparison
+"""

@@ -1,0 +1,190 @@
+"""What a unit's result is made from, as a fingerprint, and in words what of it changed.
+
+CPUs, memory, where files and stores lie, and the like are left out: they
+change no result.  The output dataset keeps what its results are made from
+(`MADE_FROM`), so that a change can be named when `results/` is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from ..base.files import digest
+from ..config import Study
+from ..containers.runtimes import call_format, choose_runtime
+from ..units.unit import GROUP, Unit
+
+# In the scaffolding that job branches start from.
+MADE_FROM = ".datalad/bidsloom.json"
+# Longer values are not told.
+VALUE_LENGTH = 40
+
+
+def made_from(study: Study, image_id: str) -> dict[str, Any]:
+    """What all results of a study are made from, beside the input; keys are those of the config.
+
+    Of variables only digests are told: their values may be secrets.
+    """
+    container = study.container
+    return {
+        "image": image_id,
+        "command": {
+            "container.name": container.name,
+            "container.runtime": "none" if container.runtime == "none" else "isolated",
+            "container.call_fmt": container.call_fmt,
+            "container.outputs": list(container.outputs),
+            "container.outputs.repo": [further.path for further in study.further_outputs],
+            "container.session_folders": container.session_folders,
+            "container.archive": container.archive,
+            "container.bids_args.analysis_level": container.analysis_level,
+            "container.bids_args": list(container.arguments),
+            "container.executable": list(container.executable),
+            "container.participant_flag": container.participant_flag,
+            "container.session_flag": container.session_flag,
+            "container.bids_filter": container.bids_filter,
+            "datalad.input_path": study.input_path,
+            "datalad.inputs": {f.path: list(f.flag) for f in study.further_inputs},
+        },
+        "environment": {
+            "hpc.environment": {
+                name: digest(value)[:8] for name, value in study.resources.environment
+            },
+            "container.binds": [bind.target for bind in container.binds],
+            "container.freesurfer_license": bool(container.freesurfer_license),
+            "container.templateflow_home": bool(container.templateflow_home),
+        },
+    }
+
+
+def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
+    """What a unit's result depends on, as one digest a cause.
+
+    `input` is the unit's tree, what it inherits and what it takes of further
+    inputs, `image` the container image, `command` how the app is called,
+    `environment` the variables given to it and the names under which it sees
+    other files.
+    """
+    made = made_from(study, image_id)
+    command = dict(made["command"])
+    if not unit.session:
+        del command["container.session_flag"], command["container.session_folders"]
+    here = {path for path, _ in unit.further}
+    flags = command["datalad.inputs"]
+    command["datalad.inputs"] = {path: flag for path, flag in flags.items() if path in here}
+    return {
+        "input": digest([unit.tree, unit.inherited, *unit.further]),
+        "image": digest(made["image"]),
+        "command": digest(command),
+        "environment": digest(made["environment"]),
+    }
+
+
+def group_fingerprint(study: Study, members: str, image_id: str) -> dict[str, str]:
+    """What the group level's result depends on; `members` is a digest of the units' results."""
+    made = made_from(study, image_id)
+    container = study.container
+    command = {
+        **made["command"],
+        "container.bids_args.analysis_level": GROUP,
+        "container.bids_args": list(container.group_arguments),
+        "container.group_inputs": list(container.group_inputs),
+    }
+    return {
+        "input": members,
+        "image": digest(made["image"]),
+        "command": digest(command),
+        "environment": digest(made["environment"]),
+    }
+
+
+def fingerprint_text(parts: Mapping[str, str]) -> str:
+    """The fingerprint as it stands in a trailer: readable for its causes."""
+    return " ".join(f"{cause}={value}" for cause, value in sorted(parts.items()))
+
+
+def changed_causes(old: str, new: str) -> list[str]:
+    """Causes in which two fingerprints, as trailers hold them, differ."""
+    before, after = (dict(part.split("=", 1) for part in text.split()) for text in (old, new))
+    return [cause for cause in after if before.get(cause) != after[cause]]
+
+
+def describe_changes(
+    causes: Iterable[str], old: Mapping[str, Any] | None, new: Mapping[str, Any]
+) -> str:
+    """In words why a result holds no more; `old` is what it was made from, None if unknown."""
+    told = []
+    for cause in causes:
+        found = list(changes_of(cause, old[cause], new[cause])) if old and cause in old else []
+        told += found or [f"{cause} changed"]
+    return ", ".join(told)
+
+
+def changes_of(cause: str, old: Any, new: Any) -> Iterator[str]:
+    """What changed within one cause."""
+    if not isinstance(old, Mapping):
+        return
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if before == after:
+            continue
+        if key == "container.bids_args" and before is not None:
+            yield from changed_items("argument", flags_of(before), flags_of(after), show=True)
+        elif key == "hpc.environment" and before is not None:
+            yield from changed_items("variable", before, after)
+        else:
+            yield f"{key} changed"
+
+
+def changed_items(
+    what: str, old: Mapping[str, Any], new: Mapping[str, Any], *, show: bool = False
+) -> Iterator[str]:
+    """Names that were added, removed or have another value, which `show` tells if it is short."""
+    for name in sorted({*old, *new}):
+        if name not in old:
+            yield f"{what} {name} added"
+        elif name not in new:
+            yield f"{what} {name} removed"
+        elif old[name] != new[name]:
+            change = f"{' '.join(old[name])} -> {' '.join(new[name])}" if show else ""
+            yield f"{what} {name} changed" + (
+                f" ({change})" if 0 < len(change) <= VALUE_LENGTH else ""
+            )
+
+
+def flags_of(arguments: Iterable[str]) -> dict[str, list[str]]:
+    """A command line's flags with their values."""
+    words = list(arguments)
+    starts = [n for n, word in enumerate(words) if word.startswith("-") and not is_number(word)]
+    flags: dict[str, list[str]] = {}
+    for start, end in pairwise([*starts, len(words)]):
+        flags.setdefault(words[start], []).extend(words[start + 1 : end])
+    return flags
+
+
+def is_number(word: str) -> bool:
+    """True for a value such as `-0.5`, which looks like a flag."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def preparation(study: Study, commit: str, image_id: str, further: Mapping[str, str]) -> str:
+    """A digest of all that the study dataset is prepared from."""
+    container = study.container
+    return digest(
+        [commit, image_id, container.name, call_format(study), choose_runtime(study)]
+        + [container.outputs, container.image, container.dataset]
+        + [study.input_url, study.input_version, study.input_path, study.output_url]
+        + [repr(study.further_outputs)]
+        + [sorted(further.items()), repr(study.further_inputs), made_from(study, image_id)]
+        + [str(study.lock_file)]
+    )
+
+
+def unit_fingerprint(study: Study, unit: Unit, key: str) -> str:
+    """The fingerprint of a unit under a study and an image, as trailers hold it."""
+    return fingerprint_text(fingerprint(study, unit, key))

@@ -1,0 +1,63 @@
+"""Why units are due, and which results have lost their input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..base.errors import CommandError
+from ..base.files import read_json
+from ..base.runners import call_git, call_git_lines
+from ..units.listing import find_withdrawn
+from .fingerprints import MADE_FROM, changed_causes, describe_changes, made_from
+from .open_study import OpenStudy
+
+
+def explain_due(opened: OpenStudy) -> dict[str, str]:
+    """Unit -> why it is due, for every unit without a result that holds."""
+    study, due = opened.study, [name for name in opened.names if name not in opened.done]
+    old = {name: read_json(study.results / "superseded" / f"{name}.json") for name in due}
+    made = read_made_from(study.dataset, [r["commit"] for r in old.values() if r])
+    now = made_from(study, opened.image_id)
+    why = {}
+    for name in due:
+        record, attempts = old[name], read_json(study.results / "attempts" / f"{name}.json")
+        failed = attempts[-1] if attempts else None
+        if failed and not (record and record.get("end", "") > failed.get("end", "")):
+            why[name] = f"failed before ({failed['failure_class']})"
+        elif record:
+            causes = changed_causes(record["fingerprint"], opened.fingerprint(name))
+            why[name] = describe_changes(causes, made.get(record["commit"]), now)
+        else:
+            why[name] = "new"
+    return why
+
+
+def read_made_from(dataset: Path, commits: Iterable[str]) -> dict[str, Any]:
+    """Commit of a result -> what it was made from, as far as the study dataset knows."""
+    commits = set(commits)
+    if not commits:
+        return {}
+    lines = call_git_lines(
+        ["log", "--no-walk=unsorted", "--ignore-missing", "--stdin", "--format=%H %P"],
+        cwd=dataset,
+        stdin="".join(f"{commit}\n" for commit in commits),
+    )
+    bases = {commit: base for commit, base, *_ in (line.split() for line in lines)}
+    found = {}
+    for base in set(bases.values()):
+        try:
+            text = call_git(["cat-file", "blob", f"{base}:{MADE_FROM}"], cwd=dataset)
+        except CommandError:
+            continue
+        found[base] = json.loads(text)
+    return {commit: found[base] for commit, base in bases.items() if base in found}
+
+
+def list_withdrawn(opened: OpenStudy) -> tuple[str, ...]:
+    """Units that main held at the last merge, and that the input does not have any more."""
+    merged = (read_json(opened.study.results / "merged.json") or {}).get("merged", [])
+    known = {*opened.names, *(name for name, _ in opened.units.excluded)}
+    return tuple(find_withdrawn(merged, known))

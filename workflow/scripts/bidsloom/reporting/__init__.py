@@ -1,0 +1,12 @@
+"""Say what became of every unit: states, status, report, messages.
+
+causes         failures put together by cause
+live_status    the state of every unit while jobs run
+notifications  messages when a run has ended
+report         the tables
+report_page    the page
+sizing         what jobs should ask for, and what the study will take
+sizing_words   that in words
+status_text    the status in words
+unit_states    the state of every unit, from records
+"""

@@ -1,0 +1,70 @@
+"""Units with the same trouble, together: 10,000 jobs that fail for one typo are one thing to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .unit_states import Row
+
+# What is told first; other states that have a reason follow.
+FIRST = ("failed", "unmerged", "excluded")
+# What differs between units that fail alike: times, addresses, process ids, sizes.
+VARYING = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{7,64}\b|\d+")
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why some units have no result; reason, last line and hint are the first one's."""
+
+    state: str
+    failure_class: str
+    exit_code: int | None
+    reason: str
+    last_line: str
+    next: str
+    units: tuple[str, ...]
+
+
+def find_causes(rows: Iterable[Row]) -> list[Cause]:
+    """Causes of what has no result, failures first, then by the number of units."""
+    alike: dict[tuple, list[Row]] = {}
+    for row in rows:
+        if row.reason:
+            alike.setdefault(cause_key(row), []).append(row)
+    causes = [
+        Cause(
+            state=rows[0].state,
+            failure_class=rows[0].failure_class,
+            exit_code=rows[0].exit_code,
+            reason=rows[0].reason,
+            last_line=last_words(rows[0]),
+            next=rows[0].next,
+            units=tuple(row.unit for row in rows),
+        )
+        for rows in alike.values()
+    ]
+    return sorted(causes, key=lambda c: (rank(c.state), -len(c.units), c.units[0]))
+
+
+def rank(state: str) -> int:
+    """Where the causes of a state stand."""
+    return FIRST.index(state) if state in FIRST else len(FIRST)
+
+
+def cause_key(row: Row) -> tuple:
+    """What units with the same cause share.
+
+    An app's last line says more than that it failed, any other reason more
+    than what was last in its log.
+    """
+    said = last_words(row) if row.failure_class == "app_error" else row.reason
+    for name in {row.unit, *row.unit.split("_")}:
+        said = said.replace(name, "")
+    return row.state, row.failure_class, row.exit_code, VARYING.sub("#", said)
+
+
+def last_words(row: Row) -> str:
+    """The last line of a unit's log that says something."""
+    return next((line.strip() for line in reversed(row.log) if line.strip()), "")

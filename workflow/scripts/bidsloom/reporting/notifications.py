@@ -1,0 +1,145 @@
+"""Tell people that a run has ended, by apprise: mail, Slack, Mattermost, and more.
+
+Addresses hold passwords and tokens.  They are taken out of the environment, or
+out of a file that nobody else can read, before any job starts; they stay in
+the memory of Snakemake's main process and go to the sender on its standard
+input.  No message names them, only their place among the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..base.errors import CommandError, WorkflowFailure
+from ..base.paths import SCRIPTS
+from ..base.runners import call, node_name
+from ..config import Study
+from ..config.study import Notify
+from .unit_states import Row, describe_counts
+
+SENDER = SCRIPTS / "send_notification.py"
+# As this module is imported: Snakemake's own may have been quoted for a shell since.
+PYTHON = sys.executable
+# The sender gives up before that.
+SECONDS = 40
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where messages go, and where that is said; the addresses show in no text."""
+
+    source: str = ""
+    urls: tuple[str, ...] = field(default=(), repr=False)
+
+
+def take_addresses(notify: Notify) -> Addresses:
+    """The addresses, which are in this process' environment no more.
+
+    Raises `WorkflowFailure` where the file that holds them can be read by
+    others, or apprise is missing or does not know an address.
+    """
+    if notify.variable:
+        addresses = parse_addresses(f"${notify.variable}", os.environ.pop(notify.variable, ""))
+    elif notify.file:
+        addresses = parse_addresses(str(notify.file), read_private(notify.file))
+    else:
+        return Addresses()
+    if addresses.urls:
+        check_addresses(addresses)
+    return addresses
+
+
+def parse_addresses(source: str, text: str) -> Addresses:
+    """Addresses, one a line or separated by blanks; a line that starts with `#` is none."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return Addresses(source, tuple(" ".join(lines).split()))
+
+
+def read_private(path: Path) -> str:
+    """The text of a file that belongs to this user, and that nobody else can open."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as f:
+            found = os.fstat(f.fileno())
+            text = f.read() if stat.S_ISREG(found.st_mode) else ""
+    except (OSError, ValueError) as e:
+        why = e.strerror if isinstance(e, OSError) else "it is no text"
+        raise WorkflowFailure(
+            f"notify.urls_file {path} cannot be read: {why}.",
+            hint=f"write one address a line into it, then: chmod 600 '{path}'",
+        ) from e
+    if found.st_uid != os.geteuid():
+        raise WorkflowFailure(
+            f"notify.urls_file {path} belongs to another user, who knows the addresses in it.",
+            hint=f"make one of your own: install -m 600 /dev/null '{path}.mine', and name that.",
+        )
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o177:
+        raise WorkflowFailure(
+            f"notify.urls_file {path} has the mode {mode:03o}; expected: 600, so that nobody else "
+            "reads the addresses.",
+            hint=f"chmod 600 '{path}'",
+        )
+    return text
+
+
+def check_addresses(addresses: Addresses) -> None:
+    """Refuse addresses that apprise does not know, before a run of days ends with them."""
+    if importlib.util.find_spec("apprise") is None:
+        raise WorkflowFailure(
+            "notify is set, but the Python package apprise is missing.",
+            hint=f"{PYTHON} -m pip install apprise",
+        )
+    known = ask_sender(addresses)
+    wrong = [str(number) for number, fine in enumerate(known, 1) if not fine]
+    if wrong:
+        raise WorkflowFailure(
+            f"Of the addresses in {addresses.source}, apprise does not know number "
+            f"{', '.join(wrong)}.",
+            hint="each is a URL such as mailto://user:password@example.org; "
+            "https://github.com/caronc/apprise lists them.",
+        )
+
+
+def send_message(addresses: Addresses, *, title: str, body: str) -> list[str]:
+    """Send a message to each address; gives lines about those where that failed.
+
+    Whatever happens there is no reason to fail: the run is over.
+    """
+    went_well = [False] * len(addresses.urls)
+    with contextlib.suppress(CommandError, OSError, ValueError):
+        went_well = ask_sender(addresses, title=title, body=body)
+    return [
+        f"bidsloom: the message to address {number} of {addresses.source} was not delivered"
+        for number, fine in enumerate(went_well, 1)
+        if not fine
+    ]
+
+
+def ask_sender(addresses: Addresses, **message: str) -> list[bool]:
+    """For each address whether it is known, and the message, if there is one, was delivered."""
+    asked = json.dumps({"urls": addresses.urls, **message})
+    answer = call([PYTHON, str(SENDER)], cwd=Path("/"), stdin=asked, timeout=SECONDS)
+    return json.loads(answer.splitlines()[-1])
+
+
+def compose_message(study: Study, rows: Iterable[Row], *, success: bool) -> dict[str, str]:
+    """What is told of a run: how it ended, numbers, and where to read more; no subject's label."""
+    rows = list(rows)
+    classes = Counter(row.failure_class for row in rows if row.failure_class)
+    failed = ", ".join(f"{n} {name}" for name, n in classes.most_common())
+    lines = [
+        describe_counts(rows),
+        *([f"Failed: {failed}"] if failed else []),
+        f"Report: {study.results / 'report.html'} on {node_name()}",
+    ]
+    ended = "is done" if success else "ended with failures"
+    return {"title": f"bidsloom: {study.name} {ended}", "body": "\n".join(lines)}

@@ -1,0 +1,130 @@
+"""The report's page: one file with its data, its style and its script; it asks for nothing else.
+
+The page itself is `report_page.html`.  What stands here is put into it as
+JSON, a column for each property of the units: 50,000 of them are read in a
+fraction of a second.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .unit_states import Row
+
+TEMPLATE = Path(__file__).with_name("report_page.html")
+# What of a unit's usage is shown.
+USAGE = ["memory_mb", "mem_mb", "minutes", "cpus", "busy_cpus", "output_bytes"]
+USAGE += ["run_seconds", "fetch_seconds", "lock_seconds", "push_seconds"]
+# Failed units whose last lines are on the page; those of further ones are in their files.
+LOGS = 2000
+# What colours a terminal, and other characters that no text needs.
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Pages:
+    """HTML reports in the output folder, by unit; `figures` are kept by subject or session."""
+
+    by_unit: Mapping[str, list[str]] = field(default_factory=dict)
+    figures: str = ""
+
+    @classmethod
+    def of(cls, files: Iterable[str], *, figures: str = "") -> Pages:
+        """Files by the unit whose name they start with; a session's folder counts.
+
+        >>> Pages.of(["sub-1.html", "sub-1_ses-a_T1w.html", "ses-b/sub-1.html"]).by_unit
+        {"sub-1": ["sub-1.html", "sub-1_ses-a_T1w.html"],
+         "sub-1_ses-a": ["sub-1_ses-a_T1w.html"],
+         "sub-1_ses-b": ["ses-b/sub-1.html"]}
+        """
+        found: dict[str, list[str]] = {}
+        for name in files:
+            folder, _, file = name.rpartition("/")
+            subject, session = re.match(r"([^_.]*)(_ses-[^_.]*)?", file).groups("")
+            units = {f"{subject}_{folder}"} if folder else {subject, subject + session}
+            for unit in units:
+                found.setdefault(unit, []).append(name)
+        return cls(found, figures)
+
+    def of_unit(self, unit: str) -> list[str]:
+        """A unit's reports; a session has its subject's where it has none."""
+        own = self.by_unit.get(unit)
+        return own or [n for n in self.by_unit.get(unit.split("_")[0], []) if "_" not in n]
+
+
+def render_page(facts: dict, rows: Sequence[Row], *, pages: Pages) -> str:
+    """The report as one self-contained page."""
+    data = page_data(facts, rows, pages=pages)
+    text = TEMPLATE.read_text(encoding="utf-8")
+    return text.replace("@TITLE@", escape(facts["study"])).replace("@DATA@", script_json(data))
+
+
+def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages) -> dict:
+    """What the page shows: the facts, and the units in columns."""
+    causes = [{**cause, "units": len(cause["units"])} for cause in facts["causes"]]
+    cause_of = {name: n for n, cause in enumerate(facts["causes"]) for name in cause["units"]}
+    usages = [row.usage for row in rows]
+    columns: dict[str, list] = {
+        "unit": [row.unit for row in rows],
+        "state": [row.state for row in rows],
+        "cause": [cause_of.get(row.unit) for row in rows],
+        "attempts": [row.attempts for row in rows],
+        "seconds": [row.seconds for row in rows],
+        "commit": [row.commit for row in rows],
+    }
+    for name in USAGE:
+        columns[name] = [shortened(getattr(usage, name, None)) for usage in usages]
+    return {
+        **facts,
+        "causes": causes,
+        "figures": pages.figures,
+        "pages": [pages.of_unit(row.unit) if row.state == "merged" else None for row in rows],
+        "units": columns,
+        "details": describe_details(rows),
+    }
+
+
+def describe_details(rows: Sequence[Row]) -> dict[int, dict]:
+    """What is told of single units, by their place in the list."""
+    details, logs = {}, 0
+    for n, row in enumerate(rows):
+        told: dict[str, Any] = {
+            "reason": row.reason,
+            "failure_class": row.failure_class,
+            "exit_code": row.exit_code,
+            "next": row.next,
+            "history": row.history,
+        }
+        if row.log and logs < LOGS:
+            told["log"] = [clean(line) for line in row.log]
+            logs += 1
+        told = {name: value for name, value in told.items() if value not in ("", None, (), [])}
+        if told:
+            details[n] = told
+    return details
+
+
+def clean(line: str) -> str:
+    """A line of a log without what only a terminal understands."""
+    return CONTROL.sub("", line)
+
+
+def shortened(value: float | None) -> float | None:
+    """A number with as many digits as a plot shows."""
+    return round(value, 2) if isinstance(value, float) else value
+
+
+def script_json(data: object) -> str:
+    """JSON that cannot end the script element it stands in, whatever it holds."""
+    text = json.dumps(data, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def escape(text: str) -> str:
+    """Text for HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")

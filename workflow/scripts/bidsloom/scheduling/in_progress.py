@@ -1,0 +1,65 @@
+"""Which units are being worked at now, or wait in SLURM's queue.
+
+On this machine a job is known by the folder it holds locked, which its death
+releases; on a cluster by the queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..base.runners import node_name
+from ..config import Study
+from ..job.scratch import living_jobs
+from .batches import list_missing, read_running, running_batches
+from .slurm import list_jobs
+
+
+@dataclass(frozen=True)
+class Work:
+    """A unit that a job is at, or has before it; `shared` are all units of that job.
+
+    `job` is SLURM's id, `process` the one to end on this machine.
+    """
+
+    unit: str
+    running: bool
+    node: str
+    since: str
+    job: str = ""
+    process: int | None = None
+    shared: tuple[str, ...] = ()
+
+
+def find_local(study: Study) -> list[Work]:
+    """Units that jobs on this machine are at."""
+    batches = {
+        note["unit"]: name
+        for name, note in running_batches(study)
+        if note["unit"] and not note["scheduler_job_id"]
+    }
+    found = []
+    for job in living_jobs(study):
+        batch = batches.get(job.unit)
+        shared = tuple(unit.name for unit in list_missing(study, batch)) if batch else ()
+        since = datetime.fromtimestamp(job.since).isoformat(timespec="seconds")
+        work = Work(job.unit, True, node_name(), since, process=job.process, shared=shared)
+        found.append(work)
+    return found
+
+
+def find_queued(study: Study) -> list[Work]:
+    """Units of jobs in SLURM's queue."""
+    found = []
+    for job in list_jobs(study):
+        facts = {"node": job.node, "since": job.since, "job": job.id}
+        units = tuple(unit.name for unit in list_missing(study, job.task))
+        if not units:
+            found.append(Work(job.task, job.running, **facts))
+            continue
+        note = read_running(study, job.task)
+        at = note.get("unit") if note.get("scheduler_job_id") == job.id else None
+        for unit in units:
+            found.append(Work(unit, job.running and unit == at, shared=units, **facts))
+    return found

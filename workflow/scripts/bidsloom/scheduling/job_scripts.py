@@ -1,0 +1,67 @@
+"""One sbatch-able script per unit, for those who want to submit by hand."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from ..base.files import write_text
+from ..base.paths import SCRIPTS
+from ..config import Study
+from .slurm import job_prefix
+
+JOB_SCRIPT = SCRIPTS / "process_subject.py"
+
+
+def write_job_scripts(
+    study: Study,
+    config: Mapping,
+    *,
+    units: list[str],
+    options: Mapping[str, object],
+    python: str,
+) -> Path:
+    """Write `results/<study>/scripts/<unit>.sh` for every unit, and the config they read.
+
+    `options` are sbatch's long options without the dashes; empty ones are left
+    out.  Gives the folder.
+    """
+    folder = study.results / "scripts"
+    write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    for unit in units:
+        path = folder / f"{unit}.sh"
+        write_text(path, render_job_script(study, unit, options=options, python=python))
+        path.chmod(0o755)
+    return folder
+
+
+def render_job_script(
+    study: Study, unit: str, *, options: Mapping[str, object], python: str
+) -> str:
+    """The script of one unit: resources, modules, environment, one call."""
+    folder = study.results / "scripts"
+    header = {
+        "job-name": f"{job_prefix(study)}_{unit}",
+        "comment": f"rule_process_subject_wildcards_{unit}",
+        "output": study.results / "logs" / f"{unit}.slurm-%j.log",
+        "ntasks": 1,
+        **options,
+    }
+    lines = ["#!/usr/bin/env bash"]
+    for name, value in header.items():
+        if value not in (None, ""):
+            lines.append(f"#SBATCH --{name}={shlex.quote(str(value))}")
+    lines += [f"#SBATCH {option}" for option in shlex.split(study.resources.sbatch)]
+    lines += ["set -euo pipefail", ""]
+    lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
+    lines += [f"export {k}={shlex.quote(v)}" for k, v in study.resources.environment]
+    subject, _, session = unit.partition("_")
+    call = [python, str(JOB_SCRIPT), "--config", str(folder / "config.yaml"), "--subject", subject]
+    if session:
+        call += ["--session", session]
+    # Relative paths of the config are relative to the folder snakemake was started in.
+    lines += [f"cd {shlex.quote(str(study.results.parents[1]))}", f"exec {shlex.join(call)}"]
+    return "\n".join(lines) + "\n"

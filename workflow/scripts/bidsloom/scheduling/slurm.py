@@ -1,0 +1,103 @@
+"""The study's SLURM jobs: how they are known, and which there are now."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.files import digest
+from ..base.runners import call
+from ..config import Study
+
+# squeue's columns: id, state, nodes, start, submission, comment, name.
+COLUMNS = "%i|%T|%N|%S|%V|%k|%j"
+# States of a job that has a node; the others wait for one.
+AT_WORK = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING"}
+
+
+@dataclass(frozen=True)
+class SlurmJob:
+    """A job in the queue; `task` is the unit or the batch that it is for."""
+
+    id: str
+    running: bool
+    node: str
+    since: str
+    task: str
+
+
+def ask(*cmd: str) -> str:
+    """What a SLURM command prints; nothing where it fails or takes long."""
+    try:
+        return call(list(cmd), cwd=Path("/"), timeout=15).decode().strip()
+    except (CommandError, OSError):
+        return ""
+
+
+def job_prefix(study: Study) -> str:
+    """What the names of this study's jobs start with, such that no other study's do."""
+    word = re.sub(r"[^A-Za-z0-9_-]", "-", study.name)[:30]
+    return f"{word}-{digest(str(study.results))[:8]}"
+
+
+def list_jobs(study: Study) -> list[SlurmJob]:
+    """The jobs of the study's units that wait or run, by one question; none without SLURM."""
+    if shutil.which("squeue") is None:
+        return []
+    owner = str(study.results.stat().st_uid)
+    try:
+        told = call(["squeue", "-h", "-u", owner, "-o", COLUMNS], cwd=Path("/"), timeout=30).decode(
+            errors="replace"
+        )
+    except CommandError as e:
+        if "configuration source" in e.stderr:  # its programs are here, a cluster is not
+            return []
+        raise WorkflowFailure(
+            f"SLURM does not tell which jobs there are: {e.stderr.strip()}",
+            hint="try again; squeue has to answer.",
+        ) from e
+    return [job for line in told.splitlines() if (job := read_job(line, job_prefix(study)))]
+
+
+def read_job(line: str, prefix: str) -> SlurmJob | None:
+    """A unit's job from a line of squeue; None for one of another study or another kind."""
+    number, state, node, start, submitted, comment, name = line.split("|", 6)
+    task = re.fullmatch(r"rule_process_(?:subject|batch|group)_wildcards_(.+)", comment)
+    if not task or f"{prefix}_" not in name:
+        return None
+    running = state in AT_WORK
+    return SlurmJob(number, running, node, start if running else submitted, task[1])
+
+
+def classify_scheduler_end(state: str, log: str) -> tuple[FailureClass, str]:
+    """Why SLURM ended a job, from its state and its log; with words for people.
+
+    `state` is SLURM's own (`TIMEOUT`, `CANCELLED by 1000`, ...), or `VANISHED`
+    where SLURM does not know the job any more.
+    """
+    ends = [
+        (("OUT_OF_MEMORY",), ("exceeded memory limit", "oom-kill", "oom_kill", "Out Of Memory")),
+        (("TIMEOUT", "DEADLINE"), ("DUE TO TIME LIMIT",)),
+        (("NODE_FAIL", "BOOT_FAIL", "VANISHED"), ("DUE TO NODE FAILURE",)),
+        (("PREEMPTED",), ("DUE TO PREEMPTION",)),
+        (("CANCELLED", "REVOKED"), ("CANCELLED AT",)),
+    ]
+    meanings = [
+        (FailureClass.OUT_OF_MEMORY, "it used more memory than it had asked for"),
+        (FailureClass.TIMEOUT, "it was not done within its time limit"),
+        (FailureClass.NODE_FAILURE, "its node failed"),
+        (FailureClass.CANCELLED, "another job took its place (preemption)"),
+        (FailureClass.CANCELLED, "it was cancelled"),
+    ]
+    first = state.split(" ")[0].rstrip("+")
+    for (states, words), meaning in zip(ends, meanings, strict=True):
+        if first in states and first != "CANCELLED":
+            return meaning
+        if any(word in log for word in words):
+            return meaning
+    if first == "CANCELLED":
+        return FailureClass.CANCELLED, "it was cancelled"
+    return FailureClass.NODE_FAILURE, "it was killed from outside"

@@ -1,0 +1,12 @@
+"""Who is in the input, who of them is processed, and why the others are not.
+
+expression      `subjects.where`: a condition over participants.tsv, checked and rewritten
+file_names      `subjects.require`: the files that each unit must have
+further_inputs  a unit's part of the datasets beside the raw one
+listing         the units of a commit, remembered between starts
+participants    participants.tsv of the commit
+selection       include, exclude, sessions, limit
+tree            the BIDS tree of a commit
+unit            a unit and its names
+unit_tables     subjects.tsv and excluded.tsv
+"""

@@ -1,0 +1,174 @@
+"""Further inputs: datasets beside the raw one, such as a derivative of it.
+
+What a unit takes of one is chosen by names alone, so that FreeSurfer's folders
+(`sub-01`, `sub-01_ses-pre`, `fsaverage`) are found as those of BIDS
+derivatives are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..base.errors import WorkflowFailure
+from ..base.files import digest
+from ..base.runners import call_git_records
+from ..config import Study
+from ..config.study import FurtherInput
+from ..datasets.annex import FOLDER, SUBDATASET
+from .tree import digest_inherited
+from .unit import LABEL, Unit
+
+# As many folders are named to git in one command.
+FOLDERS_PER_COMMAND = 1000
+_OWNER = re.compile(rf"sub-({LABEL})(?:_ses-({LABEL}))?(?=$|[_.])")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder of a dataset, relative to its root."""
+
+    path: str
+    mode: str
+    object_id: str
+
+    @property
+    def name(self) -> str:
+        """Its name in the folder it lies in."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a unit takes of a further input; `own` are its own folders among the entries."""
+
+    entries: tuple[Entry, ...]
+    own: tuple[Entry, ...]
+
+    @property
+    def paths(self) -> list[str]:
+        """All of it, relative to the dataset."""
+        return [entry.path for entry in self.entries]
+
+    def digest(self) -> str:
+        """A digest of what the unit's result may depend on.
+
+        Of the files at the root, those that describe the whole dataset are
+        left out: they change with every subject that joins it.
+        """
+        folders = [(e.path, e.object_id) for e in self.entries if e.mode == FOLDER]
+        files = [(e.path, e.object_id) for e in self.entries if e.mode != FOLDER]
+        return digest([folders, digest_inherited(files)])
+
+
+@dataclass
+class Tree:
+    """A further input's root by subject, and its subjects' folders where they matter."""
+
+    general: list[Entry] = field(default_factory=list)
+    of_subject: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    inside: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+
+    def taken_by(self, unit: Unit) -> Taken:
+        """What a unit takes."""
+        root = [*self.general, *self.of_subject.get(unit.subject, ())]
+        return choose_entries(unit, root=root, inside=self.inside.get(unit.subject, ()))
+
+
+def choose_entries(unit: Unit, *, root: Iterable[Entry], inside: Iterable[Entry]) -> Taken:
+    """What a unit takes of a dataset's root, and of its subject's folder there (`inside`).
+
+    A session unit takes its session's folder and what lies beside the
+    sessions; where the subject's folder holds no sessions, all of it.
+    """
+    inside = list(inside)
+    by_session = any(entry.name.startswith("ses-") for entry in inside)
+    entries, own = [], []
+    for entry in root:
+        owner = _OWNER.match(entry.name) if "/" not in entry.path else None
+        if owner is None:
+            entries.append(entry)
+            continue
+        subject, session = owner.groups()
+        if subject != unit.subject or (unit.session and session not in (None, unit.session)):
+            continue
+        if entry.name == f"sub-{subject}" and unit.session and by_session:
+            session_folder = [e for e in inside if e.name == f"ses-{unit.session}"]
+            entries += [e for e in inside if not e.name.startswith("ses-")] + session_folder
+            own += session_folder
+            continue
+        entries.append(entry)
+        if entry.mode == FOLDER:
+            own.append(entry)
+    return Taken(tuple(entries), tuple(own))
+
+
+def read_tree(further: FurtherInput, commit: str, *, subjects: Iterable[str] | None = None) -> Tree:
+    """A further input's root at a commit, and what is inside the folders of some subjects.
+
+    Raises `WorkflowFailure` where a shared path is not there.
+    """
+    tree = Tree()
+    root = read_entries(further.clone, commit, [])
+    for entry in root:
+        owner = _OWNER.match(entry.name)
+        if owner and entry.mode != SUBDATASET:
+            tree.of_subject[owner[1]].append(entry)
+        elif entry.mode not in (FOLDER, SUBDATASET) and not entry.name.startswith(".git"):
+            tree.general.append(entry)
+    shared = read_entries(further.clone, commit, further.shared) if further.shared else []
+    if missing := set(further.shared) - {entry.path for entry in shared}:
+        raise WorkflowFailure(
+            f"{', '.join(sorted(missing))} of shared_paths is not in {further.url} at "
+            f"{commit[:10]}, the further input {further.path}.",
+            hint=f"see what there is: git -C '{further.clone}' ls-tree --name-only {commit}",
+        )
+    known = {entry.path for entry in tree.general}
+    tree.general += [entry for entry in shared if entry.path not in known]
+    folders = [f"sub-{subject}/" for subject in subjects or () if tree.of_subject.get(subject)]
+    for start in range(0, len(folders), FOLDERS_PER_COMMAND):
+        chunk = folders[start : start + FOLDERS_PER_COMMAND]
+        for entry in read_entries(further.clone, commit, chunk):
+            subject = entry.path.partition("/")[0].removeprefix("sub-")
+            tree.inside[subject].append(entry)
+    return tree
+
+
+def read_entries(repository: Path, commit: str, paths: Iterable[str]) -> list[Entry]:
+    """Entries of a commit's root, or at some paths (with a final slash: of these folders)."""
+    entries = []
+    command = ["--literal-pathspecs", "ls-tree", "-z", commit, "--", *paths]
+    for record in call_git_records(command, cwd=repository):
+        head, _, path = record.partition("\t")
+        mode, _, object_id = head.split()
+        entries.append(Entry(path, mode, object_id))
+    return entries
+
+
+def taken_paths(further: FurtherInput, commit: str, unit: Unit) -> list[str]:
+    """What one unit takes of a further input, relative to that dataset."""
+    subjects = [unit.subject] if unit.session else None
+    return read_tree(further, commit, subjects=subjects).taken_by(unit).paths
+
+
+def join_further(
+    units: Iterable[Unit], study: Study, commits: Mapping[str, str]
+) -> tuple[list[Unit], list[tuple[str, str]]]:
+    """The units with what they take of each further input; and (unit, reason) of those left out.
+
+    A unit that has no folder in a required further input is left out.
+    """
+    joined, left = list(units), {}
+    by_session = sorted({unit.subject for unit in joined if unit.session})
+    for further in study.further_inputs:
+        tree = read_tree(further, commits[further.path], subjects=by_session)
+        for n, unit in enumerate(joined):
+            taken = tree.taken_by(unit)
+            if taken.own:
+                joined[n] = replace(unit, further=(*unit.further, (further.path, taken.digest())))
+            elif further.required:
+                left.setdefault(unit.name, f"absent from the further input {further.path}")
+    return [unit for unit in joined if unit.name not in left], sorted(left.items())

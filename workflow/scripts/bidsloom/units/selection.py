@@ -1,0 +1,183 @@
+"""Which of the dataset's subjects and sessions are processed, and why the others are not.
+
+Decides only: what the tree holds is read by `bids`, who `subjects.where` is
+true of by `participants`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from ..base.errors import WorkflowFailure
+from ..config.study import Selection
+from ..datasets.annex import FOLDER, SUBDATASET
+from .file_names import find_lack, has_bids_name
+from .tree import Folder, digest_inherited
+from .unit import LABEL, Unit, Units, split_name
+
+Excluded = tuple[str, str]
+# Why the units after a pilot's are left out; the limit follows.
+BEYOND = "beyond subjects.limit"
+
+
+def select_units(
+    folders: Mapping[str, Folder],
+    selection: Selection,
+    *,
+    root_files: list[tuple[str, str]],
+    truths: Mapping[str, bool] | None,
+) -> tuple[list[Unit], list[Excluded]]:
+    """The units to process, as many as there are, and (unit, reason) of those left out; sorted.
+
+    `truths` tells of whom `subjects.where` is true, None without it.
+    """
+    units, excluded = [], []
+    include, exclude = set(selection.include), set(selection.exclude)
+    with_sessions = {name.partition("_")[0] for name in folders if "_ses-" in name}
+    for name, folder in sorted(folders.items()):
+        subject, session = split_name(name)
+        reason = (
+            (subject in exclude and "listed in subjects.exclude")
+            or (include and subject not in include and "not listed in subjects.include")
+            or why_not_usable(name, folder, with_sessions)
+            or (selection.sessions and why_not_session(session, selection.sessions))
+            or (truths is not None and why_not_true(subject, truths, selection.where))
+            or find_lack((path for path, _ in folder.entries), subject, selection.require)
+        )
+        if reason:
+            excluded.append((name, reason))
+        else:
+            inherited = digest_inherited([*root_files, *folder.beside])
+            units.append(
+                Unit(
+                    name=name,
+                    subject=subject,
+                    session=session,
+                    tree=folder.tree,
+                    inherited=inherited,
+                    files=folder.files,
+                    bytes=folder.bytes,
+                )
+            )
+    return units, excluded
+
+
+def limit_units(units: Units, limit: int | None) -> Units:
+    """The first units, if their number is limited."""
+    if limit is None:
+        return units
+    beyond = [(unit.name, f"{BEYOND} {limit}") for unit in units.units[limit:]]
+    return Units(units.commit, units.units[:limit], tuple(sorted([*units.excluded, *beyond])))
+
+
+def why_not_usable(name: str, folder: Folder, with_sessions: Collection[str]) -> str | None:
+    """Why a folder cannot be processed, if so."""
+    if folder.is_subdataset:
+        return "its folder is a subdataset of its own"
+    if name in with_sessions:
+        return "its files outside its session folders are no session"
+    if not has_bids_name((path for path, _ in folder.entries), split_name(name)[0]):
+        return "no file in its folder has a BIDS name of this subject"
+    return None
+
+
+def why_not_session(session: str | None, sessions: Collection[str]) -> str | None:
+    """Why a unit is not one of the sessions that were named, if so."""
+    if session is None:
+        return "it has no sessions, and subjects.sessions names some"
+    return None if session in sessions else "session not listed in subjects.sessions"
+
+
+def why_not_true(subject: str, truths: Mapping[str, bool], where: str) -> str | None:
+    """Why a subject is not one of those that `subjects.where` describes, if so."""
+    if subject not in truths:
+        return "not in participants.tsv, which subjects.where asks"
+    return None if truths[subject] else f"where: {' '.join(where.split())} is not true"
+
+
+# --- what the selection names -----------------------------------------------
+
+
+def find_unknown(
+    selection: Selection,
+    *,
+    root: Mapping[str, tuple[str, str]],
+    folders: Iterable[str],
+    source: str,
+) -> Iterator[WorkflowFailure]:
+    """A letter for each key that names what the dataset does not have."""
+    labels = [split_name(name) for name in folders]
+    subjects = {subject for subject, _ in labels}
+    # Also a folder whose label is none, which may be excluded for that.
+    in_root = {
+        name.removeprefix("sub-")
+        for name, (mode, _) in root.items()
+        if name.startswith("sub-") and mode in (FOLDER, SUBDATASET)
+    }
+    sessions = {session for _, session in labels if session}
+    for key, kind, named, known in (
+        ("include", "sub-", selection.include, subjects),
+        ("exclude", "sub-", selection.exclude, subjects | in_root),
+        ("sessions", "ses-", selection.sessions, sessions),
+    ):
+        if absent := sorted(set(named) - known):
+            more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+            yield WorkflowFailure(
+                f"{', '.join(f'{kind}{label}' for label in absent[:5])}{more}: listed in "
+                f"subjects.{key} but absent from {source}.",
+                hint=f"{suggest(absent[0], known, kind)}correct or remove it in subjects.{key}, "
+                "or set datalad.input_version to a commit that has it.",
+            )
+
+
+def suggest(label: str, known: Iterable[str], prefix: str) -> str:
+    """A question with the known label that looks most like another one; empty if none does."""
+    known = sorted(known)
+    alike = [k for k in known if k.lower().lstrip("0") == label.lower().lstrip("0")]
+    alike += difflib.get_close_matches(label, known, n=1, cutoff=0.5)
+    return f"did you mean {prefix}{alike[0]}? If not, " if alike else ""
+
+
+def check_folders(
+    root: Mapping[str, tuple[str, str]], exclude: Collection[str], source: str
+) -> None:
+    """Refuse subject folders whose label no BIDS tool and no shell would survive."""
+    bad = [
+        name
+        for name, (mode, _) in sorted(root.items())
+        if mode == FOLDER
+        and name.startswith("sub-")
+        and not re.fullmatch(f"sub-{LABEL}", name)
+        and name.removeprefix("sub-") not in exclude
+    ]
+    if bad:
+        raise WorkflowFailure(
+            f"{source} has a folder {bad[0]!r}, which is not sub-<label> with a label of letters, "
+            f"digits and '+'{f' ({len(bad)} such folders)' if len(bad) > 1 else ''}.",
+            hint=f"rename it in the dataset, or add {bad[0].removeprefix('sub-')!r} to "
+            "subjects.exclude.",
+        )
+
+
+# --- for people ---------------------------------------------------------------
+
+
+def count_reasons(excluded: Iterable[Excluded], *, named: int = 3) -> list[str]:
+    """For each reason how many were left out for it and the first of them, the most frequent first.
+
+    As short for 50,000 subjects as for five.
+    """
+    units: dict[str, list[str]] = {}
+    for unit, reason in excluded:
+        units.setdefault(reason, []).append(unit)
+    by_number = sorted(units.items(), key=lambda item: (-len(item[1]), item[0]))
+    lines = []
+    for reason, left in by_number[:10]:
+        more = f" and {len(left) - named} more" if len(left) > named else ""
+        lines.append(f"{len(left)}: {reason} ({', '.join(left[:named])}{more})")
+    if by_number[10:]:
+        number = sum(len(left) for _, left in by_number[10:])
+        lines.append(f"{number}: {len(by_number) - 10} other reasons")
+    return lines

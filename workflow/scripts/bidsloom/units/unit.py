@@ -1,0 +1,71 @@
+"""A unit: a subject, or a subject and session, and the names it goes by."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# The name of the unit that stands for all, in the app's group level.
+GROUP = "group"
+LABEL = "[A-Za-z0-9+]+"
+UNIT = f"sub-{LABEL}(_ses-{LABEL})?"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A subject, or one session of a subject: what one job processes.
+
+    Attributes
+    ----------
+    tree : str
+        Git tree id of the unit's folder at the pinned commit.
+    inherited : str
+        Digest of the files above that folder that its images inherit from.
+    files, bytes : int
+        Number and size of the files in that folder; the size of annexed files
+        comes from their keys.
+    further : tuple[tuple[str, str], ...]
+        Path of each further input that the unit is in, with a digest of what
+        it takes there.
+
+    """
+
+    name: str
+    subject: str
+    session: str | None
+    tree: str
+    inherited: str
+    files: int
+    bytes: int
+    further: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_group(self) -> bool:
+        """True for what the app's group level processes."""
+        return self.name == GROUP
+
+    @property
+    def folder(self) -> str:
+        """The unit's folder, relative to the input dataset."""
+        return self.name.replace("_", "/", 1)
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of one commit, and those left out (unit, reason)."""
+
+    commit: str
+    units: tuple[Unit, ...]
+    excluded: tuple[tuple[str, str], ...]
+
+
+def unit_name(label: str) -> str:
+    """A unit's name from `001`, `sub-001`, `001_ses-pre` or `sub-001_ses-pre`."""
+    name = label.strip()
+    return name if re.match(r"sub-|group$", name) else f"sub-{name}"
+
+
+def split_name(unit: str) -> tuple[str, str | None]:
+    """The labels of subject and session in a unit's name."""
+    subject, _, session = unit.partition("_ses-")
+    return subject.removeprefix("sub-"), session or None
