@@ -17,7 +17,8 @@ from pathlib import Path
 from bidsloom.base.entry_point import entry_point
 from bidsloom.base.errors import FailureClass, WorkflowFailure
 from bidsloom.base.files import read_json, write_json
-from bidsloom.base.runners import describe_scheduler_job, import_containers_run, node_name
+from bidsloom.base.datalad_run import import_containers_run
+from bidsloom.base.runners import describe_scheduler_job, node_name
 from bidsloom.config import Study, read_study
 from bidsloom.job.process import process_unit
 from bidsloom.records.attempts import add_attempt, read_attempts

@@ -10,6 +10,7 @@ for the output folders, and `/tmp` as the only other place to write to.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -199,6 +200,12 @@ def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
 def git_folders(study: Study) -> list[str]:
     """Folders inside the outputs that the app must not write to: those of datasets of their own."""
     return [f"{further.path}/.git" for further in study.further_outputs]
+
+
+def dataset_roots(runtime: Runtime, dataset: Path) -> list[str]:
+    """The absolute paths under which an app saw the dataset, by its own path and resolved."""
+    seen = [str(dataset), os.path.realpath(dataset)]
+    return [*seen, "/mnt"] if runtime is Runtime.CHARLIECLOUD else seen
 
 
 def mounts(container: Container) -> list[Bind]:

@@ -7,13 +7,13 @@ commit becomes a parent of main.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base.errors import CommandError
 from ..base.runners import call, call_git, call_git_lines, read_objects
+from .annex import POINTER_SIZE, SYMLINK, entry_key
 
 UNIT_TRAILER = "Bidsloom-Unit"
 FINGERPRINT_TRAILER = "Bidsloom-Fingerprint"
@@ -50,6 +50,11 @@ class Branch:
     result: Result
     files: dict[str, Entry]
     keys: frozenset[str]
+
+
+def format_trailers(unit: str, fingerprint: str) -> str:
+    """The trailers at the end of a result's commit message."""
+    return f"{UNIT_TRAILER}: {unit}\n{FINGERPRINT_TRAILER}: {fingerprint}\n"
 
 
 def branch_name(app: str, unit: str) -> str:
@@ -93,16 +98,34 @@ def read_branches(
             current[next(fields)] = Entry(mode, blob)
         elif text.strip():
             current = files[text.strip()]
-    links = sorted({e.blob for f in files.values() for e in f.values() if e.mode == "120000"})
-    targets = dict(zip(links, read_objects(links, repository=repository), strict=True))
+    contents = read_stand_ins(repository, (e for f in files.values() for e in f.values()))
     for result in results:
         own = files[result.commit]
-        keys = {
-            os.fsdecode(targets[e.blob]).rpartition("/")[2]
-            for e in own.values()
-            if b"annex/objects/" in targets.get(e.blob, b"")
-        }
-        yield Branch(result, own, frozenset(keys))
+        keys = (
+            entry_key(e.mode, contents[e.blob]) for e in own.values() if e.blob in contents
+        )
+        yield Branch(result, own, frozenset(filter(None, keys)))
+
+
+def read_stand_ins(repository: Path, entries: Iterable[Entry]) -> dict[str, bytes]:
+    """Blob -> content of all that may stand for an annexed file: links, and small files."""
+    links, files = set(), set()
+    for entry in entries:
+        (links if entry.mode == SYMLINK else files).add(entry.blob)
+    small = small_blobs(sorted(files), repository=repository, limit=POINTER_SIZE)
+    names = [*sorted(links), *small]
+    return dict(zip(names, read_objects(names, repository=repository), strict=True))
+
+
+def small_blobs(names: list[str], *, repository: Path, limit: int) -> list[str]:
+    """Those of some objects that are blobs of less than `limit` bytes."""
+    lines = call_git_lines(
+        ["cat-file", "--batch-check", "--buffer"],
+        cwd=repository,
+        stdin="".join(f"{name}\n" for name in names),
+    )
+    found = (line.split() for line in lines)
+    return [name for name, kind, *size in found if kind == "blob" and int(size[0]) < limit]
 
 
 def list_job_branches(repository: Path, prefix: str, app: str) -> list[Result]:

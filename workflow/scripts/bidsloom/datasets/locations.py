@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..base.errors import CommandError
 from ..base.runners import call, call_annex, call_git, read_objects
-from .annex import log_folder
+from .annex import log_folder, name_of_key
 from .branches import head_of
 from .pushes import push_refs
 from .stores import REMOTE
@@ -70,7 +70,7 @@ def record_presence(dataset: Path, paths: set[str], uuid: str) -> None:
 
 def log_path(key: str) -> str:
     """A key's location log on the branch `git-annex`."""
-    return f"{log_folder(key)}{key}.log"
+    return f"{log_folder(key)}{name_of_key(key)}.log"
 
 
 def read_logs(dataset: Path, head: str, paths: set[str]) -> dict[str, str]:

@@ -7,7 +7,9 @@ group_job    the job of the app's group level
 measure      what a job takes: time, memory, disk
 process      carry a job out
 run_app      the app, by `datalad containers-run`
+save           every file that the app wrote, into git
 scratch      a job's private folder
 steps        the commands of a job, in order
+survey         what the app left, and what becomes of each file
 unit_job     the job itself
 """

@@ -41,7 +41,7 @@ from .app_command import result_path
 from .clone_steps import clone_steps
 from .failures import as_failure, is_full, log_tail, no_space, was_ended
 from .measure import closing_facts, used_space
-from .run_app import run_app, seal
+from .run_app import run_app, save_outputs, seal, seal_part
 from .scratch import JobFolder, open_folder, sweep
 from .steps import STORE_CONTENT, compute_steps, push_steps
 from .unit_job import Job
@@ -181,6 +181,8 @@ def work(job: Job, steps: Iterable[Step]) -> None:
     """Take steps in order; each one's failure gets its meaning here."""
     with_care: dict[str, Callable[[Job, Step], object]] = {
         "run": run_app,
+        "save": save_outputs,
+        "seal_part": seal_part,
         "seal": seal,
         "name_store": name_store,
         "push_branch": push_branch,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from ..base.datalad_run import Run
 from ..config import Study
 from ..containers.runtimes import Runtime
 from ..datasets.branches import branch_name
@@ -28,13 +29,27 @@ class Source:
     paths: list[str]
 
 
+@dataclass(frozen=True)
+class Saved:
+    """What was saved of a run.
+
+    `files` are relative to the output dataset; `left_out` says of other
+    entries why they are not in the commit.
+    """
+
+    files: Sequence[str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
 @dataclass
 class Job:
     """What one job knows of its unit, and what it learns on its way.
 
     `by_hand` says that no Snakemake looked at the store before.  What the unit
     took: `seconds` of each step, `peak` in MB, the app's `cpu_seconds`, files
-    and bytes of its `output`.
+    and bytes of its `output`.  `run` is the app's run, `saved` what of it is in
+    git.
     """
 
     study: Study
@@ -48,6 +63,8 @@ class Job:
     cpu_seconds: float | None = None
     output: dict[str, int] = field(default_factory=dict)
     seen: dict[str, str | None] = field(default_factory=dict)
+    run: Run | None = None
+    saved: Saved | None = None
 
     @cached_property
     def targets(self) -> list[Target]:

@@ -18,6 +18,7 @@ from ..config import Study
 from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
 from ..containers.runtimes import PACK, call_format
 from ..datasets.annex import SUBDATASET
+from ..datasets.attributes import ATTRIBUTES
 from ..datasets.clones import (
     CONTAINERS_PATH,
     CONTAINERS_SETTING,
@@ -38,25 +39,6 @@ from ..records.fingerprints import MADE_FROM, made_from
 # What the registered image is known by, beside what containers-add writes.
 IMAGE_ID = "bidsloom-id"
 PACK_SCRIPT = SCRIPTS / "pack_outputs.py"
-# Small text lives in git, where it can be read and compared without fetching;
-# everything else is annexed.
-ATTRIBUTES = """\
-* annex.backend=MD5E
-* annex.largefiles=anything
-*.json annex.largefiles=largerthan=100kb
-*.tsv annex.largefiles=largerthan=100kb
-*.csv annex.largefiles=largerthan=100kb
-*.html annex.largefiles=largerthan=100kb
-*.md annex.largefiles=largerthan=100kb
-*.txt annex.largefiles=largerthan=100kb
-*.bib annex.largefiles=largerthan=100kb
-*.toml annex.largefiles=largerthan=100kb
-.bidsignore annex.largefiles=nothing
-README* annex.largefiles=nothing
-**/.git* annex.largefiles=nothing
-code/** annex.largefiles=nothing
-.datalad/environments/** annex.largefiles=anything
-"""
 README = """\
 # {name}
 
