@@ -17,7 +17,7 @@ from pathlib import Path
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree
 from ..base.runners import call, call_annex, call_git, call_git_records
-from ..base.text import a_few, printable
+from ..base.text import printable
 from ..containers.runtimes import dataset_roots
 from ..datasets.annex import SYMLINK, key_size, link_key, pointer_key
 from ..datasets.attributes import OWN_ATTRIBUTES
@@ -64,7 +64,7 @@ def refuse(job: Job, faults: Sequence[str]) -> WorkflowFailure:
     """A failure that names what cannot be a result."""
     head = f"{job.study.container.name} ended for {job.unit.name}, but its result cannot be saved: "
     return WorkflowFailure(
-        head + a_few(list(faults), 5, separator="; "),
+        head + "; ".join(faults[:5]),
         hint="change what the app writes, by its arguments or its version; nothing of this "
         "unit was pushed.",
         failure_class=FailureClass.APP_ERROR,
@@ -90,7 +90,7 @@ def look_at_outputs(job: Job, clone: Path) -> Survey:
         exists=lambda path: (clone / path).exists(),
         content_of=lambda path, key: find_content(job, clone, path, key),
     )
-    return decide(entries, unit=job.unit, places=places, leave_out=container.leave_out)
+    return decide(entries, unit=job.unit, places=places, leave_out=getattr(container,"leave_out",()))
 
 
 def is_committed(clone: Path, path: str) -> bool:
