@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bidsloom.base.runners import set_up_environment
-from studies import make_input, make_workspace
+from helpers.studies import make_input, make_workspace
 
 GIT_CONFIG = """\
 [user]

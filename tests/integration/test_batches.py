@@ -4,8 +4,8 @@ import json
 
 import psutil
 import pytest
-from studies import make_input, make_workspace
-from test_faults import kill, wait_for
+from helpers.studies import make_input, make_workspace
+from helpers.waiting import kill, wait_for
 
 LABELS = ["01", "02", "03", "04", "05"]
 

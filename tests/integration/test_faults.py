@@ -8,21 +8,8 @@ import signal
 import time
 
 import pytest
-from studies import JOB_SCRIPT, git, run
-
-
-def kill(process) -> None:
-    """SIGKILL to Snakemake and everything it started."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def wait_for(condition, seconds=60):
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+from helpers.studies import JOB_SCRIPT, git, run
+from helpers.waiting import kill, wait_for
 
 
 def test_failed_subject_is_visible_and_holds_up_nobody(workspace, undisturbed_tree):

@@ -7,8 +7,8 @@ import threading
 from functools import partial
 
 import pytest
-from studies import PROBE_APP, git, run
-from test_places import QuietHandler
+from helpers.servers import QuietHandler
+from helpers.studies import PROBE_APP, git, run
 
 BIG = """\
 #!/bin/sh

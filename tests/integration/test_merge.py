@@ -9,7 +9,7 @@ import pytest
 from bidsloom import locations, merge, runners, tidy
 from bidsloom.config import Study, read_study
 from bidsloom.merge.merge import merge_branches
-from studies import git, make_workspace, run
+from helpers.studies import git, make_workspace, run
 
 ELSEWHERE = "5f1d1ab2-6e1c-4a5e-9d57-00000000000e"
 

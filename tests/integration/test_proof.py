@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from studies import git
+from helpers.studies import git
 
 
 def proof_of(workspace) -> dict:

@@ -11,8 +11,8 @@ from bidsloom.reporting.causes import find_causes
 from bidsloom.reporting.report_page import Pages, render_page
 from bidsloom.reporting.sizing import Usage
 from bidsloom.reporting.unit_states import Row
-from browser import Browser
-from studies import Workspace, make_workspace, run
+from helpers.browser import Browser
+from helpers.studies import Workspace, make_workspace, run
 
 EVIL = "</script><b id=evil>Füße</b> \udcff & \u2028 'quoted' \"twice\""
 

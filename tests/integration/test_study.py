@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from studies import JOB_SCRIPT, Workspace, git, make_input, make_workspace, run
+from helpers.studies import JOB_SCRIPT, Workspace, git, make_input, make_workspace, run
 
 # One worker makes the finished study, and looks at it from all sides.
 pytestmark = pytest.mark.xdist_group("study")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, missing_programs
-from studies import REPOSITORY, STATUS_SCRIPT, Workspace, make_input, make_workspace, run
+from helpers.cluster import Cluster, missing_programs
+from helpers.studies import REPOSITORY, STATUS_SCRIPT, Workspace, make_input, make_workspace, run
 
 INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
 

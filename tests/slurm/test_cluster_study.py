@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from studies import git, make_input, make_workspace, run
-from test_faults import wait_for
+from helpers.studies import git, make_input, make_workspace, run
+from helpers.waiting import wait_for
 
 # One process runs them all, on one cluster.
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from studies import git, run, write_bids
+from helpers.servers import QuietHandler
+from helpers.studies import git, run, write_bids
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +56,6 @@ def places(tmp_path_factory, input_dataset):
         "plain": str(plain),
     }
     server.shutdown()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves files, says nothing."""
-
-    def log_message(self, *args):
-        pass
 
 
 @pytest.mark.parametrize("kind", ["path", "bare", "file", "ria", "http", "plain"])

@@ -12,7 +12,7 @@ from bidsloom.scheduling.cancel import plan_cancel
 from bidsloom.scheduling.in_progress import Work
 from bidsloom.scheduling.slurm import SlurmJob, job_prefix, read_job
 from bidsloom.units.unit import unit_name
-from test_config import OLD
+from helpers.old_config import OLD
 
 RUNNING = Work("sub-1", True, "node7", "2026-01-02T03:04:05", job="12")
 QUEUED = Work("sub-1", False, "", "2026-01-02T03:04:05", job="12")

@@ -5,7 +5,7 @@ from bidsloom.base.errors import WorkflowFailure
 from bidsloom.config.study import Selection
 from bidsloom.datasets.annex import key_size
 from bidsloom.units.listing import find_withdrawn, list_units
-from studies import git, write_bids, write_unit
+from helpers.studies import git, write_bids, write_unit
 
 
 def commit_all(root) -> str:

@@ -12,32 +12,8 @@ from bidsloom.base.errors import ConfigFailure, WorkflowFailure
 from bidsloom.config import read_config, read_study
 from bidsloom.config.faults import SCHEMA_FILE, load_schema
 from bidsloom.config.values import parse_memory, parse_time
-from studies import REPOSITORY, run
-
-# What users of the system before this one have; it must go on working.
-OLD = {
-    "common": {"work_dir": "/tmp/bids_work"},
-    "datalad": {
-        "input_repo": "https://github.com/lab/bids.git",
-        "output_repos": ["https://github.com/lab/results.git"],
-        "clone_method": "clone",
-        "lock_file": "/tmp/datalad.lock",
-    },
-    "hpc": {
-        "partition": "compute",
-        "time": "24:00:00",
-        "mem": "32G",
-        "cpus": 8,
-        "modules": ["datalad", "apptainer"],
-        "environment": {"VAR": "value"},
-    },
-    "container": {
-        "name": "fmriprep",
-        "image": "/containers/fmriprep.sif",
-        "outputs": ["fmriprep"],
-        "bids_args": {"analysis_level": "participant", "n_cpus": 8},
-    },
-}
+from helpers.old_config import OLD, changed
+from helpers.studies import REPOSITORY, run
 
 
 def faults(config) -> list[str]:
@@ -45,11 +21,6 @@ def faults(config) -> list[str]:
     with pytest.raises(ConfigFailure) as caught:
         read_study(config)
     return [str(problem) for problem in caught.value.problems]
-
-
-def changed(section, **values):
-    """The old configuration with a section's keys changed."""
-    return {**OLD, section: {**OLD[section], **values}}
 
 
 def test_old_json_is_accepted_unchanged(tmp_path):

@@ -17,9 +17,9 @@ from bidsloom.scheduling.batches import (
     write_running,
 )
 from bidsloom.scheduling.requests import Request, shared_request
+from helpers.old_config import OLD
 from slurm_watch import Watch
 from snakemake.io import regex_from_filepattern
-from test_config import OLD
 
 UNITS = [BatchUnit(f"sub-{n}", f"input={n}") for n in range(1, 6)]
 

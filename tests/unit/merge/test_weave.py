@@ -8,8 +8,8 @@ from bidsloom.job.group_job import GROUP_UNIT
 from bidsloom.job.run_app import narrow
 from bidsloom.job.unit_job import Job
 from bidsloom.merge.weave import decide
-from bidsloom.units.unit import Unit
-from test_config import OLD
+from helpers.old_config import OLD
+from helpers.units import unit
 
 SHARED = ["out/*.json", "out/logs/*"]
 
@@ -63,11 +63,6 @@ def test_new_result_replaces_the_old_one_whole():
     stays = Entry("100644", "x")
     new = {"out/gone": None, "out/a": Entry("100644", "new"), "out/both": stays}
     assert [new] == weave.written
-
-
-def unit(name: str) -> Unit:
-    subject, _, session = name.removeprefix("sub-").partition("_ses-")
-    return Unit(name, subject, session or None, "tree", "inherited", 1, 1)
 
 
 def test_narrow_names_what_belongs_to_the_unit():

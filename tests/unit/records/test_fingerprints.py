@@ -11,8 +11,8 @@ from bidsloom.records.fingerprints import (
     fingerprint_text,
     made_from,
 )
-from test_config import OLD
-from test_decide import unit
+from helpers.old_config import OLD
+from helpers.units import unit
 
 
 def changed_config(**changes) -> dict:

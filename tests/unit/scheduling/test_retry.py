@@ -10,7 +10,7 @@ from bidsloom.scheduling.requests import Request, next_request
 from bidsloom.scheduling.retry import is_worth_retrying
 from bidsloom.scheduling.slurm import classify_scheduler_end
 from bidsloom.units.unit import Unit
-from test_config import OLD
+from helpers.old_config import OLD
 
 POLICY = RetryPolicy(memory_factor=2, time_factor=1.5, max_mem_mb=10000, max_runtime=None)
 BASE = Request(mem_mb=4000, runtime=60)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 JOB_SCRIPT = REPOSITORY / "workflow" / "scripts" / "process_subject.py"
 STATUS_SCRIPT = REPOSITORY / "workflow" / "scripts" / "status.py"
 PROBE_APP = REPOSITORY / "tests" / "apps" / "probe_app.py"

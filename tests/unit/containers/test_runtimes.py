@@ -11,7 +11,7 @@ from bidsloom.containers.runtimes import (
     job_environment,
     start_failure,
 )
-from test_config import changed
+from helpers.old_config import changed
 
 
 def study(runtime="apptainer", **container):

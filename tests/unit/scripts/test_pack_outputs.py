@@ -4,8 +4,8 @@ import os
 import zipfile
 
 import pytest
+from helpers.studies import git
 from pack_outputs import new_folders, pack
-from studies import git
 
 
 @pytest.fixture

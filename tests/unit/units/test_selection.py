@@ -9,7 +9,7 @@ from bidsloom.main_process.start_message import describe_selection
 from bidsloom.units.listing import list_units, named_selection
 from bidsloom.units.participants import read_labels
 from bidsloom.units.selection import count_reasons, limit_units
-from studies import REPOSITORY, git, run, write_bids
+from helpers.studies import REPOSITORY, git, run, write_bids
 
 PARTICIPANTS = "participant_id\tgroup\tage\nsub-01\tpatient\t41\nsub-02\tcontrol\tn/a\n"
 

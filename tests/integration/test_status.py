@@ -4,8 +4,8 @@ import json
 import shutil
 import sys
 
-from studies import STATUS_SCRIPT, run
-from test_faults import kill, wait_for
+from helpers.studies import STATUS_SCRIPT, run
+from helpers.waiting import kill, wait_for
 
 
 def status(workspace, *args):

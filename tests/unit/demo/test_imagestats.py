@@ -6,7 +6,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from studies import REPOSITORY, run
+from helpers.studies import REPOSITORY, run
 
 APP = REPOSITORY / "demo" / "imagestats.py"
 

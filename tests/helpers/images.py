@@ -10,7 +10,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from studies import PROBE_APP, run
+from helpers.studies import PROBE_APP, run
 
 APP = "/usr/bin/probe"
 
