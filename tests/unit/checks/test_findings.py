@@ -2,7 +2,6 @@
 
 import pytest
 from bidsloom.base.errors import ConfigFailure, WorkflowFailure, refuse
-from bidsloom.base.text import text_table
 from bidsloom.checks.findings import (
     Caution,
     Level,
@@ -56,14 +55,3 @@ def test_table_tells_a_thing_once_and_at_its_worst():
     for looks in ([LOOKS[1], fine], [fine, LOOKS[1]]):
         table = findings_table(take(looks, telling=True))
         assert "no file" in table and "fine" not in table
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_table_fits_the_terminal(width):
-    """Long cells go on below; no word of them is lost."""
-    words = [f"word{n}" for n in range(60)]
-    rows = [["short", " ".join(words), "/a/long/path" * 10], ["x", "line\nbreak", ""]]
-    table = text_table(["a", "b", "c"], rows, width=width)
-    assert max(map(len, table.splitlines())) <= width
-    assert all(word in table for word in words)
-    assert "line break" in table

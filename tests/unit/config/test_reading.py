@@ -1,26 +1,13 @@
-"""The configuration: defaults, faults, and what a study makes of it."""
+"""The configuration: defaults, and what a study makes of it."""
 
 import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import jsonschema
 import pytest
-import yaml
-from bidsloom.base.errors import ConfigFailure, WorkflowFailure
+from bidsloom.base.errors import WorkflowFailure
 from bidsloom.config import read_config, read_study
-from bidsloom.config.faults import SCHEMA_FILE, load_schema
-from bidsloom.config.values import parse_memory, parse_time
 from helpers.old_config import OLD, changed
-from helpers.studies import REPOSITORY, run
-
-
-def faults(config) -> list[str]:
-    """All faults of a configuration, as the user reads them."""
-    with pytest.raises(ConfigFailure) as caught:
-        read_study(config)
-    return [str(problem) for problem in caught.value.problems]
+from helpers.studies import REPOSITORY
 
 
 def test_old_json_is_accepted_unchanged(tmp_path):
@@ -44,72 +31,6 @@ def test_shipped_config_is_valid():
     assert read_study(read_config(REPOSITORY / "config" / "config.yaml")).name == "demo"
 
 
-def test_every_fault_in_one_pass():
-    """Faults of different keys are reported together, each with a hint."""
-    config = changed("hpc", cpus=0, mem="lots")
-    config["container"] = {**OLD["container"], "name": "fmri prep"}
-    config["nonsense"] = 1
-    found = faults(config)
-    assert len(found) == 4
-    assert all("Hint: " in fault for fault in found)
-
-
-@pytest.mark.parametrize(
-    ("config", "words"),
-    [
-        (changed("datalad", input_rep="x"), "did you mean 'input_repo'?"),
-        (changed("container", runtime="aptainer"), "did you mean 'apptainer'?"),
-        (changed("hpc", time=86400), "put it in quotes"),
-        (changed("container", runtime="none"), "call_fmt is empty"),
-        ({**OLD, "subjects": {"include": [1]}}, "put labels in quotes"),
-        ({**OLD, "subjects": {"exclude": 7}}, "put labels in quotes"),
-        ({**OLD, "subjects": {"sessions": [1], "processing_level": "session"}}, "put labels in"),
-        ({**OLD, "subjects": {"require": [{"mt": True}]}}, "put labels in quotes"),
-        ({**OLD, "subjects": {"require": [{"min": 2}]}}, "names no files"),
-        ({**OLD, "subjects": {"sessions": ["pre"]}}, "processing_level: session"),
-        ({**OLD, "subjects": {"limit": 0}}, "subjects.limit is 0; expected: at least 1"),
-        ({**OLD, "subjects": {"limit": "5"}}, "subjects.limit is '5'; expected: a value of type"),
-        ({k: v for k, v in OLD.items() if k != "container"}, "container is missing"),
-        (changed("datalad", output_repos=["a", "b"]), "lists 2 repositories"),
-        (changed("datalad", output_repos=["a", "a"]), "is named twice"),
-        (changed("container", outputs=["A", "a"]), "the same place as 'A'"),
-        ([], "expected: keys with values"),
-    ],
-)
-def test_fault_says_what_to_type(config, words):
-    """Each fault names the key and the remedy."""
-    assert any(words in fault for fault in faults(config))
-
-
-def test_unquoted_time_is_a_trap_that_is_told():
-    """YAML reads 24:00:00 without quotes as a number of seconds."""
-    config = yaml.safe_load("hpc: {time: 24:00:00}")
-    assert any("quotes" in fault for fault in faults({**OLD, **config}))
-
-
-@pytest.mark.parametrize(
-    ("text", "minutes"),
-    [
-        ("24:00:00", 1440),
-        ("1-12:00:00", 2160),
-        ("1-12:30", 2190),
-        ("90:00", 90),
-        ("90min", 90),
-        ("00:00:30", 1),
-        ("2h", 120),
-    ],
-)
-def test_time_in_minutes(text, minutes):
-    assert minutes == parse_time(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "mb"), [("32G", 32768), ("512M", 512), (4000, 4000), ("1.5G", 1536), ("1T", 2**20)]
-)
-def test_memory_in_megabytes(text, mb):
-    assert mb == parse_memory(text)
-
-
 def test_app_arguments():
     """Flags, repeated values and bare flags, in the order of the file."""
     arguments = {
@@ -130,42 +51,3 @@ def test_unreadable_file_is_a_letter(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [1,")
     with pytest.raises(WorkflowFailure, match="not valid YAML"):
         read_config(tmp_path / "broken.yaml")
-
-
-def keys_of(schema, prefix="") -> Iterator[tuple[str, dict]]:
-    """Every key that a schema names, with its own schema; those of lists' entries too."""
-    for name, sub in schema.get("properties", {}).items():
-        yield f"{prefix}{name}", sub
-        yield from keys_of(sub, f"{prefix}{name}.")
-    if "items" in schema:
-        yield from keys_of(schema["items"], prefix)
-    for inner in [*schema.get("anyOf", []), *schema.get("oneOf", [])]:
-        yield from keys_of(inner, prefix)
-
-
-def test_every_key_is_described():
-    """The schema describes each key: it is the reference table's only source, and an editor's."""
-    jsonschema.Draft202012Validator.check_schema(load_schema())
-    keys = dict(keys_of(load_schema()))
-    assert {"hpc.retry", "datalad.inputs.path", "subjects.require.min", "notify.on"} <= set(keys)
-    assert [] == [key for key, sub in keys.items() if len(sub.get("description", "")) < 10]
-
-
-@pytest.mark.parametrize(
-    "path",
-    sorted([*REPOSITORY.glob("config/*.yaml"), *REPOSITORY.glob("config/examples/*.yaml")]),
-    ids=lambda path: path.name,
-)
-def test_editors_find_the_schema(path):
-    """The first line of each config leads to the schema, by which the config is whole."""
-    first = path.read_text().splitlines()[0]
-    (place,) = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first).groups()
-    assert SCHEMA_FILE.resolve() == (path.parent / place).resolve()
-    jsonschema.validate(yaml.safe_load(path.read_text()), yaml.safe_load(SCHEMA_FILE.read_text()))
-
-
-def test_config_table_is_current():
-    """config/README.md is what `make docs` writes."""
-    script = REPOSITORY / "workflow" / "scripts" / "describe_config.py"
-    wanted = run("python", script, cwd=REPOSITORY).stdout
-    assert wanted == (REPOSITORY / "config" / "README.md").read_text(), "run: make docs"

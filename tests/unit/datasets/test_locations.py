@@ -1,11 +1,8 @@
-"""What a location log says afterwards, which branches go, what main is asked."""
+"""What a location log says after a merge."""
 
 from decimal import Decimal
 
-from bidsloom.datasets.branches import Branch, Entry, Result
 from bidsloom.datasets.locations import import_commands, log_path, with_presence
-from bidsloom.merge.main_contents import contested_paths
-from bidsloom.merge.remove_branches import unmoved
 
 NOW = Decimal("1700000000.5")
 
@@ -44,27 +41,3 @@ def test_equal_logs_are_imported_once():
     assert 1 == commands.count(b"same")
     assert b"M 100644 :1 b\nM 100644 :2 c\n" in commands
     assert commands.endswith(b"\ndone\n")
-
-
-def test_moved_and_missing_branches_are_left():
-    there = {"a": "1", "b": "2", "unknown": "3"}
-    assert {"a": "1"} == unmoved(there, {"a": "1", "b": "old", "gone": "4"})
-
-
-def branch(unit: str, **files: str) -> Branch:
-    """A result with files and their blobs."""
-    entries = {name: Entry("100644", blob) for name, blob in files.items()}
-    return Branch(Result(unit, f"commit-of-{unit}", "f"), entries, frozenset())
-
-
-def test_only_what_a_newcomer_changes_is_asked_of_main():
-    """New paths and files that main has just so are nobody's concern."""
-    tree = {"same": Entry("100644", "x"), "other": Entry("100644", "x")}
-    newcomer = branch("sub-1", same="x", other="y", new="z")
-    assert {"other"} == contested_paths([newcomer], old=[], tree=tree)
-
-
-def test_all_of_a_replaced_result_is_asked_of_main():
-    old = branch("sub-1", same="x", gone="x")
-    tree = {"same": Entry("100644", "x"), "gone": Entry("100644", "x")}
-    assert {"same", "gone"} == contested_paths([branch("sub-1", same="x")], old=[old], tree=tree)

@@ -16,7 +16,6 @@ from bidsloom.scheduling.batches import (
     units_file,
     write_running,
 )
-from bidsloom.scheduling.requests import Request, shared_request
 from helpers.old_config import OLD
 from slurm_watch import Watch
 from snakemake.io import regex_from_filepattern
@@ -103,15 +102,6 @@ def test_failures_of_earlier_runs_are_forgiven(study):
 
 def test_tidied_batch_has_nothing_left(study):
     assert [] == list_left(study, "gone")
-
-
-def test_largest_memory_and_all_the_time():
-    """The sum of times ends at the cap, yet never below one unit's need."""
-    requests = [Request(1000, 10), Request(4000, 30), Request(1000, 10)]
-    assert Request(4000, 50) == shared_request(requests, max_runtime=None)
-    assert Request(4000, 40) == shared_request(requests, max_runtime=40)
-    assert Request(4000, 30) == shared_request(requests, max_runtime=20)
-    assert Request(None, None) == shared_request([Request(None, None)] * 2, max_runtime=5)
 
 
 def attempts_of(study, name: str) -> list[str]:

@@ -148,19 +148,3 @@ def test_nothing_but_comparisons_is_read(expression):
         WorkflowFailure, match=r"cannot be read|not allowed|reckons|not a column|not known"
     ):
         true_of(expression)
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"id\tage\nsub-01\t3\n", "no column participant_id"),
-        (b"participant_id\tage\nsub-01\t3\nsub-01\t4\n", "more than one row of sub-01"),
-        (b"participant_id\tage\nsub-01\t3\t4\t5\n", "cannot be read"),
-        (b"participant_id\tage\tage\nsub-01\t3\t4\n", "two columns have one name"),
-        (b"participant_id\nsub-\xff\n", "cannot be read"),
-        (b"", "no column participant_id"),
-    ],
-)
-def test_broken_table_is_a_letter(content, words):
-    with pytest.raises(WorkflowFailure, match=words):
-        parse_participants(content, source="ds at 123")

@@ -5,9 +5,7 @@ import sys
 import pytest
 from bidsloom.base.errors import ConfigFailure, WorkflowFailure
 from bidsloom.config.study import Requirement, Selection
-from bidsloom.main_process.start_message import describe_selection
-from bidsloom.units.listing import list_units, named_selection
-from bidsloom.units.participants import read_labels
+from bidsloom.units.listing import list_units
 from bidsloom.units.selection import count_reasons, limit_units
 from helpers.studies import REPOSITORY, git, run, write_bids
 
@@ -205,59 +203,6 @@ def test_unknown_labels_are_letters(dataset, selection, words):
     with pytest.raises(ConfigFailure) as caught:
         select(dataset, by_session=True, **selection)
     assert all(word in str(caught.value) for word in words)
-
-
-@pytest.mark.parametrize(
-    ("text", "labels"),
-    [
-        ("sub-01\n02 # moved\n\n# all\n  10\r\n", ("01", "02", "10")),
-        ("\ufeffparticipant_id\tage\nsub-01\t3\nsub-02\tn/a\n", ("01", "02")),
-        ("age\tparticipant_id\n3\t01\n\n", ("01",)),
-        ("participant_id\nsub-01\nsub-01\n", ("01",)),
-        ("", ()),
-    ],
-)
-def test_label_file(tmp_path, text, labels):
-    """One label a line, or the column of a table."""
-    path = tmp_path / "list"
-    path.write_text(text, newline="")
-    assert labels == read_labels(path, key="subjects.include")
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "No such file"),
-        (b"\xff\xfe0\0", "it is no text"),
-        (b"sub-01\tpatient\n", "is no subject's label"),
-        (b"participant_id,age\nsub-01,3\n", "separated by tabs"),
-        (b"# nobody yet\n", "which names nobody"),
-    ],
-)
-def test_bad_label_file_is_a_letter(tmp_path, content, words):
-    path = tmp_path / "list"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(WorkflowFailure) as caught:
-        named_selection(Selection(include=path))
-    assert words in str(caught.value)
-    assert str(path) in str(caught.value)
-
-
-def test_summary_is_short(dataset):
-    """The most frequent reason comes first, with a few of those it concerns."""
-    listed = list_units(
-        dataset,
-        "HEAD",
-        by_session=False,
-        selection=Selection(include=("01", "11"), exclude=("11",)),
-        source="ds",
-    )
-    assert list(describe_selection(listed)) == [
-        "1 unit; 3 left out:",
-        "  2: not listed in subjects.include (sub-02, sub-10)",
-        "  1: listed in subjects.exclude (sub-11)",
-    ]
 
 
 @pytest.mark.parametrize(("where", "imported"), [("", "False"), ("age > 1", "True")])

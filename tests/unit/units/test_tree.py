@@ -3,8 +3,7 @@
 import pytest
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.config.study import Selection
-from bidsloom.datasets.annex import key_size
-from bidsloom.units.listing import find_withdrawn, list_units
+from bidsloom.units.listing import list_units
 from helpers.studies import git, write_bids, write_unit
 
 
@@ -65,14 +64,6 @@ def test_absent_content_counts(dataset):
     assert (unit.files, unit.bytes) == (1, 123456)
 
 
-@pytest.mark.parametrize(
-    ("key", "size"),
-    [("MD5E-s12--x.nii", 12), ("SHA256-s0--x", 0), ("URL--http://x", 0), ("XDLRA-s5-m1--x", 5)],
-)
-def test_key_size(key, size):
-    assert size == key_size(key)
-
-
 def test_inherited_sidecar_changes_every_unit(dataset):
     """A root sidecar is part of what a unit depends on; the list of participants is not."""
     before = units_of(dataset).units[0]
@@ -130,18 +121,3 @@ def test_subject_that_is_a_subdataset_is_told(dataset):
     git("commit", "-q", "-m", "x", cwd=dataset)
     listed = units_of(dataset, git("rev-parse", "HEAD", cwd=dataset))
     assert dict(listed.excluded)["sub-40"] == "its folder is a subdataset of its own"
-
-
-@pytest.mark.parametrize(
-    ("known", "withdrawn"),
-    [
-        (["sub-1", "sub-2"], ["sub-3", "sub-4_ses-a"]),
-        (["sub-1_ses-a", "sub-3_ses-a", "sub-4_ses-b"], ["sub-2", "sub-4_ses-a"]),
-        (["sub-1", "sub-2", "sub-3", "sub-4"], []),
-        ([], []),
-    ],
-)
-def test_withdrawn_units(known, withdrawn):
-    """Another processing level withdraws nobody; nor does a list that is missing."""
-    merged = ["sub-1", "sub-2", "sub-3", "sub-4_ses-a", "group"]
-    assert withdrawn == find_withdrawn(merged, known)
