@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .waiting import limit
 
 # No sandbox, since tests may run as root; no word to anybody.
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -84,6 +87,8 @@ class Browser:
     def _receive(self) -> dict:
         """The next message."""
         while b"\0" not in self._left:
+            ready, *_ = select.select([self._from], [], [], limit(60))
+            assert ready, "chromium does not answer"
             chunk = os.read(self._from, 2**16)
             assert chunk, "chromium has ended"
             self._left += chunk
@@ -167,6 +172,6 @@ class Browser:
         """End the browser."""
         self._session = ""
         self.send("Browser.close")
-        self._process.wait(timeout=20)
+        self._process.wait(timeout=limit(20))
         os.close(self._to)
         os.close(self._from)

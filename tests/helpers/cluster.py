@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .waiting import limit, wait_for
+
 CLIENTS = (
     "sbatch",
     "srun",
@@ -87,7 +89,7 @@ class Cluster:
         self.write_settings()
         self.start_accounting()
         self.spawn("slurmctld", "slurmctld", "-D")
-        wait_for(lambda: "is UP" in self.ask("scontrol", "ping"), 30, "slurmctld")
+        wait_for(lambda: "is UP" in self.ask("scontrol", "ping"), 30, "the start of slurmctld")
         for n in range(1, self.nodes + 1):
             self.start_node(n)
         self.wait_for_nodes()
@@ -103,7 +105,7 @@ class Cluster:
             f"--socket={run}/munge.sock", f"--pid-file={run}/munged.pid",
             f"--log-file={self.root}/log/munged.log", f"--seed-file={self.root}/state/seed",
         )  # fmt: skip
-        wait_for((run / "munge.sock").exists, 10, "munged")
+        wait_for((run / "munge.sock").exists, 10, "the start of munged")
 
     def write_clients(self) -> None:
         """Wrappers of SLURM's commands that know the cluster.
@@ -155,9 +157,10 @@ class Cluster:
             "JobAcctGatherType": "jobacct_gather/linux",
             "JobAcctGatherFrequency": "task=1",
             "JobAcctGatherParams": "OverMemoryKill",
-            "SlurmctldTimeout": 30,
-            "SlurmdTimeout": 10,
-            "KillWait": 3,
+            "SlurmctldTimeout": round(limit(30)),
+            # A node that is merely slow is not taken for dead.
+            "SlurmdTimeout": round(limit(5)),
+            "KillWait": round(limit(3)),
             "OverTimeLimit": 0,
             "CompleteWait": 0,
             "MinJobAge": self.min_job_age,
@@ -222,9 +225,13 @@ class Cluster:
             f"--socket={run}/my.sock", f"--pid-file={run}/mariadbd.pid", "--skip-networking",
             "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin",
         )  # fmt: skip
-        wait_for((run / "my.sock").exists, 60, "mariadbd")
+        wait_for((run / "my.sock").exists, 60, "the start of mariadbd")
         self.spawn("slurmdbd", "slurmdbd", "-D", MYSQL_UNIX_PORT=str(run / "my.sock"))
-        wait_for(lambda: self.succeeds("sacctmgr", "-n", "-i", "show", "cluster"), 60, "slurmdbd")
+        wait_for(
+            lambda: self.succeeds("sacctmgr", "-n", "-i", "show", "cluster"),
+            60,
+            "the start of slurmdbd",
+        )
         self.ask("sacctmgr", "-i", "add", "cluster", "test")
         self.ask("sacctmgr", "-i", "add", "account", "lab", "cluster=test")
         self.ask("sacctmgr", "-i", "add", "user", self.user, "account=lab")
@@ -241,7 +248,7 @@ class Cluster:
             states = self.ask("sinfo", "-h", "-N", "-p", "main", "-o", "%t").split()
             return len(states) == self.nodes and set(states) <= {"idle", "mix", "alloc"}
 
-        wait_for(ready, 90, "the nodes")
+        wait_for(ready, 90, "the start of the nodes")
 
     def spawn(self, name: str, *cmd: str, **variables: str) -> None:
         """Start a daemon in the foreground of a session of its own."""
@@ -254,17 +261,19 @@ class Cluster:
                 start_new_session=True, env=environment, cwd="/",
             )  # fmt: skip
 
-    def ask(self, *cmd: str) -> str:
+    def ask(self, *cmd: str, seconds: float = 30) -> str:
         """What a SLURM command prints; an empty text where it fails."""
+        environment = {**os.environ, **self.environment}
         done = subprocess.run(
-            cmd, capture_output=True, text=True, env={**os.environ, **self.environment}, timeout=30
+            cmd, capture_output=True, text=True, env=environment, timeout=limit(seconds)
         )
         return done.stdout.strip()
 
     def succeeds(self, *cmd: str) -> bool:
         """True where a SLURM command ends well."""
         environment = {**os.environ, **self.environment}
-        return subprocess.run(cmd, capture_output=True, env=environment).returncode == 0
+        done = subprocess.run(cmd, capture_output=True, env=environment, timeout=limit(30))
+        return done.returncode == 0
 
     def step_daemons(self, node: str) -> set[int]:
         """Processes that hold a job step of a node, by the sockets they listen on."""
@@ -289,18 +298,17 @@ class Cluster:
         """Stop slurmctld for some seconds; with `-c` it forgets every job."""
         process = self.processes.pop("slurmctld")
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=limit(30))
         time.sleep(pause)
         self.spawn("slurmctld", "slurmctld", "-D", *options)
-        wait_for(lambda: "is UP" in self.ask("scontrol", "ping"), 30, "slurmctld")
+        wait_for(lambda: "is UP" in self.ask("scontrol", "ping"), 30, "the start of slurmctld")
 
     def stop(self) -> None:
         """End every job and every daemon."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.ask("scancel", "--full", "-u", self.user)
-        end = time.monotonic() + 10
-        while time.monotonic() < end and self.ask("squeue", "-h"):
-            time.sleep(0.2)
+        with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
+            wait_for(lambda: not self.ask("squeue", "-h"), 10)
         for n in range(1, self.nodes + 1):
             for pid in self.step_daemons(f"node{n}"):
                 kill_session(pid)
@@ -308,7 +316,7 @@ class Cluster:
             process.terminate()
         for process in self.processes.values():
             try:
-                process.wait(timeout=15)
+                process.wait(timeout=limit(15))
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -323,11 +331,3 @@ def kill_session(pid: int) -> None:
         for member in {pid, *map(int, out.stdout.split())}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(member, signal.SIGKILL)
-
-
-def wait_for(condition, seconds: float, what: str) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not come up"
-        time.sleep(0.1)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
+
+from .waiting import kill, limit, wait_for
 
 REPOSITORY = Path(__file__).parents[2]
 JOB_SCRIPT = REPOSITORY / "workflow" / "scripts" / "process_subject.py"
@@ -18,14 +22,17 @@ PROBE_APP = REPOSITORY / "tests" / "apps" / "probe_app.py"
 
 
 def run(*cmd, cwd, env=None, timeout=240, check=True):
-    """Run a program and give its result; a failure shows what it said."""
+    """Run a program and return its result; a failure shows what it printed.
+
+    `timeout`: seconds on an idle machine.
+    """
     done = subprocess.run(
         [str(c) for c in cmd],
         cwd=cwd,
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=limit(timeout),
         stdin=subprocess.DEVNULL,
     )
     if check and done.returncode:
@@ -119,6 +126,29 @@ class Workspace:
                 start_new_session=True,
             )
 
+    @contextlib.contextmanager
+    def held_jobs(self, *args, running: int = 1) -> Iterator[subprocess.Popen]:
+        """Snakemake in the background, whose jobs go on at the end of the block.
+
+        The block begins once the app runs in so many more jobs.
+        """
+        (self.switches / "wait").touch()
+        before = len(self.runs())
+        process = self.start(*args)
+        try:
+            wait_for(lambda: len(self.runs()) >= before + running, 120, "the start of the apps")
+            yield process
+        except BaseException:
+            if process.poll() is None:
+                kill(process)
+            raise
+        finally:
+            (self.switches / "wait").unlink()
+
+    def said(self) -> str:
+        """What Snakemake in the background has printed so far."""
+        return (self.root / "snakemake.out").read_text()
+
     def runs(self) -> list[str]:
         """Labels of the subjects the app ran for, one each time."""
         return sorted(p.name.split("-")[1] for p in self.switches.glob("ran-*"))
@@ -126,6 +156,10 @@ class Workspace:
     def attempts(self, unit: str) -> list[dict]:
         path = self.results / "attempts" / f"{unit}.json"
         return json.loads(path.read_text()) if path.exists() else []
+
+    def record(self, unit: str) -> dict:
+        """The record of a unit's job."""
+        return json.loads((self.results / "jobs" / f"{unit}.json").read_text())
 
     def branches(self, store: Path | None = None) -> list[str]:
         out = git(

@@ -5,7 +5,7 @@ import shutil
 import sys
 
 from helpers.studies import STATUS_SCRIPT, run
-from helpers.waiting import kill, wait_for
+from helpers.waiting import exit_code, kill, wait_for
 
 
 def status(workspace, *args):
@@ -22,30 +22,26 @@ def test_status_of_a_run_on_this_machine(workspace):
     """Jobs are seen while they live and no longer; one is cancelled and the others go on."""
     told = status(workspace)
     assert (told.returncode, "run `snakemake -n` first" in told.stderr) == (3, True)
-    (workspace.switches / "wait").touch()
-    process = workspace.start()
-    wait_for(lambda: len(workspace.runs()) == 2)
-    one, two = (f"sub-{label}" for label in workspace.runs())
-    (three,) = {"sub-01", "sub-02", "sub-03"} - {one, two}
-    assert states(workspace) == {one: "running", two: "running", three: "waiting"}
-    told = status(workspace)
-    assert told.returncode == 2
-    assert told.stdout.startswith("probe: 2 running, 1 waiting")
-    # SIGKILL: a dead job is not at work, whatever it left.
-    kill(process)
-    wait_for(lambda: set(states(workspace).values()) == {"waiting"})
+    with workspace.held_jobs(running=2) as process:
+        one, two = (f"sub-{label}" for label in workspace.runs())
+        (three,) = {"sub-01", "sub-02", "sub-03"} - {one, two}
+        assert states(workspace) == {one: "running", two: "running", three: "waiting"}
+        told = status(workspace)
+        assert told.returncode == 2
+        assert told.stdout.startswith("probe: 2 running, 1 waiting")
+        # SIGKILL: a dead job is not at work, whatever it left.
+        kill(process)
+        wait_for(lambda: set(states(workspace).values()) == {"waiting"})
 
     workspace.snakemake("--unlock")
-    process = workspace.start("--cores", "2", "--retries", "1")
-    wait_for(lambda: len(workspace.runs()) == 4)
-    wait_for(lambda: states(workspace)[one] == "running")
-    told = status(workspace, "--cancel", f"{one},{three}")
-    assert told.returncode == 1
-    assert f"{one}: cancelled, process " in told.stdout
-    assert f"{three}: no job is at it, it is waiting" in told.stdout
-    wait_for(lambda: workspace.attempts(one))
-    (workspace.switches / "wait").unlink()
-    assert process.wait(timeout=120) != 0
+    with workspace.held_jobs("--cores", "2", "--retries", "1", running=2) as process:
+        wait_for(lambda: states(workspace)[one] == "running")
+        told = status(workspace, "--cancel", f"{one},{three}")
+        assert told.returncode == 1
+        assert f"{one}: cancelled, process " in told.stdout
+        assert f"{three}: no job is at it, it is waiting" in told.stdout
+        wait_for(lambda: workspace.attempts(one))
+    assert exit_code(process) != 0
     assert states(workspace) == {one: "failed", two: "merged", three: "merged"}
     assert {"cancelled"} == {attempt["failure_class"] for attempt in workspace.attempts(one)}
     # Not tried again: the app ran for it twice, once in each run.

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from bidsloom.job.measure import MemoryWatch, children_cpu, content_size, used_space
+from helpers.waiting import wait_for
 
 HOG = "ballast = bytearray(b'x') * (80 * 2**20); print(flush=True); input()"
 BURN = "import time\nwhile time.process_time() < 0.5: pass"
@@ -20,8 +21,7 @@ def test_memory_of_all_processes_together():
         ]
         for hog in hogs:
             hog.stdout.readline()
-        while watch.peak_mb < 160:
-            pass
+        wait_for(lambda: watch.peak_mb >= 160)
         for hog in hogs:
             hog.communicate(b"\n")
     own = 400  # a test process with all its imports
