@@ -9,8 +9,6 @@ from helpers.studies import git, run
 
 RUNTIMES = ["apptainer", "charliecloud", "podman"]
 
-pytestmark = pytest.mark.xdist_group("containers")
-
 
 @pytest.fixture(autouse=True)
 def wide_terminal(monkeypatch):

@@ -1,13 +1,10 @@
 """Inputs and outputs of every kind."""
 
-import http.server
 import shutil
-import threading
-from functools import partial
 from pathlib import Path
 
 import pytest
-from helpers.servers import QuietHandler
+from helpers.servers import serve_folder
 from helpers.studies import git, run, write_bids
 
 
@@ -38,24 +35,21 @@ def places(tmp_path_factory, input_dataset):
     )
     run("datalad", "-l", "error", "push", "--to", "ria", cwd=clone)
     git("update-server-info", cwd=input_dataset)
-    handler = partial(QuietHandler, directory=str(input_dataset.parent))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     plain = root / "plain git"
     shutil.copytree(
         input_dataset, plain, symlinks=False, ignore=shutil.ignore_patterns(".git*", ".datalad")
     )
     for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "all in git")):
         git(*command, cwd=plain)
-    yield {
-        "path": str(input_dataset),
-        "bare": str(bare),
-        "file": bare.as_uri(),
-        "ria": f"ria+file://{ria}#~raw",
-        "http": f"http://127.0.0.1:{server.server_port}/bids/.git",
-        "plain": str(plain),
-    }
-    server.shutdown()
+    with serve_folder(input_dataset.parent) as url:
+        yield {
+            "path": str(input_dataset),
+            "bare": str(bare),
+            "file": bare.as_uri(),
+            "ria": f"ria+file://{ria}#~raw",
+            "http": f"{url}/bids/.git",
+            "plain": str(plain),
+        }
 
 
 @pytest.mark.parametrize("kind", ["path", "bare", "file", "ria", "http", "plain"])

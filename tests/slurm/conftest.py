@@ -56,7 +56,14 @@ class ClusterStudy(Workspace):
     def command(self, *args) -> list[str]:
         # From the repository root, by the profile's name alone.
         return [
-            *("timeout", "--kill-after=10", str(limit(400)), "snakemake", "--profile", "slurm"),
+            *(
+                "timeout",
+                f"--kill-after={limit(10)}",
+                str(limit(400)),
+                "snakemake",
+                "--profile",
+                "slurm",
+            ),
             *("--directory", str(self.root), "--configfile", str(self.write_config())),
             *("--slurm-init-seconds-before-status-checks", "3"),
             *map(str, args),
