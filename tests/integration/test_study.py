@@ -7,7 +7,6 @@ import pytest
 from helpers.studies import JOB_SCRIPT, Workspace, git, make_input, make_workspace, run
 
 # One worker makes the finished study, and looks at it from all sides.
-pytestmark = pytest.mark.xdist_group("study")
 
 
 @pytest.fixture(scope="module")
