@@ -6,8 +6,6 @@ import shutil
 import pytest
 from helpers.studies import JOB_SCRIPT, Workspace, git, make_input, make_workspace, run
 
-# One worker makes the finished study, and looks at it from all sides.
-
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, input_dataset) -> Workspace:
