@@ -9,7 +9,7 @@ from pathlib import Path
 from bidsloom.base.entry_point import entry_point
 from bidsloom.base.errors import refuse
 from bidsloom.base.files import write_json
-from bidsloom.checks.findings import Look, failures, take, write_findings
+from bidsloom.checks.findings import Check, failures, run_checks, write_findings
 from bidsloom.checks.lock_file import prove_lock, state_of_lock
 from bidsloom.config import read_study
 
@@ -17,8 +17,8 @@ if "snakemake" in globals():
     with entry_point(snakemake.log[0]):
         study = read_study(snakemake.config)
         wanted = "one node's lock keeps another one out"
-        findings = take(
-            [Look("datalad.lock_file", wanted, tell=lambda: prove_lock(study))], telling=True
+        findings = run_checks(
+            [Check("datalad.lock_file", wanted, tell=lambda: prove_lock(study))], telling=True
         )
         write_findings(study.results / "check" / "lock.json", findings)
         refuse(failures(findings))

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import ConfigFailure, WorkflowFailure, letter
+from .errors import ConfigFailure, WorkflowFailure, error_message
 from .runners import set_up_environment
 
 
@@ -47,7 +47,7 @@ def entry_point(log_file: str | Path | None = None, *, failure_code: int = 1) ->
     try:
         yield
     except WorkflowFailure as e:
-        text = letter(e.problems if isinstance(e, ConfigFailure) else [e]) + "\n"
+        text = error_message(e.problems if isinstance(e, ConfigFailure) else [e]) + "\n"
         if log_file is not None:
             print(text, file=sys.stderr, flush=True)
         os.write(terminal, text.encode(errors="replace"))

@@ -73,7 +73,7 @@ class ConfigFailure(WorkflowFailure):
         self.problems = problems
 
 
-def letter(problems: list[WorkflowFailure]) -> str:
+def error_message(problems: list[WorkflowFailure]) -> str:
     """All problems in one text for the terminal, each with its hint."""
     if len(problems) == 1:
         return f"bidsloom: {problems[0]}"

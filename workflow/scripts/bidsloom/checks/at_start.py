@@ -1,4 +1,4 @@
-"""Look at everything a study names before anything is submitted.
+"""Check at everything a study names before anything is submitted.
 
 Runs in Snakemake's main process, for a dry run too, and writes nothing to any
 store.  What it finds is kept under `results/<study>/` (a clone of the input
@@ -12,11 +12,11 @@ from collections.abc import Iterator
 
 from ..base.errors import WorkflowFailure
 from ..config import Study
-from ..containers.image import ImageKind, image_id, image_kind
+from ..containers.image import ImageKind, image_kind
 from ..containers.runtimes import Runtime, check_runtime, choose_runtime
-from ..datasets.output_datasets import Target, all_targets, check_target
+from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs
 from ..units.unit import Units
-from .findings import Look
+from .findings import Check
 from .lock_file import check_lock_file
 from .machine import (
     check_identity,
@@ -30,50 +30,50 @@ from .machine import (
     tell_tools,
     tell_version,
 )
-from .mounts import mount_looks
+from .mounts import mount_checks
 
 
-def looks_at_start(study: Study, *, here: bool) -> Iterator[Look]:
+def checks_at_start(study: Study, *, here: bool) -> Iterator[Check]:
     """What is looked at each time Snakemake starts; nothing of it takes long."""
     yield TOOLS
-    yield Look("git identity", "user.name and user.email", check_identity, tell_identity)
+    yield Check("git identity", "user.name and user.email", check_identity, tell_identity)
     if here:
-        yield Look(
+        yield Check(
             "common.work_dir", "a folder to write to", lambda: check_work_dir(study.work_dir)
         )
     if image_kind(study) is ImageKind.FILE:
-        yield Look(
+        yield Check(
             "container.image",
             "a file that can be read",
-            lambda: image_id(study),
+            lambda: identify_image(study),
             lambda: study.container.image,
         )
-    yield Look(
+    yield Check(
         "container.runtime",
         "its program on PATH",
         lambda: check_runtime(study, here=here),
         lambda: tell_runtime(choose_runtime(study)),
     )
-    yield from mount_looks(study, bare=runs_bare(study))
+    yield from mount_checks(study, bare=runs_bare(study))
     urls = [("datalad.input_repo", study.input_url)]
     urls += [(f"datalad.inputs {f.path}", f.url) for f in study.further_inputs]
     for what, url in urls:
         key = what.partition(" ")[0]
-        yield Look(
+        yield Check(
             what,
             "a dataset",
             lambda url=url, key=key: check_input_url(url, key=key),
             lambda url=url: url,
         )
-    for target in all_targets(study):
-        yield Look(
+    for target in list_outputs(study):
+        yield Check(
             name_of(target),
             "this study's store, or none yet; writable",
-            lambda target=target: check_target(target, study),
+            lambda target=target: check_output_store(target, study),
             lambda target=target: tell_target(target, study),
         )
     if study.lock_file:
-        yield Look(
+        yield Check(
             "datalad.lock_file",
             "a file that can be written to",
             lambda: check_lock_file(study.lock_file),
@@ -81,26 +81,26 @@ def looks_at_start(study: Study, *, here: bool) -> Iterator[Look]:
         )
 
 
-def looks_at_place(study: Study, runtime: Runtime) -> Iterator[Look]:
+def checks_on_machine(study: Study, runtime: Runtime) -> Iterator[Check]:
     """What a job needs of the place it runs in."""
     yield TOOLS
     bare = runtime is Runtime.NONE
     if not bare:
-        yield Look(
+        yield Check(
             "container.runtime",
             "its program on PATH",
             lambda: check_program(runtime.program),
             lambda: tell_runtime(runtime),
         )
-    yield from mount_looks(study, bare=bare)
+    yield from mount_checks(study, bare=bare)
 
 
-TOOLS = Look("programs", "git 2.31 or newer, git-annex, datalad", check_tools, tell_tools)
+TOOLS = Check("programs", "git 2.31 or newer, git-annex, datalad", check_tools, tell_tools)
 
 
-def scratch_look(study: Study, units: Units) -> Look:
+def scratch_check(study: Study, units: Units) -> Check:
     """A look at the space on the scratch disk."""
-    return Look(
+    return Check(
         "common.work_dir",
         "room for the largest unit",
         lambda: check_scratch(study, units),
@@ -123,12 +123,12 @@ def tell_runtime(runtime: Runtime) -> str:
     return tell_version(runtime.program)
 
 
-def name_of(target: Target) -> str:
+def name_of(target: OutputDataset) -> str:
     """A dataset that jobs write to, as the config names it."""
     return f"datalad.output_repos {target.path}".rstrip()
 
 
-def tell_target(target: Target, study: Study) -> str:
+def tell_target(target: OutputDataset, study: Study) -> str:
     """What a store holds."""
-    there = check_target(target, study)
+    there = check_output_store(target, study)
     return f"{target.store.url} {'holds this study' if there else 'will be made'}"

@@ -32,11 +32,11 @@ class Caution(WorkflowFailure):
 
 
 def nothing() -> Any:
-    """Look at nothing, and tell nothing."""
+    """Check at nothing, and tell nothing."""
 
 
 @dataclass(frozen=True)
-class Look:
+class Check:
     """One thing to look at.
 
     `check` refuses it with a `WorkflowFailure`.  `tell` says what is there,
@@ -62,12 +62,12 @@ class Finding:
     failure: WorkflowFailure | None = None
 
 
-def take(looks: Iterable[Look], *, telling: bool = False) -> list[Finding]:
+def run_checks(looks: Iterable[Check], *, telling: bool = False) -> list[Finding]:
     """Take every look; with `telling` also say what is well."""
-    return [take_one(look, telling=telling) for look in looks]
+    return [run_check(look, telling=telling) for look in looks]
 
 
-def take_one(look: Look, *, telling: bool) -> Finding:
+def run_check(look: Check, *, telling: bool) -> Finding:
     """Take one look."""
     where = node_name()
     try:

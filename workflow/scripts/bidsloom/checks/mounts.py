@@ -10,10 +10,10 @@ from ..base.errors import WorkflowFailure
 from ..config import Study
 from ..config.study import Bind
 from ..containers.runtimes import mounts
-from .findings import Look
+from .findings import Check
 
 
-def mount_looks(study: Study, *, bare: bool) -> Iterator[Look]:
+def mount_checks(study: Study, *, bare: bool) -> Iterator[Check]:
     """Looks at the licence, template folder and binds of the app.
 
     The scratch folder is mounted too, under its own name, unless the app runs
@@ -22,12 +22,12 @@ def mount_looks(study: Study, *, bare: bool) -> Iterator[Look]:
     container = study.container
     if not bare:
         wanted = "a path that a container runtime can mount"
-        yield Look("common.work_dir", wanted, lambda: check_mountable(study.work_dir))
+        yield Check("common.work_dir", wanted, lambda: check_mountable(study.work_dir))
     keys = {container.freesurfer_license: "container.freesurfer_license"}
     keys[container.templateflow_home] = "container.templateflow_home"
     for bind in mounts(container):
         key = keys.get(bind.source, "container.binds")
-        yield Look(
+        yield Check(
             f"{key} {bind.source}" if key == "container.binds" else key,
             "there and readable",
             lambda bind=bind, key=key: check_mount(bind, key),

@@ -13,7 +13,7 @@ from ..base.runners import call_git
 from ..config import Study
 from ..config.values import is_local_path
 from ..datasets.annex import content_path
-from ..datasets.clones import CONTAINERS_PATH, clone_containers
+from ..datasets.clones import CONTAINERS_PATH, pin_containers
 
 
 class ImageKind(Enum):
@@ -31,7 +31,7 @@ def image_kind(study: Study) -> ImageKind:
     return ImageKind.FILE if is_local_path(study.container.image) else ImageKind.URL
 
 
-def image_id(study: Study) -> str:
+def identify_image(study: Study) -> str:
     """What the image is known by: an annex key, or the URL that it was taken from once.
 
     A URL's content is fetched when the study is prepared, and stays as it is
@@ -41,7 +41,7 @@ def image_id(study: Study) -> str:
     if kind is ImageKind.URL:
         return study.container.image
     if kind is ImageKind.DATASET:
-        return key_in_dataset(study, clone_containers(study))
+        return key_in_dataset(study, pin_containers(study))
     return key_of_file(study)
 
 
@@ -110,11 +110,11 @@ def image_path(study: Study) -> str:
 
 def image_file(study: Study) -> Path | None:
     """The image's content, in a prepared study as jobs find it; None where it is not here."""
-    kind, known = image_kind(study), image_id(study)
+    kind, known = image_kind(study), identify_image(study)
     if kind is ImageKind.DATASET:
         if "--" not in known:  # no annex key: it lies in git itself
             return None
-        path = content_path(study.containers, clone_containers(study), study.container.image)
+        path = content_path(study.containers, pin_containers(study), study.container.image)
     elif (read_json(study.results / "prepared.json") or {}).get("image") == known:
         path = study.dataset / image_path(study)
     elif kind is ImageKind.FILE:

@@ -15,7 +15,7 @@ from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
 from ..config import Study
 from ..config.study import FurtherInput
 from .branches import head_of
-from .output_datasets import Target, check_owner
+from .output_datasets import OutputDataset, check_owner
 from .stores import BASE, MAIN, REMOTE, last_line, read_setting, refuse_strangers
 from .thin_clones import share_remotes
 
@@ -25,7 +25,7 @@ CONTAINERS_SETTING = "bidsloom.containers-version"
 CONTAINERS_PATH = "containers"
 
 
-def clone_output(target: Target, study: Study) -> None:
+def clone_output(target: OutputDataset, study: Study) -> None:
     """Clone the dataset that a store holds, unless that was done before."""
     store, dataset = target.store, target.dataset
     if not dataset.exists():
@@ -38,7 +38,7 @@ def clone_output(target: Target, study: Study) -> None:
         check_owner_of_clone(target, study)
 
 
-def check_owner_of_clone(target: Target, study: Study) -> None:
+def check_owner_of_clone(target: OutputDataset, study: Study) -> None:
     """Refuse a URL whose dataset is another study's; mounted stores were looked at directly."""
     if target.store.repository is None and head_of(target.dataset, f"{REMOTE}/{MAIN}"):
         try:
@@ -81,7 +81,7 @@ def clone_error(text: str) -> str:
     return fatal[-1].partition("fatal: ")[2].strip("'] ") if fatal else last_line(text)
 
 
-def fetch_output(target: Target) -> None:
+def fetch_output(target: OutputDataset) -> None:
     """Learn every branch that a store has now, and forget those it lost."""
     try:
         call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=target.dataset)
@@ -113,7 +113,7 @@ def pin_input(study: Study) -> str:
     )
 
 
-def clone_containers(study: Study) -> str:
+def pin_containers(study: Study) -> str:
     """The commit of the container dataset that this study uses, pinned as the input's is."""
     url, version = study.container.dataset, study.container.dataset_version
     return pin(

@@ -35,7 +35,7 @@ OUTPUT_SETTING = "bidsloom.output"
 
 
 @dataclass(frozen=True)
-class Target:
+class OutputDataset:
     """A dataset that jobs write to: its place in the output dataset (empty for that itself),
     the study's own clone of it, and its store.
     """
@@ -57,20 +57,20 @@ class Target:
         return f"{self.path}/{path}" if self.path else path
 
 
-def owner_of(path: str, targets: Iterable[Target]) -> Target:
+def owner_of(path: str, targets: Iterable[OutputDataset]) -> OutputDataset:
     """The dataset in which a path of the output dataset lies; that itself comes last."""
     return next(target for target in targets if target.holds(path))
 
 
-def output_target(study: Study) -> Target:
+def main_output(study: Study) -> OutputDataset:
     """The output dataset."""
-    return Target("", study.dataset, store_at(study.output_url, name=study.name))
+    return OutputDataset("", study.dataset, store_at(study.output_url, name=study.name))
 
 
-def further_targets(study: Study) -> list[Target]:
+def list_further_outputs(study: Study) -> list[OutputDataset]:
     """The output folders that are datasets of their own."""
     return [
-        Target(
+        OutputDataset(
             further.path,
             further.dataset,
             store_at(further.url, name=f"{study.name}-{further.path.replace('/', '-')}"),
@@ -79,12 +79,12 @@ def further_targets(study: Study) -> list[Target]:
     ]
 
 
-def all_targets(study: Study) -> list[Target]:
+def list_outputs(study: Study) -> list[OutputDataset]:
     """Every dataset that jobs write to; the output dataset comes last."""
-    return [*further_targets(study), output_target(study)]
+    return [*list_further_outputs(study), main_output(study)]
 
 
-def check_target(target: Target, study: Study) -> bool:
+def check_output_store(target: OutputDataset, study: Study) -> bool:
     """True where the store holds this target of the study, false where it is empty or missing.
 
     Looks only.  Raises `WorkflowFailure` where it holds something else, cannot
@@ -123,7 +123,7 @@ def check_target(target: Target, study: Study) -> bool:
     return bool(heads)
 
 
-def is_half_made(target: Target) -> bool:
+def is_half_made(target: OutputDataset) -> bool:
     """True where a killed run of this very study had begun to make its RIA store."""
     if target.store.kind is not StoreKind.RIA or not target.dataset.exists():
         return False
@@ -147,7 +147,7 @@ def foreign(store: Store, what: str) -> WorkflowFailure:
     )
 
 
-def check_owner(repository: Path, revision: str, study: Study, target: Target) -> None:
+def check_owner(repository: Path, revision: str, study: Study, target: OutputDataset) -> None:
     """Refuse a store whose branch is not this target of the study."""
     found = read_setting(repository, revision, STUDY_SETTING)
     if found is None:

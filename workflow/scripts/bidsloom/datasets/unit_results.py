@@ -13,12 +13,12 @@ from pathlib import Path
 
 from .annex import SUBDATASET
 from .branches import Branch, Result, read_branches
-from .output_datasets import Target
+from .output_datasets import OutputDataset
 from .stores import missing_keys
 
 
 @dataclass(frozen=True)
-class Announced:
+class UnitResult:
     """One unit's result: what it adds to each dataset, by that dataset's place.
 
     `missing` says in words what of it is not in the stores, empty for a whole
@@ -40,13 +40,13 @@ class Announced:
         return Branch(self.result, files, keys)
 
 
-def read_announced(
-    targets: Sequence[Target],
+def read_unit_results(
+    targets: Sequence[OutputDataset],
     results: Iterable[Result],
     *,
     repositories: Mapping[str, Path],
     heads: Mapping[str, Collection[str]],
-) -> list[Announced]:
+) -> list[UnitResult]:
     """The results on some job branches of the output dataset, each looked for in the stores.
 
     `targets` ends with the output dataset.  `repositories` is where each one's
@@ -77,7 +77,7 @@ def read_announced(
         keys = {key for part in there for key in part.keys}
         absent[target.path] = missing_keys(target.store, keys, dataset=target.dataset)
     return [
-        Announced(
+        UnitResult(
             branch.result,
             found,
             lost.get(branch.result.commit, "") or describe_absent(found, absent),

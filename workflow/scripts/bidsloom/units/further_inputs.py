@@ -28,7 +28,7 @@ _OWNER = re.compile(rf"sub-({LABEL})(?:_ses-({LABEL}))?(?=$|[_.])")
 
 
 @dataclass(frozen=True)
-class Entry:
+class InputEntry:
     """A file or folder of a dataset, relative to its root."""
 
     path: str
@@ -45,8 +45,8 @@ class Entry:
 class Taken:
     """What a unit takes of a further input; `own` are its own folders among the entries."""
 
-    entries: tuple[Entry, ...]
-    own: tuple[Entry, ...]
+    entries: tuple[InputEntry, ...]
+    own: tuple[InputEntry, ...]
 
     @property
     def paths(self) -> list[str]:
@@ -65,12 +65,12 @@ class Taken:
 
 
 @dataclass
-class Tree:
+class InputTree:
     """A further input's root by subject, and its subjects' folders where they matter."""
 
-    general: list[Entry] = field(default_factory=list)
-    of_subject: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
-    inside: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    general: list[InputEntry] = field(default_factory=list)
+    of_subject: dict[str, list[InputEntry]] = field(default_factory=lambda: defaultdict(list))
+    inside: dict[str, list[InputEntry]] = field(default_factory=lambda: defaultdict(list))
 
     def taken_by(self, unit: Unit) -> Taken:
         """What a unit takes."""
@@ -78,7 +78,9 @@ class Tree:
         return choose_entries(unit, root=root, inside=self.inside.get(unit.subject, ()))
 
 
-def choose_entries(unit: Unit, *, root: Iterable[Entry], inside: Iterable[Entry]) -> Taken:
+def choose_entries(
+    unit: Unit, *, root: Iterable[InputEntry], inside: Iterable[InputEntry]
+) -> Taken:
     """What a unit takes of a dataset's root, and of its subject's folder there (`inside`).
 
     A session unit takes its session's folder and what lies beside the
@@ -106,12 +108,14 @@ def choose_entries(unit: Unit, *, root: Iterable[Entry], inside: Iterable[Entry]
     return Taken(tuple(entries), tuple(own))
 
 
-def read_tree(further: FurtherInput, commit: str, *, subjects: Iterable[str] | None = None) -> Tree:
+def read_input_tree(
+    further: FurtherInput, commit: str, *, subjects: Iterable[str] | None = None
+) -> InputTree:
     """A further input's root at a commit, and what is inside the folders of some subjects.
 
     Raises `WorkflowFailure` where a shared path is not there.
     """
-    tree = Tree()
+    tree = InputTree()
     root = read_entries(further.clone, commit, [])
     for entry in root:
         owner = _OWNER.match(entry.name)
@@ -137,21 +141,21 @@ def read_tree(further: FurtherInput, commit: str, *, subjects: Iterable[str] | N
     return tree
 
 
-def read_entries(repository: Path, commit: str, paths: Iterable[str]) -> list[Entry]:
+def read_entries(repository: Path, commit: str, paths: Iterable[str]) -> list[InputEntry]:
     """Entries of a commit's root, or at some paths (with a final slash: of these folders)."""
     entries = []
     command = ["--literal-pathspecs", "ls-tree", "-z", commit, "--", *paths]
     for record in call_git_records(command, cwd=repository):
         head, _, path = record.partition("\t")
         mode, _, object_id = head.split()
-        entries.append(Entry(path, mode, object_id))
+        entries.append(InputEntry(path, mode, object_id))
     return entries
 
 
 def taken_paths(further: FurtherInput, commit: str, unit: Unit) -> list[str]:
     """What one unit takes of a further input, relative to that dataset."""
     subjects = [unit.subject] if unit.session else None
-    return read_tree(further, commit, subjects=subjects).taken_by(unit).paths
+    return read_input_tree(further, commit, subjects=subjects).taken_by(unit).paths
 
 
 def join_further(
@@ -164,7 +168,7 @@ def join_further(
     joined, left = list(units), {}
     by_session = sorted({unit.subject for unit in joined if unit.session})
     for further in study.further_inputs:
-        tree = read_tree(further, commits[further.path], subjects=by_session)
+        tree = read_input_tree(further, commits[further.path], subjects=by_session)
         for n, unit in enumerate(joined):
             taken = tree.taken_by(unit)
             if taken.own:
