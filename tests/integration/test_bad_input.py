@@ -217,8 +217,8 @@ CASES = [
     (output_work_tree, "no bare git repository"),
     (output_folder_with_files, "no bare git repository"),
     (output_url_unreachable, "cannot be read"),
-    (outputs_alike, "the same place as 'probe'"),
-    (output_inside_input, "the same place as 'sourcedata/raw'"),
+    (outputs_alike, "the same folder as 'probe'"),
+    (output_inside_input, "the same folder as 'sourcedata/raw'"),
     (image_missing, "missing.sif cannot be read"),
     (name_slash, "container.name is 'fmri/prep'"),
     (name_space, "container.name is 'fmri prep'"),
@@ -258,7 +258,7 @@ def test_all_faults_in_one_pass(workspace):
     work_dir_missing(workspace)
     output_folder_with_files(workspace)
     said = workspace.snakemake(check=False).stderr
-    assert "3 things stand in the way" in said
+    assert "3 problems were found; nothing was started" in said
 
 
 def test_missing_git_identity(workspace, own_home):

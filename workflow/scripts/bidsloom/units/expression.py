@@ -23,6 +23,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..base.errors import WorkflowFailure
+from ..base.text import a_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,15 +94,9 @@ def find_true(expression: str, table: pd.DataFrame, *, source: str) -> frozenset
         refusal = Refusal("it is too deeply nested")
     raise WorkflowFailure(
         f"subjects.where is {expression!r}: {refusal.why}. "
-        f"Columns of participants.tsv in {source}: {listed(list(kinds))}.",
+        f"Columns of participants.tsv in {source}: {a_few(list(kinds), 30)}.",
         hint=refusal.hint,
     )
-
-
-def listed(names: list[str]) -> str:
-    """The first names, and the number of the others."""
-    more = f" and {len(names) - 30} more" if len(names) > 30 else ""
-    return ", ".join(names[:30]) + more
 
 
 def kind_of(column: pd.Series) -> Kind | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ..base.errors import WorkflowFailure
+from ..base.text import a_few
 from ..config.study import Selection
 from ..datasets.annex import FOLDER, SUBDATASET
 from .file_names import find_lack, has_bids_name
@@ -123,9 +124,8 @@ def find_unknown(
         ("sessions", "ses-", selection.sessions, sessions),
     ):
         if absent := sorted(set(named) - known):
-            more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
             yield WorkflowFailure(
-                f"{', '.join(f'{kind}{label}' for label in absent[:5])}{more}: listed in "
+                f"{a_few([f'{kind}{label}' for label in absent], 5)}: listed in "
                 f"subjects.{key} but absent from {source}.",
                 hint=f"{suggest(absent[0], known, kind)}correct or remove it in subjects.{key}, "
                 "or set datalad.input_version to a commit that has it.",
@@ -175,8 +175,7 @@ def count_reasons(excluded: Iterable[Excluded], *, named: int = 3) -> list[str]:
     by_number = sorted(units.items(), key=lambda item: (-len(item[1]), item[0]))
     lines = []
     for reason, left in by_number[:10]:
-        more = f" and {len(left) - named} more" if len(left) > named else ""
-        lines.append(f"{len(left)}: {reason} ({', '.join(left[:named])}{more})")
+        lines.append(f"{len(left)}: {reason} ({a_few(left, named)})")
     if by_number[10:]:
         number = sum(len(left) for _, left in by_number[10:])
         lines.append(f"{number}: {len(by_number) - 10} other reasons")
