@@ -1,4 +1,4 @@
-"""See that jobs have what they need in this place (rule check_node)."""
+"""Check that jobs have what they need on this machine (rule check_node)."""
 
 from pathlib import Path
 

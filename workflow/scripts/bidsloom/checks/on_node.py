@@ -1,12 +1,13 @@
-"""What is looked at where jobs run: on a node of the cluster, or here.
+"""The checks that run where jobs run: on a node of the cluster, or on this machine.
 
-The rule `check_node` takes these looks before the first jobs of a day, and
-whenever somebody asks for the target `check`.
+The rule `check_node` runs them before the first jobs of a day, and for the
+target `check`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from ..base.files import read_json
 from ..config import Study
@@ -24,20 +25,20 @@ from .trials import try_container, try_input, try_store
 
 
 def check_this_node(study: Study) -> list[Finding]:
-    """What a job will meet in this place; nothing is tried where something is missing."""
-    # Both were done when Snakemake started, and are read from its notes.
+    """Run all checks here; if one fails, those that depend on it are not run."""
+    # Snakemake cloned and listed at its start; here the results are read from files.
     commit = pin_input(study)
     units = cached_units(study, commit, pin_further(study))
     found: list[Finding] = []
-    for looks in (runtime_checks, checks_before_trials, trials):
-        found += run_checks(looks(study, units), telling=True)
+    for checks in (runtime_checks, checks_before_trials, trials):
+        found += run_checks(checks(study, units), telling=True)
         if failures(found):
             break
     return found
 
 
 def runtime_checks(study: Study, units: Units) -> Iterator[Check]:
-    """Whether anything here runs the image."""
+    """The check that a program here can run the image."""
     yield Check(
         "container.runtime",
         "its program on PATH",
@@ -46,7 +47,10 @@ def runtime_checks(study: Study, units: Units) -> Iterator[Check]:
 
 
 def runtime_here(study: Study) -> Runtime:
-    """The runtime that jobs use; the choice is made where the study is prepared."""
+    """The runtime that jobs use; it was chosen when the study was prepared.
+
+    Raises `WorkflowFailure` where the study is not prepared and none is found.
+    """
     prepared = read_json(study.results / "prepared.json")
     if prepared and study.container.runtime == "auto" and not study.container.call_fmt:
         return Runtime(prepared["runtime"])
@@ -54,7 +58,7 @@ def runtime_here(study: Study) -> Runtime:
 
 
 def checks_before_trials(study: Study, units: Units) -> Iterator[Check]:
-    """Programs, mounts and the scratch folder."""
+    """The checks of programs, mounts and the scratch folder."""
     if study.resources.modules:
         yield Check("hpc.modules", "loaded", lambda: check_modules(study))
     yield from checks_on_machine(study, runtime_here(study))
@@ -63,7 +67,7 @@ def checks_before_trials(study: Study, units: Units) -> Iterator[Check]:
 
 
 def trials(study: Study, units: Units) -> Iterator[Check]:
-    """What a job does, in small."""
+    """Small trials of what a job does."""
     smallest = min(units.units, key=lambda unit: unit.bytes)
     yield Check(
         "container",
@@ -75,11 +79,11 @@ def trials(study: Study, units: Units) -> Iterator[Check]:
         "a file can be fetched",
         tell=lambda: try_input(study, units.commit, smallest),
     )
-    for target in list_outputs(study):
+    for output in list_outputs(study):
         yield Check(
-            name_of(target),
-            "a commit goes there and back",
-            tell=lambda target=target: try_store(study, target.store),
+            name_of(output),
+            "a commit can be pushed and read back",
+            tell=partial(try_store, study, output.store),
         )
     token = (read_json(study.results / "prepared.json") or {}).get("lock_token")
     if token:
