@@ -46,7 +46,7 @@ def test_only_the_unit_is_there_and_its_content_can_be_fetched(source, tmp_path)
     ]
     call_annex(["get", "-q", "sub-01/image.dat"], cwd=thin)
     assert b"sub-01" == (thin / "sub-01" / "image.dat").read_bytes()
-    # It stands in nobody's location log.
+    # No location log mentions the clone.
     assert commit == call_git(["rev-parse", "HEAD"], cwd=thin)
     assert "true" == call_git(["config", "annex.private"], cwd=thin)
 

@@ -22,7 +22,7 @@ def fill_defaults(config: Mapping, schema: Mapping) -> dict:
 
 
 def app_arguments(arguments: Mapping) -> Iterator[str]:
-    """A BIDS App's flags: `n_cpus: 8` gives `--n_cpus 8`."""
+    """A BIDS App's flags: `n_cpus: 8` becomes `--n_cpus 8`."""
     for name, value in arguments.items():
         if value is None or value is False or value == []:
             continue
