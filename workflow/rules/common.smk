@@ -19,7 +19,7 @@ from bidsloom.main_process.start_message import Reasons
 from bidsloom.units.unit import UNIT
 from bidsloom.base.errors import ConfigFailure
 from bidsloom.config import Study, read_study
-from bidsloom.base.errors import WorkflowFailure, letter
+from bidsloom.base.errors import WorkflowFailure, error_message
 from bidsloom.checks.findings import Finding, failures, fault_findings, findings_table, read_findings
 from bidsloom.main_process.opening import look_around, open_study
 from bidsloom.merge.merge import merge_branches
@@ -53,7 +53,7 @@ def load_study(config: dict) -> Study:
     except ConfigFailure as e:
         if ONLY_CHECK:
             end_with_table(fault_findings(e.problems))
-        sys.exit(letter(e.problems))
+        sys.exit(error_message(e.problems))
 
 
 def end_with_table(findings: list[Finding]) -> None:
@@ -80,9 +80,9 @@ def look_at_study(study: Study) -> OpenStudy:
         try:
             opened = open_study(study, busy=busy, here=HERE)
         except ConfigFailure as e:
-            sys.exit(letter(e.problems))
+            sys.exit(error_message(e.problems))
         except WorkflowFailure as e:
-            sys.exit(letter([e]))
+            sys.exit(error_message([e]))
     if ONLY_CHECK or not busy:
         partition = "" if HERE else asked_partition(study) or "default"
         renew_check(opened, partition=partition, anew=ONLY_CHECK)
@@ -260,7 +260,7 @@ def load_addresses(study: Study) -> Addresses:
     try:
         addresses = take_addresses(study.notify)
     except WorkflowFailure as e:
-        sys.exit(letter([e]))
+        sys.exit(error_message([e]))
     if addresses.source and not addresses.urls:
         print(f"bidsloom: {addresses.source} is empty: nobody is notified", file=sys.stderr)
     return addresses
@@ -279,13 +279,13 @@ def conclude_study(study: Study, *, logs: list[str]) -> str:
     refused = failures(read_findings(study.results / "check" / "node.json"))
     if (study.results / "checked.json").exists():
         refused = []
-    problem = "\n" + letter(refused) if refused else ""
+    problem = "\n" + error_message(refused) if refused else ""
     try:
         if (study.results / "prepared.json").exists():
             merged = merge_branches(study)
             write_json(study.results / "merged.json", merged)
     except WorkflowFailure as e:
-        problem += "\n" + letter([e])
+        problem += "\n" + error_message([e])
     rows = write_report(study, outcome="failed", log=", ".join(logs))
     return f"{problem}\n{summarize(rows, study)}"
 

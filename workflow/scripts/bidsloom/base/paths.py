@@ -1,4 +1,4 @@
-"""Where the workflow's own files lie."""
+"""Where the workflow's own files are."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 study     the types
 reading   from YAML or JSON to a `Study`
-faults    what is wrong with a configuration, all at once
+faults    everything that is wrong with a configuration, found in one pass
 values    single values: memory, times, paths, flags
 """
 

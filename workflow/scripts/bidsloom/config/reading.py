@@ -1,7 +1,7 @@
 """From a mapping (YAML, JSON, Snakemake's config) to a frozen `Study`.
 
 The only reader of configuration keys.  Types, defaults and descriptions come
-from `workflow/schemas/config.schema.yaml`; what a schema cannot say (two
+from `workflow/schemas/config.schema.yaml`; what a schema cannot express (two
 outputs with the same name, a quoting trap of YAML) is checked in `faults`.
 """
 
@@ -48,7 +48,7 @@ def read_study(config: Mapping, *, base: Path | None = None) -> Study:
     Relative paths in `config` and the `results` folder are relative to
     `base`, by default the working directory.
 
-    Raises `ConfigFailure` naming every fault at once.
+    Raises `ConfigFailure` with every fault.
     """
     base = base or Path.cwd()
     config = restore_on(config)
@@ -169,7 +169,7 @@ def read_container(filled: Mapping, base: Path) -> Container:
 
 
 def restore_on(config: Any) -> Any:
-    """A configuration whose key `notify.on` is a text: YAML reads a bare `on` as true."""
+    """A configuration in which `notify.on` has its name again: YAML reads a bare `on` as true."""
     notify = value_at(config, "notify")
     if not isinstance(notify, Mapping) or True not in notify:
         return config
@@ -177,7 +177,7 @@ def restore_on(config: Any) -> Any:
 
 
 def read_config(path: Path) -> dict:
-    """The mapping in a YAML or JSON file."""
+    """The mapping in a YAML or JSON file.  Raises `WorkflowFailure` where it cannot be read."""
     try:
         config = yaml.safe_load(path.read_text())
     except OSError as e:
@@ -203,7 +203,7 @@ def read_allocation(given: Mapping) -> Allocation:
 
 
 def output_repositories(config: Mapping) -> dict[str, str]:
-    """Output folder -> the repository of its own, empty where it has none.
+    """Output folder -> its own repository, empty where it has none.
 
     Older configurations list the further repositories under
     `datalad.output_repos`, in the order of the outputs.

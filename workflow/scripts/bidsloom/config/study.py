@@ -1,6 +1,6 @@
 """The frozen `Study`: what a configuration asks for, in types.
 
-Made by `reading.read_study`; everything else takes its values from here.
+Made by `reading.read_study`; all other modules take their values from here.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Bind:
 
 @dataclass(frozen=True)
 class Container:
-    """The BIDS App and its command line; `arguments` leaves out the labels.
+    """The BIDS App and its command line; `arguments` are without the unit's labels.
 
-    `image` is a file's absolute path, a URL, or a path inside the dataset at
-    `dataset`.  `bids_filter` is JSON, empty for none.
+    `image` is the absolute path of a file, a URL, or a path inside the dataset
+    at `dataset`.  `bids_filter` is JSON, empty for none.
     """
 
     name: str
@@ -53,8 +53,8 @@ class Container:
 class FurtherInput:
     """A dataset beside the raw one, registered at `path` of the output dataset.
 
-    `flag` is how the app's command line names it, `{path}` standing for its
-    place; `shared` are folders that every unit takes.
+    `flag` names it on the app's command line; `{path}` there stands for its
+    path.  `shared` are folders that every unit gets.
     """
 
     path: str
@@ -68,7 +68,7 @@ class FurtherInput:
 
 @dataclass(frozen=True)
 class FurtherOutput:
-    """An output folder that is a dataset of its own, with a store of its own."""
+    """An output folder that is a separate dataset, with its own store."""
 
     path: str
     url: str
@@ -116,7 +116,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What a report reckons with; without a price it tells no cost."""
+    """Numbers for the report's estimates; without a price it shows no cost."""
 
     parallel_jobs: int
     price_per_core_hour: float | None
@@ -124,7 +124,7 @@ class ReportOptions:
 
 @dataclass(frozen=True)
 class Requirement:
-    """Files that a unit must have: pybids' entities, each with the values that will do."""
+    """Files that a unit must have: pybids' entities, each with the accepted values."""
 
     entities: tuple[tuple[str, tuple[str | int, ...]], ...]
     at_least: int = 1
@@ -132,7 +132,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Selection:
-    """Who is processed; `include` and `exclude` are labels, or the file that holds them."""
+    """Who is processed; `include` and `exclude` are labels, or a file with labels."""
 
     include: tuple[str, ...] | Path = ()
     exclude: tuple[str, ...] | Path = ()
@@ -144,7 +144,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Notify:
-    """Of which ends people are told, and what holds their addresses, if anything does."""
+    """When to send messages (`success`, `failure`), and where the addresses come from."""
 
     ends: tuple[str, ...]
     variable: str

@@ -14,8 +14,8 @@ from pathlib import Path
 from ..base.runners import Step
 from ..containers.image import image_path
 from ..datasets.annex import annexed_keys
-from ..datasets.clones import CONTAINERS_PATH, clone_containers
-from ..datasets.output_datasets import Target
+from ..datasets.clones import CONTAINERS_PATH, pin_containers
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.thin_clones import CLONE, annex_steps, lay_out_steps, link_image_command, remotes_of
 from .unit_job import Job
 
@@ -42,7 +42,7 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield from lay_out_steps("structure", source.clone, target, commit, paths=paths, keys=keys)
 
 
-def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def output_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """An output that is a dataset of its own, on the job's branch, as it was before any result."""
     place, own = clone / target.path, ["--origin", "study", "--branch", "base"]
     remotes = remotes_of(target.dataset)
@@ -50,7 +50,7 @@ def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     yield from start_steps(job, clone, target)
 
 
-def start_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def start_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """The job's branch in a clone without a work tree, checked out where it starts."""
     place, base = clone / target.path, job.bases[target.path]
     yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)
@@ -62,7 +62,7 @@ def start_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
 def container_dataset_steps(job: Job, clone: Path) -> Iterator[Step]:
     """The container dataset in a job's clone, with one image of it."""
     study, image, key = job.study, job.study.container.image, job.prepared["container_key"]
-    commit, target = clone_containers(study), clone / CONTAINERS_PATH
+    commit, target = pin_containers(study), clone / CONTAINERS_PATH
     yield Step("clone", [*CLONE, str(study.containers), str(target)], clone)
     keys = [key] if "--" in key else []  # an image may lie in git itself
     yield from lay_out_steps("clone", study.containers, target, commit, paths=[image], keys=keys)

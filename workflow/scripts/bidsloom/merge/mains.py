@@ -10,7 +10,7 @@ from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import call_git
 from ..datasets.annex import SUBDATASET
 from ..datasets.branches import Result, head_of, read_ledger
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import REMOTE_BASE, REMOTE_MAIN
 
 
@@ -23,7 +23,7 @@ class Place:
     since.  `ledger` tells what `start` holds of each unit.
     """
 
-    target: Target
+    target: OutputDataset
     main: str
     start: str
     ledger: Mapping[str, Result]
@@ -37,7 +37,7 @@ class Place:
 # --- look ---------------------------------------------------------------------
 
 
-def find_places(targets: Sequence[Target]) -> list[Place]:
+def find_places(targets: Sequence[OutputDataset]) -> list[Place]:
     """Every dataset's main; the output dataset comes last."""
     *further, output = targets
     main = main_of(output)
@@ -49,7 +49,7 @@ def find_places(targets: Sequence[Target]) -> list[Place]:
     return [*places, Place(output, main, main, read_ledger(output.dataset, main))]
 
 
-def main_of(target: Target) -> str:
+def main_of(target: OutputDataset) -> str:
     """The commit of main in a store."""
     main = head_of(target.dataset, REMOTE_MAIN)
     if main is None:
@@ -60,7 +60,7 @@ def main_of(target: Target) -> str:
     return main
 
 
-def registered_link(output: Target, main: str, path: str) -> str:
+def registered_link(output: OutputDataset, main: str, path: str) -> str:
     """The commit of a subdataset that main registers, or base where main does not yet.
 
     Raises `WorkflowFailure` where main has files there: they would be lost.
@@ -79,7 +79,7 @@ def registered_link(output: Target, main: str, path: str) -> str:
     )
 
 
-def find_start(target: Target, main: str, *, registered: str) -> str:
+def find_start(target: OutputDataset, main: str, *, registered: str) -> str:
     """What a merge builds upon in a subdataset.
 
     That is what the output dataset registers; where somebody added to it, what

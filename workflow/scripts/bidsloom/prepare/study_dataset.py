@@ -22,7 +22,7 @@ from ..datasets.annex import is_annexed
 from ..datasets.branches import head_of
 from ..datasets.clones import clone_output
 from ..datasets.locks import exclusive, locked
-from ..datasets.output_datasets import Target, all_targets
+from ..datasets.output_datasets import OutputDataset, list_outputs
 from ..datasets.pushes import push_annex_branch, push_refs
 from ..datasets.stores import (
     BASE,
@@ -58,7 +58,7 @@ def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[
     input commit, the image, the runtime and the store's annex UUID.  Doing it
     again changes nothing.
     """
-    *outputs, output = all_targets(study)
+    *outputs, output = list_outputs(study)
     with locked(study.lock_file), exclusive(study):
         bases = {target.path: prepare_output(study, target) for target in outputs}
         open_dataset(study, output)
@@ -92,7 +92,7 @@ def own_identity(repository: Path) -> list[str]:
     return [name, rest.partition(">")[0]]
 
 
-def prepare_output(study: Study, target: Target) -> str:
+def prepare_output(study: Study, target: OutputDataset) -> str:
     """Bring an output that is a dataset of its own to what the study asks for; gives its base."""
     dataset = target.dataset
     open_dataset(study, target)
@@ -106,7 +106,7 @@ def prepare_output(study: Study, target: Target) -> str:
     return call_git(["rev-parse", "HEAD"], cwd=dataset)
 
 
-def open_dataset(study: Study, target: Target) -> None:
+def open_dataset(study: Study, target: OutputDataset) -> None:
     """A dataset with `base` checked out: cloned from its store, or new."""
     store, dataset = target.store, target.dataset
     held = store.repository is None or is_git_directory(store.repository)
@@ -130,7 +130,7 @@ def open_dataset(study: Study, target: Target) -> None:
     call_git(["clean", "-q", "-ffd"], cwd=dataset)
 
 
-def connect_store(study: Study, target: Target) -> None:
+def connect_store(study: Study, target: OutputDataset) -> None:
     """Make a store where it is missing, and know it as remote `output`."""
     store, dataset = target.store, target.dataset
     if store.kind is StoreKind.BARE:
@@ -170,7 +170,7 @@ def fetch_image(study: Study, store: Store, key: str) -> None:
         ) from e
 
 
-def publish_base(study: Study, target: Target) -> None:
+def publish_base(study: Study, target: OutputDataset) -> None:
     """Push the image's content, then `base`, then `main` where there is none yet."""
     store, dataset = target.store, target.dataset
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..base.errors import WorkflowFailure
+from ..base.text import a_few
 
 FILE = "proof.json"
 
@@ -33,8 +34,7 @@ def tell(units: Iterable[dict], *, named: int = 5) -> list[str]:
             lines.append(f"{head}: {unit['message']}")
             continue
         paths = sorted([*unit["changed"], *unit["missing"], *unit["added"]])
-        more = f" and {len(paths) - named} more" if len(paths) > named else ""
-        files = f" ({', '.join(paths[:named])}{more})" if paths else ""
+        files = f" ({a_few(paths, named)})" if paths else ""
         lines.append(f"{head}, {len(paths)} of {unit['files']} files{files}" if paths else head)
     return lines
 

@@ -16,7 +16,7 @@ from ..base.files import read_json
 from ..base.runners import call_git_lines
 from ..config import Study
 from ..datasets.branches import Result, branch_name, read_ledger, read_results
-from ..datasets.output_datasets import output_target
+from ..datasets.output_datasets import main_output
 from ..datasets.stores import MAIN, is_git_directory, last_line
 from ..records.cancellations import describe_cancel, list_cancelled
 from ..records.fingerprints import unit_fingerprint
@@ -101,7 +101,7 @@ def settle_row(
 
 def read_store(study: Study) -> Held | None:
     """What the output store holds; None where it is not there yet."""
-    store = output_target(study).store
+    store = main_output(study).store
     prefix = f"refs/heads/{branch_name(study.container.name, '')}"
     main = f"refs/heads/{MAIN}"
     try:

@@ -17,7 +17,7 @@ from ..base.paths import REPOSITORY
 from ..base.runners import call, call_annex, call_git, call_git_records, call_git_success
 from ..config import Study
 from ..containers.runtimes import Runtime
-from ..datasets.output_datasets import further_targets, output_target
+from ..datasets.output_datasets import list_further_outputs, main_output
 from ..datasets.stores import read_setting
 from ..job.app_command import app_command
 from ..job.unit_job import Job
@@ -78,7 +78,7 @@ def study_facts(study: Study, rows: list[Row]) -> dict:
         "command": example_command(study, prepared),
         "output": study.output_url,
         "output_folder": study.container.outputs[0],
-        "store": output_target(study).store.git_url,
+        "store": main_output(study).store.git_url,
         "main": (read_json(study.results / "merged.json") or {}).get("main"),
         "results": str(study.results),
         "versions": tool_versions(prepared.get("runtime")),
@@ -165,7 +165,7 @@ def list_names(repository: Path, folder: str) -> list[str]:
 def output_folder(study: Study, main: str) -> tuple[Path, str]:
     """The repository that holds the app's output folder, and the folder as git names it there."""
     path = study.container.outputs[0]
-    for target in further_targets(study):
+    for target in list_further_outputs(study):
         if target.path == path:
             commit = call_git(["rev-parse", f"{main}:{path}"], cwd=study.dataset)
             return target.dataset, f"{commit}:"

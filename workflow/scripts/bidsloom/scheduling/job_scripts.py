@@ -11,6 +11,7 @@ import yaml
 from ..base.files import write_text
 from ..base.paths import SCRIPTS
 from ..config import Study
+from ..units.unit import split_name
 from .slurm import job_prefix
 
 JOB_SCRIPT = SCRIPTS / "process_subject.py"
@@ -58,8 +59,9 @@ def render_job_script(
     lines += ["set -euo pipefail", ""]
     lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
     lines += [f"export {k}={shlex.quote(v)}" for k, v in study.resources.environment]
-    subject, _, session = unit.partition("_")
-    call = [python, str(JOB_SCRIPT), "--config", str(folder / "config.yaml"), "--subject", subject]
+    subject, session = split_name(unit)
+    call = [python, str(JOB_SCRIPT), "--config", str(folder / "config.yaml")]
+    call += ["--subject", subject]
     if session:
         call += ["--session", session]
     # Relative paths of the config are relative to the folder snakemake was started in.

@@ -4,9 +4,9 @@ expression      `subjects.where`: a condition over participants.tsv, checked and
 file_names      `subjects.require`: the files that each unit must have
 further_inputs  a unit's part of the datasets beside the raw one
 listing         the units of a commit, remembered between starts
-participants    participants.tsv of the commit
+participants    participants.tsv of the commit, and files of labels
 selection       include, exclude, sessions, limit
 tree            the BIDS tree of a commit
-unit            a unit and its names
+unit            a unit, its name and the parts of it
 unit_tables     subjects.tsv and excluded.tsv
 """
