@@ -3,6 +3,7 @@
 study     the types
 reading   from YAML or JSON to a `Study`
 faults    everything that is wrong with a configuration, found in one pass
+expects   when a result is complete: `container.expects`, built-in sets, nipoppy's trackers
 values    single values: memory, times, paths, flags
 """
 

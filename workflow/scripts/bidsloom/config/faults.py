@@ -24,7 +24,8 @@ PLACEHOLDERS = {
 }
 # URL schemes from which datalad-container fetches images.
 IMAGE_URLS = ("docker", "shub", "http", "https")
-LABEL_KEYS = tuple(f"subjects.{key}" for key in ("include", "exclude", "sessions", "require"))
+LABELS = ("include", "exclude", "sessions", "require", "accept")
+LABEL_KEYS = tuple(f"subjects.{key}" for key in LABELS)
 QUOTES = 'put labels in quotes, "001"; without them YAML reads a number and drops the zeros.'
 
 

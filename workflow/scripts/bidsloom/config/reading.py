@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from ..base.errors import ConfigFailure, WorkflowFailure
+from .expects import find_expects_faults, read_expects
 from .faults import as_list, find_faults, load_schema, value_at
 from .study import (
     Allocation,
@@ -52,7 +53,7 @@ def read_study(config: Mapping, *, base: Path | None = None) -> Study:
     """
     base = base or Path.cwd()
     config = restore_on(config)
-    problems = list(find_faults(config))
+    problems = [*find_faults(config), *find_expects_faults(config, base)]
     if problems:
         raise ConfigFailure(problems)
     filled = fill_defaults(config, load_schema())
@@ -107,6 +108,7 @@ def read_selection(subjects: Mapping, base: Path) -> Selection:
         where=subjects["where"].strip(),
         require=tuple(parse_requirement(filters) for filters in subjects["require"]),
         limit=subjects.get("limit"),
+        accept=tuple(f"sub-{label.removeprefix('sub-')}" for label in subjects["accept"]),
     )
 
 
@@ -143,6 +145,7 @@ def read_container(filled: Mapping, base: Path) -> Container:
     app_args = dict(container["bids_args"])
     analysis_level = app_args.pop("analysis_level")
     image, dataset, wanted = container["image"], container["dataset"], container["bids_filter"]
+    expected = read_expects(container, base)
     return Container(
         name=container["name"],
         image=image if dataset else resolve_url(image, base),
@@ -165,6 +168,12 @@ def read_container(filled: Mapping, base: Path) -> Container:
         binds=tuple(parse_bind(text, base) for text in container["binds"]),
         freesurfer_license=optional_path(container["freesurfer_license"], base),
         templateflow_home=optional_path(container["templateflow_home"], base),
+        expects=expected.files,
+        expects_name=expected.name,
+        crash_files=expected.crash_files,
+        on_incomplete=container.get("on_incomplete"),
+        leave_out=tuple(container["leave_out"]),
+        evidence=(*expected.crash_files, *container["evidence"]),
     )
 
 

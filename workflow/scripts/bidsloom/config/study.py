@@ -19,11 +19,36 @@ class Bind:
 
 
 @dataclass(frozen=True)
+class Expectation:
+    """Files that a complete result holds: at least so many that match `pattern`.
+
+    With `for_each`, entities as those of a `Requirement`, that many for each
+    input file that has them (None: the entity is absent).  An input and an
+    output file belong together if they agree in the entities that identify a
+    recording, without those of `drop`, or in those of `same` alone.  With
+    `if_any`, an input file counts only if some output shares these entities.
+    """
+
+    pattern: str
+    at_least: int = 1
+    for_each: tuple[tuple[str, tuple[str | int | None, ...]], ...] = ()
+    drop: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
+    if_any: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Container:
     """The BIDS App and its command line; `arguments` are without the unit's labels.
 
     `image` is the absolute path of a file, a URL, or a path inside the dataset
     at `dataset`.  `bids_filter` is JSON, empty for none.
+
+    `expects` says when a result is complete; `expects_name` is the name of the
+    built-in set or the file that it comes from, empty without one.
+    `crash_files`, `leave_out` and `evidence` are patterns of files that mean a
+    crash, are not kept, and are kept of a failed attempt.  `on_incomplete` is
+    None where the user left the choice to us.
     """
 
     name: str
@@ -47,6 +72,12 @@ class Container:
     binds: tuple[Bind, ...]
     freesurfer_license: Path | None
     templateflow_home: Path | None
+    expects: tuple[Expectation, ...] = ()
+    expects_name: str = ""
+    crash_files: tuple[str, ...] = ()
+    on_incomplete: str | None = None
+    leave_out: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +163,11 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Selection:
-    """Who is processed; `include` and `exclude` are labels, or a file with labels."""
+    """Who is processed; `include` and `exclude` are labels, or a file with labels.
+
+    `accept` names units, or subjects with all their sessions (`sub-01`), whose
+    incomplete results are merged.
+    """
 
     include: tuple[str, ...] | Path = ()
     exclude: tuple[str, ...] | Path = ()
@@ -140,6 +175,7 @@ class Selection:
     where: str = ""
     require: tuple[Requirement, ...] = ()
     limit: int | None = None
+    accept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
