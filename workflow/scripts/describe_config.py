@@ -68,6 +68,8 @@ def default_of(name: str, schema: dict, parent: dict) -> str:
     if schema.get("default") in (None, ""):
         return ""
     value = schema["default"]
+    if isinstance(value, list) and value:
+        return ", ".join(f"`{item}`" for item in value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
