@@ -23,6 +23,7 @@ from bidsloom.datasets.branches import FINGERPRINT_TRAILER, UNIT_TRAILER
 from bidsloom.job.clone_steps import clone_steps
 from bidsloom.job.process import push, work
 from bidsloom.job.unit_job import Job
+from bidsloom.records.prepared import require_prepared
 from bidsloom.units.unit_tables import read_unit
 
 
@@ -52,7 +53,7 @@ def main() -> None:
     config, unit, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     set_up_environment()
     study = read_study(read_config(config))
-    prepared = json.loads((study.results / "prepared.json").read_text())
+    prepared = require_prepared(study)
     job = Job(study, read_unit(study, unit), prepared)
     folder.mkdir()
     clone = folder / "dataset"

@@ -1,28 +1,35 @@
 """What the next attempt asks for, and whether there is one."""
 
+from dataclasses import replace
+
 import pytest
 from bidsloom.base.errors import FailureClass, WorkflowFailure
 from bidsloom.config import read_study
+from bidsloom.config.request import Request
 from bidsloom.config.study import RetryPolicy
 from bidsloom.job.process import check_node
 from bidsloom.job.unit_job import Job
-from bidsloom.scheduling.requests import Request, next_request
+from bidsloom.records.attempts import Attempt
+from bidsloom.records.prepared import Prepared
+from bidsloom.scheduling.requests import next_request
 from bidsloom.scheduling.retry import is_worth_retrying
 from bidsloom.scheduling.slurm import classify_scheduler_end
 from bidsloom.units.unit import Unit
 from test_config import OLD
 
-POLICY = RetryPolicy(memory_factor=2, time_factor=1.5, max_mem_mb=10000, max_runtime=None)
-BASE = Request(mem_mb=4000, runtime=60)
+POLICY = RetryPolicy(memory_factor=2, time_factor=1.5, max_mem_mb=10000, max_minutes=None)
+BASE = Request(2, mem_mb=4000, minutes=60)
 
 
-def failed(why: str, **requested: int) -> dict:
-    return {"failure_class": why, "requested": {"mem_mb": 4000, "runtime": 60, **requested}}
+def failed(why: str, **requested: int) -> Attempt:
+    return Attempt(
+        unit="sub-1", failure_class=FailureClass(why), requested=replace(BASE, **requested)
+    )
 
 
 def test_each_cause_raises_its_own_resource():
-    assert Request(8000, 60) == next_request(BASE, [failed("out_of_memory")], POLICY)
-    assert Request(4000, 90) == next_request(BASE, [failed("timeout")], POLICY)
+    assert Request(2, 8000, 60) == next_request(BASE, [failed("out_of_memory")], POLICY)
+    assert Request(2, 4000, 90) == next_request(BASE, [failed("timeout")], POLICY)
     for why in ("app_error", "node_failure", "cancelled", "store_unavailable"):
         assert next_request(BASE, [failed(why)], POLICY) == BASE
 
@@ -32,16 +39,16 @@ def test_raises_add_up_and_stop_at_the_cap():
     twice = [failed("out_of_memory"), failed("out_of_memory", mem_mb=8000)]
     assert next_request(BASE, twice, POLICY).mem_mb == 10000
     both = [failed("out_of_memory"), failed("timeout", mem_mb=8000)]
-    assert Request(8000, 90) == next_request(BASE, both, POLICY)
+    assert Request(2, 8000, 90) == next_request(BASE, both, POLICY)
 
 
 def test_a_raised_configuration_stands():
     """What failed at less than is asked for now tells nothing; a cap lowers no wish."""
-    assert next_request(Request(16000, 60), [failed("out_of_memory")], POLICY).mem_mb == 16000
+    assert next_request(Request(2, 16000, 60), [failed("out_of_memory")], POLICY).mem_mb == 16000
 
 
 def test_nothing_asked_for_is_nothing_raised():
-    assert Request(None, None) == next_request(Request(None, None), [failed("timeout")], POLICY)
+    assert Request(2) == next_request(Request(2), [failed("timeout")], POLICY)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +90,7 @@ def test_cause_of_a_schedulers_end(state, log, why):
 def job_on_node(tmp_path) -> Job:
     """A job of the old configuration, whose study asks for two modules."""
     unit = Unit("sub-1", "1", None, "tree", "inherited", 1, 1)
-    return Job(read_study(OLD, base=tmp_path), unit, {"runtime": "none"})
+    return Job(read_study(OLD, base=tmp_path), unit, Prepared())
 
 
 def test_missing_module_is_told_by_node(monkeypatch, tmp_path):

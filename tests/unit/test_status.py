@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from bidsloom.config import read_study
 from bidsloom.datasets.branches import Result
-from bidsloom.reporting.live_status import Held, settle_row
-from bidsloom.reporting.status_text import count_states, exit_code, status_text, time_left
-from bidsloom.reporting.unit_states import Row, tell_earlier
+from bidsloom.records.unit_state import UnitState
+from bidsloom.reporting.live_status import StoreContents, settle_row
+from bidsloom.reporting.status_text import exit_code, status_text, time_left
+from bidsloom.reporting.unit_states import Row, count_states, with_earlier_result
 from bidsloom.scheduling.cancel import plan_cancel
 from bidsloom.scheduling.in_progress import Work
 from bidsloom.scheduling.slurm import SlurmJob, job_prefix, read_job
@@ -40,8 +41,8 @@ RESULT = Result("sub-1", "c", "f")
 )
 def test_state(noted, branches, merged, result, work, state):
     row = settle_row(
-        Row("sub-1", noted, attempts=1),
-        held=Held(branches, "main", Path("store")),
+        Row("sub-1", UnitState(noted), attempts=1),
+        held=StoreContents(branches, "main", Path("store")),
         merged=merged,
         result=result,
         work={"sub-1": work} if work else {},
@@ -53,8 +54,8 @@ def test_state(noted, branches, merged, result, work, state):
 
 
 def test_without_the_store_notes_count():
-    row = Row("sub-1", "done")
-    for held in (None, Held({}, "main", None)):
+    row = Row("sub-1", UnitState.DONE)
+    for held in (None, StoreContents({}, "main", None)):
         assert row == settle_row(row, held=held, merged=set(), result=None, work={})
 
 
@@ -69,21 +70,23 @@ def test_without_the_store_notes_count():
     ],
 )
 def test_exit_code(states, code):
-    assert code == exit_code(Row(f"sub-{n}", state) for n, state in enumerate(states))
+    assert code == exit_code(Row(f"sub-{n}", UnitState(state)) for n, state in enumerate(states))
 
 
 def test_counts_come_first_and_thousands_are_not_listed(tmp_path):
     study = read_study(OLD, base=tmp_path)
-    rows = [Row(f"sub-{n}", "merged") for n in range(9000)]
-    rows += [Row(f"sub-{n}", "failed", failure_class="app_error") for n in range(9000, 9100)]
-    rows.append(Row("sub-x", "running", node="node7", job="12"))
+    rows = [Row(f"sub-{n}", UnitState.MERGED) for n in range(9000)]
+    rows += [
+        Row(f"sub-{n}", UnitState.FAILED, failure_class="app_error") for n in range(9000, 9100)
+    ]
+    rows.append(Row("sub-x", UnitState.RUNNING, node="node7", job="12"))
     lines = status_text(rows, study).splitlines()
     assert lines[0].endswith("9,000 merged, 1 running, 100 failed")
     assert len(lines) < 50
     assert "and 70 more" in lines[-1]
     assert status_text(rows, study, shown="failed").count("app_error") == 100
     assert status_text(rows, study, shown="all").count("sub-") == 9101
-    assert list(count_states([*rows, Row("sub-w", "withdrawn")]))[-1] == "withdrawn"
+    assert list(count_states([*rows, Row("sub-w", UnitState.WITHDRAWN)]))[-1] == "withdrawn"
 
 
 @pytest.mark.parametrize(
@@ -91,9 +94,12 @@ def test_counts_come_first_and_thousands_are_not_listed(tmp_path):
 )
 def test_time_left(running, told):
     """As long as the others took, side by side as many as there are now."""
-    rows = [Row(f"sub-{n}", "merged", seconds=seconds) for n, seconds in enumerate((60, 1200, 9e9))]
-    rows += [Row(f"sub-r{n}", "running") for n in range(running)]
-    rows += [Row(f"sub-w{n}", "waiting") for n in range(8 if running == 1 else 36)]
+    rows = [
+        Row(f"sub-{n}", UnitState.MERGED, seconds=seconds)
+        for n, seconds in enumerate((60, 1200, 9e9))
+    ]
+    rows += [Row(f"sub-r{n}", UnitState.RUNNING) for n in range(running)]
+    rows += [Row(f"sub-w{n}", UnitState.WAITING) for n in range(8 if running == 1 else 36)]
     assert told == time_left(rows)
 
 
@@ -141,4 +147,4 @@ def test_labels_with_and_without_sub(label):
 )
 def test_an_earlier_result_in_main_is_told(state, reason, told):
     """Nobody takes what main holds for the result that is asked for now."""
-    assert told == tell_earlier(Row("sub-1", state, reason=reason)).reason
+    assert told == with_earlier_result(Row("sub-1", UnitState(state), reason=reason)).reason

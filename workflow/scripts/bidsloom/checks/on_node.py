@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..base.files import read_json
 from ..config import Study
 from ..containers.runtimes import Runtime, choose_runtime
 from ..datasets.clones import pin_further, pin_input
 from ..datasets.output_datasets import all_targets
+from ..records.prepared import read_prepared
 from ..units.listing import cached_units
 from ..units.unit import Units
 from .at_start import looks_at_place, name_of, scratch_look, tell_runtime
@@ -47,9 +47,9 @@ def runtime_looks(study: Study, units: Units) -> Iterator[Look]:
 
 def runtime_here(study: Study) -> Runtime:
     """The runtime that jobs use; the choice is made where the study is prepared."""
-    prepared = read_json(study.results / "prepared.json")
+    prepared = read_prepared(study)
     if prepared and study.container.runtime == "auto" and not study.container.call_fmt:
-        return Runtime(prepared["runtime"])
+        return prepared.runtime
     return choose_runtime(study)
 
 
@@ -81,8 +81,8 @@ def trials(study: Study, units: Units) -> Iterator[Look]:
             "a commit goes there and back",
             tell=lambda target=target: try_store(study, target.store),
         )
-    token = (read_json(study.results / "prepared.json") or {}).get("lock_token")
-    if token:
+    prepared = read_prepared(study)
+    if prepared and (token := prepared.lock_token):
         yield Look(
             "datalad.lock_file",
             "the file that the study was prepared with",

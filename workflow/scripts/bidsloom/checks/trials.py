@@ -45,6 +45,7 @@ from ..datasets.output_datasets import check_writable
 from ..datasets.pushes import outlive_locks, publish_command
 from ..datasets.stores import BASE, Store, StoreKind, is_git_directory, last_line, list_remote_heads
 from ..datasets.thin_clones import CLONE, lay_out_steps, remotes_of
+from ..records.prepared import read_prepared
 from ..units.unit import Unit
 from .findings import Caution
 
@@ -75,7 +76,8 @@ def trial_folder(study: Study) -> Iterator[Path]:
 
 def try_container(study: Study) -> str:
     """Start the app as jobs do; gives what it says of its version."""
-    image = image_file(study)
+    prepared = read_prepared(study)
+    image = image_file(study, prepared=prepared.image if prepared else None)
     if image is None:
         raise Caution(
             f"The image {study.container.image} is not here yet.",

@@ -1,9 +1,11 @@
 """What a study asks for: the only reader of configuration keys, and the frozen `Study`.
 
-study     the types
-reading   from YAML or JSON to a `Study`
-faults    what is wrong with a configuration, all at once
-values    single values: memory, times, paths, flags
+study           the types
+request         CPUs, memory and time of a job
+results_folder  every path of `results/<study>/`
+reading         from YAML or JSON to a `Study`
+faults          what is wrong with a configuration, all at once
+values          single values: memory, times, paths, flags
 """
 
 from .reading import read_config, read_study

@@ -79,7 +79,7 @@ def key_of_file(study: Study) -> str:
             hint="set container.image to the path of the image file.",
         ) from e
     seen = {"path": str(image), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    memory = study.results / "image.json"
+    memory = study.files.image
     remembered = read_json(memory)
     if remembered and {k: remembered.get(k) for k in seen} == seen:
         return remembered["key"]
@@ -108,14 +108,17 @@ def image_path(study: Study) -> str:
     return f".datalad/environments/{study.container.name}/image"
 
 
-def image_file(study: Study) -> Path | None:
-    """The image's content, in a prepared study as jobs find it; None where it is not here."""
+def image_file(study: Study, *, prepared: str | None) -> Path | None:
+    """The image's content, in a prepared study as jobs find it; None where it is not here.
+
+    `prepared` is the image that the study was prepared with, if it was.
+    """
     kind, known = image_kind(study), image_id(study)
     if kind is ImageKind.DATASET:
         if "--" not in known:  # no annex key: it lies in git itself
             return None
         path = content_path(study.containers, clone_containers(study), study.container.image)
-    elif (read_json(study.results / "prepared.json") or {}).get("image") == known:
+    elif prepared == known:
         path = study.dataset / image_path(study)
     elif kind is ImageKind.FILE:
         path = Path(study.container.image)

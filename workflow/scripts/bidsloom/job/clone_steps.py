@@ -1,9 +1,8 @@
 """A job's clones: of the study dataset and of the input, as little as the unit needs.
 
-What the clones share with the study's own is read there, never copied: objects,
-and the image.  Neither the number of subjects nor that of finished units is
-felt: a clone's index lists one unit's files, and its location log one unit's
-keys.
+Objects and the image are read from the study's own clones, never copied.  The
+cost does not grow with the number of subjects or finished units: a clone's
+index lists one unit's files, and its location log one unit's keys.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..base.runners import Step
+from ..base.runners import Step, call_git
 from ..containers.image import image_path
 from ..datasets.annex import annexed_keys
-from ..datasets.clones import CONTAINERS_PATH, clone_containers
+from ..datasets.clones import CONTAINERS_PATH
 from ..datasets.output_datasets import Target
 from ..datasets.thin_clones import CLONE, annex_steps, lay_out_steps, link_image_command, remotes_of
 from .unit_job import Job
@@ -61,8 +60,10 @@ def start_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
 
 def container_dataset_steps(job: Job, clone: Path) -> Iterator[Step]:
     """The container dataset in a job's clone, with one image of it."""
-    study, image, key = job.study, job.study.container.image, job.prepared["container_key"]
-    commit, target = clone_containers(study), clone / CONTAINERS_PATH
+    study, image, key = job.study, job.study.container.image, job.prepared.container_key
+    # As the study dataset registers it; preparing the study has cloned it.
+    registered = f"{job.prepared.bases['']}:{CONTAINERS_PATH}"
+    commit, target = call_git(["rev-parse", registered], cwd=study.dataset), clone / CONTAINERS_PATH
     yield Step("clone", [*CLONE, str(study.containers), str(target)], clone)
     keys = [key] if "--" in key else []  # an image may lie in git itself
     yield from lay_out_steps("clone", study.containers, target, commit, paths=[image], keys=keys)

@@ -41,7 +41,7 @@ class GroupJob(Job):
     def fingerprint(self) -> str:
         """What the group's result must have been made from: the results in main, and the app."""
         merged = members(self.study, self.bases[""])
-        return fingerprint_text(group_fingerprint(self.study, merged, self.prepared["image"]))
+        return fingerprint_text(group_fingerprint(self.study, merged, self.prepared.image))
 
     def outdated_files(self, target: Target) -> list[str]:
         """What main holds of the group level's last result in a dataset."""
@@ -52,7 +52,7 @@ class GroupJob(Job):
     @property
     def sources(self) -> list[Source]:
         """The input dataset, all of it, without content."""
-        study, commit = self.study, self.prepared["input_commit"]
+        study, commit = self.study, self.prepared.input_commit
         return [Source(study.input_path, study.input_url, study.input, commit, [])]
 
     @property

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
+from typing import Any
 
 import psutil
 
@@ -29,14 +30,15 @@ PAUSE_SECONDS = 1.0
 SHARE = 100
 
 
-def closing_facts(job: Job) -> dict:
-    """What is known of an attempt only at its end, as records hold it."""
+def closing_facts(job: Job) -> dict[str, Any]:
+    """What is known of an attempt only at its end, as fields of its record."""
+    peak = dict(job.peak)
     if not job.runtime.is_out_of_sight:
-        job.peak["rss_mb"] = largest_process()
+        peak["rss_mb"] = largest_process()
     return {
         "end": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": {name: round(value, 3) for name, value in job.seconds.items()},
-        "peak": {name: round(value, 1) for name, value in job.peak.items()},
+        "peak": {name: round(value, 1) for name, value in peak.items()},
         "cpu_seconds": job.cpu_seconds,
         "output": job.output,
     }

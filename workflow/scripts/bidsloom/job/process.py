@@ -22,9 +22,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
-from ..base.files import read_json
 from ..base.runners import Step, call, call_git, call_git_success, end_children, node_name
 from ..checks.at_start import looks_at_place
 from ..checks.findings import failures, take
@@ -35,8 +35,9 @@ from ..datasets.output_datasets import owner_of
 from ..datasets.pushes import outlive_locks
 from ..datasets.stores import MAIN, REMOTE, last_line, list_remote_heads
 from ..datasets.unit_results import read_announced
-from ..records.attempts import add_attempt
-from ..records.cancellations import describe_cancel
+from ..records.attempts import Attempt, add_attempt, read_attempts
+from ..records.cancellations import read_cancellation
+from ..records.job_record import JobRecord, write_record
 from .app_command import result_path
 from .clone_steps import clone_steps
 from .failures import as_failure, is_full, log_tail, no_space, was_ended
@@ -52,25 +53,22 @@ PUSH_TRIES = 4
 PUSH_WAIT_SECONDS = 5.0
 
 
-def process_unit(job: Job) -> dict:
-    """Compute one unit and push it; gives its record.
+def process_unit(job: Job) -> JobRecord:
+    """Compute one unit, push it and write its record, which is returned.
 
     Raises `WorkflowFailure` with the failure's class where there is no result;
     the attempt is then written to `results/<study>/attempts/`.
     """
-    start = datetime.now(UTC)
-    attempts = job.study.results / "attempts"
-    attempt = len(read_json(attempts / f"{job.unit.name}.json") or []) + 1
-    facts = {
-        "unit": job.unit.name,
+    study, unit = job.study, job.unit.name
+    facts: dict[str, Any] = {
         "branch": job.branch,
         "fingerprint": job.fingerprint,
-        "input_commit": job.prepared["input_commit"],
-        "container_key": job.prepared["container_key"],
-        "start": start.isoformat(timespec="seconds"),
+        "input_commit": job.prepared.input_commit,
+        "container_key": job.prepared.container_key,
+        "start": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": node_name(),
         "scheduler_job_id": os.environ.get("SLURM_JOB_ID"),
-        "attempt": attempt,
+        "attempt": len(read_attempts(study, unit)) + 1,
         "requested": job.requested,
     }
     try:
@@ -80,38 +78,31 @@ def process_unit(job: Job) -> dict:
         commit, reused = find_or_compute(job)
     except BaseException as e:
         failure = as_failure(job, e)
-        cancelled = failure.failure_class is FailureClass.CANCELLED
-        add_attempt(
-            attempts,
-            job.unit.name,
-            {
-                **facts,
-                **closing_facts(job),
-                "failure_class": failure.failure_class.value,
-                "message": failure.message,
-                "hint": failure.hint,
-                "exit_code": failure.exit_code,
-                "log": log_tail(job),
-                **(describe_cancel(job.study, job.unit.name) if cancelled else {}),
-            },
-        )
+        facts |= {**closing_facts(job), "log": tuple(log_tail(job))}
+        cancellation = read_cancellation(study, unit)
+        if cancellation and failure.failure_class is FailureClass.CANCELLED:
+            told = cancellation.as_failure(unit)
+            add_attempt(study, Attempt.of(unit, told, **facts, on_purpose=True))
+        else:
+            add_attempt(study, Attempt.of(unit, failure, **facts))
         raise failure from e
-    return {**facts, **closing_facts(job), "commit": commit, "reused": reused}
+    record = JobRecord(unit=unit, **facts, **closing_facts(job), commit=commit, reused=reused)
+    write_record(study, record)
+    return record
 
 
 def refuse_cancelled(job: Job) -> None:
     """Refuse a unit that was cancelled on purpose, unless it is processed by hand."""
-    cancel = describe_cancel(job.study, job.unit.name)
-    if cancel and not job.by_hand:
-        raise WorkflowFailure(
-            cancel["message"], hint=cancel["hint"], failure_class=FailureClass.CANCELLED
-        )
+    cancellation = read_cancellation(job.study, job.unit.name)
+    if cancellation and not job.by_hand:
+        raise cancellation.as_failure(job.unit.name)
 
 
 def sign_as_prepared(job: Job) -> None:
     """Sign with the name of who prepared the study, on a node where git knows no other."""
-    if "identity" in job.prepared and not call_git_success(["config", "user.email"], cwd=Path("/")):
-        for variable, value in zip(("NAME", "EMAIL"), job.prepared["identity"], strict=True):
+    identity = job.prepared.identity
+    if identity and not call_git_success(["config", "user.email"], cwd=Path("/")):
+        for variable, value in zip(("NAME", "EMAIL"), identity, strict=True):
             for who in ("AUTHOR", "COMMITTER"):
                 os.environ.setdefault(f"GIT_{who}_{variable}", value)
 

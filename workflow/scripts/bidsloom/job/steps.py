@@ -55,7 +55,7 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     )
     trailers = [f"{UNIT_TRAILER}: {unit.name}", f"{FINGERPRINT_TRAILER}: {job.fingerprint}"]
     for target in job.targets[:-1]:
-        about = PART.format(job.prepared["dataset_id"], target.path)
+        about = PART.format(job.prepared.dataset_id, target.path)
         amend = ["seal-part", job.bases[target.path], f"{run_message(job)}\n\n{about}", *trailers]
         yield Step("seal_part", ["sh", "-c", SEAL_PART, *amend], clone / target.path)
         yield Step("seal_part", ["git", "add", "--", target.path], clone)

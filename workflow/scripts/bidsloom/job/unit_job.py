@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from ..config import Study
+from ..config.request import NOTHING_KNOWN, Request
 from ..containers.runtimes import Runtime
 from ..datasets.branches import branch_name
 from ..datasets.output_datasets import Target, all_targets, owner_of
 from ..records.fingerprints import unit_fingerprint
+from ..records.prepared import Prepared
 from ..units.further_inputs import taken_paths
 from ..units.tree import inherited_files
 from ..units.unit import Unit
@@ -39,10 +41,10 @@ class Job:
 
     study: Study
     unit: Unit
-    prepared: dict
+    prepared: Prepared
     log_file: Path | None = None
     by_hand: bool = False
-    requested: dict = field(default_factory=dict)
+    requested: Request = NOTHING_KNOWN
     seconds: dict[str, float] = field(default_factory=dict)
     peak: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
@@ -55,9 +57,9 @@ class Job:
         return all_targets(self.study)
 
     @property
-    def bases(self) -> dict[str, str]:
+    def bases(self) -> Mapping[str, str]:
         """The commits that the job starts from, by the place of their datasets."""
-        return self.prepared["bases"]
+        return self.prepared.bases
 
     @property
     def branch(self) -> str:
@@ -67,12 +69,12 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """What this unit's result must have been made from."""
-        return unit_fingerprint(self.study, self.unit, self.prepared["image"])
+        return unit_fingerprint(self.study, self.unit, self.prepared.image)
 
     @property
     def runtime(self) -> Runtime:
         """What runs the image."""
-        return Runtime(self.prepared["runtime"])
+        return self.prepared.runtime
 
     def own(self, target: Target, paths: Iterable[str]) -> list[str]:
         """Those of some paths of the output dataset that lie in a dataset, relative to it."""
@@ -85,13 +87,13 @@ class Job:
     @cached_property
     def sources(self) -> list[Source]:
         """What the job reads of each input dataset."""
-        study, unit, commit = self.study, self.unit, self.prepared["input_commit"]
+        study, unit, commit = self.study, self.unit, self.prepared.input_commit
         paths = [unit.folder, *inherited_files(study.input, commit, unit)]
         sources = [Source(study.input_path, study.input_url, study.input, commit, paths)]
         here = {path for path, _ in unit.further}
         for f in study.further_inputs:
             if f.path in here:
-                commit = self.prepared["further_commits"][f.path]
+                commit = self.prepared.further_commits[f.path]
                 paths = taken_paths(f, commit, unit)
                 sources.append(Source(f.path, f.url, f.clone, commit, paths))
         return sources

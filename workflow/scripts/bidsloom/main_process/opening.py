@@ -15,8 +15,9 @@ from ..containers.image import image_id
 from ..datasets.clones import clone_output, pin_further, pin_input
 from ..datasets.locks import exclusive
 from ..datasets.output_datasets import Target, all_targets, check_target
-from ..records.cancellations import forget_cancels
+from ..records.cancellations import remove_cancellations
 from ..records.open_study import OpenStudy
+from ..records.prepared import read_prepared
 from ..records.reconcile import drop_outdated_files, find_done, restore_records, set_aside_records
 from ..records.why_due import explain_due, list_withdrawn
 from ..units.listing import cached_units
@@ -37,7 +38,7 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
         if not busy:
             drop_outdated_files(opened)
             set_aside_records(opened)
-            forget_cancels(study)
+            remove_cancellations(study)
         restore_records(opened)
         opened = dataclasses.replace(opened, done=find_done(opened))
         return dataclasses.replace(
@@ -95,11 +96,11 @@ def refuse_lost_store(study: Study, target: Target) -> None:
     It may not be mounted; a new one in its place would hide the results, and
     everything would be computed again.
     """
-    prepared = read_json(study.results / "prepared.json") or {}
-    if target.path and target.path not in prepared.get("bases", {}):
+    prepared = read_prepared(study)
+    if target.path and not (prepared and target.path in prepared.bases):
         # An output that the study did not have before.
         return
-    pushed = len(list((study.results / "jobs").glob("*.json")))
+    pushed = len(list(study.files.records.glob("*.json")))
     if pushed:
         raise WorkflowFailure(
             f"The output store {target.store.url} is missing or empty, but {pushed} unit(s) of "
@@ -110,12 +111,12 @@ def refuse_lost_store(study: Study, target: Target) -> None:
         )
 
 
-def renew_check(opened: OpenStudy, *, partition: str, anew: bool) -> None:
-    """Forget what an earlier check found, unless it was of this day and of the same.
+def remove_old_check(opened: OpenStudy, *, partition: str, anew: bool) -> None:
+    """Remove what an earlier check found, unless it is of this day and of the same study.
 
-    `partition` is where jobs run, empty for this machine.  With `anew` it is
-    forgotten whatever it was of, as it is where the study is to be prepared:
-    jobs wait for the check, and that for the preparation.
+    `partition` is where jobs run, empty for this machine.  With `anew`, or where
+    the study is not prepared, it is removed in any case: jobs wait for the
+    check, and the check waits for the preparation.
     """
     study = opened.study
     asked = {
@@ -125,10 +126,9 @@ def renew_check(opened: OpenStudy, *, partition: str, anew: bool) -> None:
         "image": opened.image_id,
         "partition": partition,
     }
-    notes = study.results / "check"
-    prepared = (study.results / "prepared.json").exists()
-    if anew or not prepared or read_json(notes / "asked.json") != asked:
-        shutil.rmtree(notes, ignore_errors=True)
-        for name in ("checked.json", "lock_checked.json"):
-            (study.results / name).unlink(missing_ok=True)
-        write_json(notes / "asked.json", asked)
+    files = study.files
+    if anew or not files.prepared.exists() or read_json(files.check_asked) != asked:
+        shutil.rmtree(files.check, ignore_errors=True)
+        for passed in (files.checked, files.lock_checked):
+            passed.unlink(missing_ok=True)
+        write_json(files.check_asked, asked)

@@ -11,8 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..base.errors import FailureClass
-from ..base.files import write_tsv
+from ..base.errors import FailureClass, WorkflowFailure
 from ..config import Study
 from ..datasets.branches import Branch, Entry, Result, list_job_branches
 from ..datasets.clones import fetch_output
@@ -20,7 +19,8 @@ from ..datasets.locks import exclusive, locked
 from ..datasets.output_datasets import all_targets, owner_of
 from ..datasets.stores import REMOTE
 from ..datasets.unit_results import Announced, read_announced
-from ..records.attempts import add_attempt
+from ..records.attempts import Attempt, add_attempt
+from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.listing import find_withdrawn, known_units
 from .main_contents import read_held
 from .mains import Place, find_places
@@ -52,12 +52,11 @@ class Found:
         return self.places[-1].ledger
 
 
-def merge_branches(study: Study) -> dict:
+def merge_branches(study: Study) -> MergeOutcome:
     """Merge every finished job branch into main, verified and published.
 
-    Gives the merged units, those that were removed, and unit -> reason of those
-    left unmerged.  A unit whose content never arrived loses its record, so that
-    the next run computes it again.
+    Writes and returns what was done.  A unit whose content never arrived loses
+    its record, so that the next run computes it again.
     """
     with locked(study.lock_file), exclusive(study):
         found = look(study)
@@ -80,15 +79,15 @@ def merge_branches(study: Study) -> dict:
         ledger = {unit: result for unit, result in ledger.items() if unit not in removed}
         tidy(study, found, ledger)
     forget_incomplete(study, incomplete)
-    rows = [{"unit": unit, "reason": reason} for unit, reason in sorted(weave.left.items())]
-    write_tsv(study.results / "unmerged.tsv", ["unit", "reason"], rows)
-    return {
-        "main": commits[""],
-        "merged_now": sorted(b.result.unit for b in weave.merged),
-        "merged": sorted(ledger),
-        "removed_now": removed,
-        "unmerged": weave.left,
-    }
+    outcome = MergeOutcome(
+        main=commits[""],
+        merged_now=tuple(sorted(b.result.unit for b in weave.merged)),
+        merged=tuple(sorted(ledger)),
+        removed_now=tuple(removed),
+        unmerged=weave.left,
+    )
+    write_merge_outcome(study, outcome)
+    return outcome
 
 
 def look(study: Study) -> Found:
@@ -201,21 +200,17 @@ def forget_removed(study: Study, removed: Iterable[str]) -> None:
     """Delete the records of units that are taken out of main."""
     for unit in removed:
         log.info("%s is no longer in the input; its files are removed from main", unit)
-        for notes in ("jobs", "superseded"):
-            (study.results / notes / f"{unit}.json").unlink(missing_ok=True)
+        for record in (study.files.record(unit), study.files.superseded(unit)):
+            record.unlink(missing_ok=True)
 
 
 def forget_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:
     """Make units whose content never arrived due again, and note why."""
     for unit, why in incomplete.items():
-        (study.results / "jobs" / f"{unit}.json").unlink(missing_ok=True)
-        add_attempt(
-            study.results / "attempts",
-            unit,
-            {
-                "unit": unit,
-                "failure_class": FailureClass.STORE_UNAVAILABLE.value,
-                "message": f"The result of {unit} did not arrive whole: {why}.",
-                "hint": "run snakemake again; the unit is computed anew.",
-            },
+        study.files.record(unit).unlink(missing_ok=True)
+        failure = WorkflowFailure(
+            f"The result of {unit} in the output store is not complete: {why}.",
+            hint="run snakemake again; the unit is computed again.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
         )
+        add_attempt(study, Attempt.of(unit, failure))

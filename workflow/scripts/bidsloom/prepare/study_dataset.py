@@ -39,6 +39,7 @@ from ..datasets.stores import (
 )
 from ..datasets.thin_clones import share_remotes
 from ..records.fingerprints import preparation
+from ..records.prepared import Prepared, write_prepared
 from .scaffolding import (
     ATTRIBUTES,
     commit_changes,
@@ -50,13 +51,13 @@ from .scaffolding import (
 )
 
 
-def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[str, str]) -> dict:
+def prepare_study(
+    study: Study, *, commit: str, image_id: str, further: Mapping[str, str]
+) -> Prepared:
     """Bring the study dataset and the output store to what the study asks for.
 
     `commit` is the input's, `further` has that of each further input by path.
-    Gives what jobs need to know: the commit their branches start from, the
-    input commit, the image, the runtime and the store's annex UUID.  Doing it
-    again changes nothing.
+    Writes and returns what jobs need to know.  Doing it again changes nothing.
     """
     *outputs, output = all_targets(study)
     with locked(study.lock_file), exclusive(study):
@@ -72,24 +73,26 @@ def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[
         fetch_image(study, output.store, key)
         publish_base(study, output)
     share_remotes(study.dataset)
-    return {
-        "dataset_id": read_setting(study.dataset, base, "datalad.dataset.id"),
-        "bases": {**bases, output.path: base},
-        "input_commit": commit,
-        "further_commits": dict(further),
-        "container_key": key,
-        "image": image_id,
-        "runtime": choose_runtime(study).value,
-        "identity": own_identity(study.dataset),
-        "lock_token": leave_lock_token(study),
-        "made_from": preparation(study, commit, image_id, further),
-    }
+    prepared = Prepared(
+        dataset_id=read_setting(study.dataset, base, "datalad.dataset.id"),
+        bases={**bases, output.path: base},
+        input_commit=commit,
+        further_commits=dict(further),
+        container_key=key,
+        image=image_id,
+        runtime=choose_runtime(study),
+        identity=own_identity(study.dataset),
+        lock_token=leave_lock_token(study),
+        made_from=preparation(study, commit, image_id, further),
+    )
+    write_prepared(study, prepared)
+    return prepared
 
 
-def own_identity(repository: Path) -> list[str]:
-    """Name and address that git signs with here; a node may know of none."""
+def own_identity(repository: Path) -> tuple[str, str]:
+    """Name and address that git signs with here; a node may have none."""
     name, _, rest = call_git(["var", "GIT_AUTHOR_IDENT"], cwd=repository).partition(" <")
-    return [name, rest.partition(">")[0]]
+    return name, rest.partition(">")[0]
 
 
 def prepare_output(study: Study, target: Target) -> str:

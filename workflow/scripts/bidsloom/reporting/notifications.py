@@ -139,7 +139,7 @@ def compose_message(study: Study, rows: Iterable[Row], *, success: bool) -> dict
     lines = [
         describe_counts(rows),
         *([f"Failed: {failed}"] if failed else []),
-        f"Report: {study.results / 'report.html'} on {node_name()}",
+        f"Report: {study.files.report_page} on {node_name()}",
     ]
     ended = "is done" if success else "ended with failures"
     return {"title": f"bidsloom: {study.name} {ended}", "body": "\n".join(lines)}

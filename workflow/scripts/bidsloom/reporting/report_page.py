@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .unit_states import Row
+from ..records.unit_state import UnitState
+from .unit_states import Row, describe_attempt
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
 # What of a unit's usage is shown.
@@ -68,7 +69,7 @@ def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages) -> dict:
     """What the page shows: the facts, and the units in columns."""
     causes = [{**cause, "units": len(cause["units"])} for cause in facts["causes"]]
     cause_of = {name: n for n, cause in enumerate(facts["causes"]) for name in cause["units"]}
-    usages = [row.usage for row in rows]
+    usages = [usage_facts(row) for row in rows]
     columns: dict[str, list] = {
         "unit": [row.unit for row in rows],
         "state": [row.state for row in rows],
@@ -78,15 +79,33 @@ def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages) -> dict:
         "commit": [row.commit for row in rows],
     }
     for name in USAGE:
-        columns[name] = [shortened(getattr(usage, name, None)) for usage in usages]
+        columns[name] = [shortened(usage.get(name)) for usage in usages]
     return {
         **facts,
         "causes": causes,
+        "states": {
+            state: {
+                "tone": state.tone,
+                "mark": state.mark,
+                "meaning": state.meaning,
+                "outside": state.is_outside,
+            }
+            for state in UnitState
+        },
         "figures": pages.figures,
-        "pages": [pages.of_unit(row.unit) if row.state == "merged" else None for row in rows],
+        "pages": [
+            pages.of_unit(row.unit) if row.state is UnitState.MERGED else None for row in rows
+        ],
         "units": columns,
         "details": describe_details(rows),
     }
+
+
+def usage_facts(row: Row) -> dict[str, Any]:
+    """What a unit's job asked for and used."""
+    if row.usage is None:
+        return {}
+    return {**row.usage.to_json(), "busy_cpus": row.usage.busy_cpus}
 
 
 def describe_details(rows: Sequence[Row]) -> dict[int, dict]:
@@ -98,7 +117,7 @@ def describe_details(rows: Sequence[Row]) -> dict[int, dict]:
             "failure_class": row.failure_class,
             "exit_code": row.exit_code,
             "next": row.next,
-            "history": row.history,
+            "history": [describe_attempt(attempt) for attempt in row.history],
         }
         if row.log and logs < LOGS:
             told["log"] = [clean(line) for line in row.log]

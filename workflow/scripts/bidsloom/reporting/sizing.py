@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..config.request import NOTHING_KNOWN, Request
+from ..records.job_facts import JobFacts
 
 # Snakemake's own processes in a SLURM job, and its two starts there.
 SNAKEMAKE_MB = 400
@@ -44,7 +48,7 @@ class Usage:
         What lay on the scratch disk when the result was pushed.
     output_bytes, output_files : int
         The unit's results.
-    cpus, mem_mb, minutes : int
+    requested : Request
         What was asked for.
 
     """
@@ -60,9 +64,7 @@ class Usage:
     scratch_mb: float | None = None
     output_bytes: int | None = None
     output_files: int | None = None
-    cpus: int | None = None
-    mem_mb: int | None = None
-    minutes: int | None = None
+    requested: Request = NOTHING_KNOWN
 
     @property
     def busy_cpus(self) -> float | None:
@@ -70,6 +72,11 @@ class Usage:
         if self.cpu_seconds is None or self.run_seconds <= 0:
             return None
         return self.cpu_seconds / self.run_seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """The usage for programs, what was asked for beside what was used."""
+        told = asdict(self)
+        return told | told.pop("requested")
 
 
 @dataclass(frozen=True)
@@ -120,10 +127,9 @@ class Sizing:
     left: Estimate
 
 
-def usage_of(record: Mapping) -> Usage | None:
-    """What a unit's record tells; None where its result was found, not computed."""
-    seconds, peak = record.get("seconds", {}), record.get("peak", {})
-    asked, output = record.get("requested", {}), record.get("output", {})
+def usage_of(record: JobFacts) -> Usage | None:
+    """What a unit's job used; None where the result was found, not computed."""
+    seconds, peak, output = record.seconds, record.peak, record.output
     if "run" not in seconds:
         return None
     peaks = [peak[name] for name in ("rss_mb", "tree_mb") if peak.get(name)]
@@ -133,15 +139,13 @@ def usage_of(record: Mapping) -> Usage | None:
         fetch_seconds=seconds.get("inputs", 0.0),
         lock_seconds=seconds.get("lock_wait", 0.0),
         push_seconds=sum(s for name, s in seconds.items() if name.startswith("push")),
-        cpu_seconds=record.get("cpu_seconds"),
+        cpu_seconds=record.cpu_seconds,
         memory_mb=max(peaks, default=None),
         sampled=bool(peak.get("tree_mb")),
         scratch_mb=peak.get("scratch_mb"),
         output_bytes=output.get("bytes"),
         output_files=output.get("files"),
-        cpus=asked.get("threads"),
-        mem_mb=asked.get("mem_mb"),
-        minutes=asked.get("runtime"),
+        requested=record.requested,
     )
 
 
@@ -174,7 +178,7 @@ def size_study(
             own=START_MINUTES,
             steps=MINUTE_STEPS,
         ),
-        cpus=propose_cpus(busy, asked=max(u.cpus or 1 for u in usages)),
+        cpus=propose_cpus(busy, asked=max(u.requested.cpus or 1 for u in usages)),
         scratch=propose(scratch, steps=SCRATCH_STEPS),
         whole=estimate(usages, units=units, seen=True, jobs=jobs, price=price),
         left=estimate(usages, units=left, seen=False, jobs=jobs, price=price),
@@ -238,7 +242,7 @@ def estimate(
 
     Core hours are those reserved: CPUs asked for, times wall time.
     """
-    reserved = [(u.cpus or 1) * u.seconds / 3600 for u in usages]
+    reserved = [(u.requested.cpus or 1) * u.seconds / 3600 for u in usages]
     hours = [u.seconds / 3600 for u in usages]
     written = [u.output_bytes for u in usages if u.output_bytes is not None]
     core_hours = predict_sum(reserved, units=units, seen=seen)

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import call
 from ..config import Study
-from ..records.cancellations import cancel_note, note_cancel
+from ..records.cancellations import note_cancellation
 from .in_progress import Work, find_local, find_queued
 
 
@@ -41,14 +41,14 @@ def cancel_units(study: Study, asked: Sequence[str], *, with_neighbours: bool) -
     )
     # Before the jobs end: the notes are read when they have.
     for unit in plan.units:
-        note_cancel(study, unit)
+        note_cancellation(study, unit)
     jobs = sorted({work.job for work in plan.work if work.job})
     if jobs:
         try:
             call(["scancel", *jobs], cwd=Path("/"), timeout=60)
         except CommandError as e:
             for unit in plan.units:
-                cancel_note(study, unit).unlink(missing_ok=True)
+                study.files.cancellation(unit).unlink(missing_ok=True)
             raise WorkflowFailure(
                 f"SLURM did not cancel {', '.join(jobs)}: {e.stderr.strip()}",
                 hint="whoever submitted these jobs can cancel them; see squeue.",

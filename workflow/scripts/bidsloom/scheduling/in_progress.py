@@ -12,7 +12,8 @@ from datetime import datetime
 from ..base.runners import node_name
 from ..config import Study
 from ..job.scratch import living_jobs
-from .batches import list_missing, read_running, running_batches
+from ..records.running import read_running, running_batches
+from .batches import list_missing
 from .slurm import list_jobs
 
 
@@ -35,9 +36,9 @@ class Work:
 def find_local(study: Study) -> list[Work]:
     """Units that jobs on this machine are at."""
     batches = {
-        note["unit"]: name
+        note.unit: name
         for name, note in running_batches(study)
-        if note["unit"] and not note["scheduler_job_id"]
+        if note.unit and not note.scheduler_job_id
     }
     found = []
     for job in living_jobs(study):
@@ -59,7 +60,7 @@ def find_queued(study: Study) -> list[Work]:
             found.append(Work(job.task, job.running, **facts))
             continue
         note = read_running(study, job.task)
-        at = note.get("unit") if note.get("scheduler_job_id") == job.id else None
+        at = note.unit if note and note.scheduler_job_id == job.id else None
         for unit in units:
             found.append(Work(unit, job.running and unit == at, shared=units, **facts))
     return found

@@ -29,24 +29,22 @@ def write_job_scripts(
     `options` are sbatch's long options without the dashes; empty ones are left
     out.  Gives the folder.
     """
-    folder = study.results / "scripts"
-    write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    write_text(study.files.script_config, yaml.safe_dump(dict(config), sort_keys=False))
     for unit in units:
-        path = folder / f"{unit}.sh"
+        path = study.files.script(unit)
         write_text(path, render_job_script(study, unit, options=options, python=python))
         path.chmod(0o755)
-    return folder
+    return study.files.scripts
 
 
 def render_job_script(
     study: Study, unit: str, *, options: Mapping[str, object], python: str
 ) -> str:
     """The script of one unit: resources, modules, environment, one call."""
-    folder = study.results / "scripts"
     header = {
         "job-name": f"{job_prefix(study)}_{unit}",
         "comment": f"rule_process_subject_wildcards_{unit}",
-        "output": study.results / "logs" / f"{unit}.slurm-%j.log",
+        "output": study.files.logs / f"{unit}.slurm-%j.log",
         "ntasks": 1,
         **options,
     }
@@ -59,7 +57,14 @@ def render_job_script(
     lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
     lines += [f"export {k}={shlex.quote(v)}" for k, v in study.resources.environment]
     subject, _, session = unit.partition("_")
-    call = [python, str(JOB_SCRIPT), "--config", str(folder / "config.yaml"), "--subject", subject]
+    call = [
+        python,
+        str(JOB_SCRIPT),
+        "--config",
+        str(study.files.script_config),
+        "--subject",
+        subject,
+    ]
     if session:
         call += ["--session", session]
     # Relative paths of the config are relative to the folder snakemake was started in.

@@ -24,7 +24,7 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
 
     Raises `WorkflowFailure` where nobody is left.
     """
-    memory = study.results / "units.json"
+    memory = study.files.units
     asked = listing_key(study, commit, further)
     known = read_json(memory)
     if known and known["asked"] == asked:
@@ -60,7 +60,7 @@ def known_units(study: Study) -> set[str]:
     Not from the tables, of which a changed selection removes one until it is
     written anew: who is left out would seem withdrawn.
     """
-    known = read_json(study.results / "units.json")
+    known = read_json(study.files.units)
     if known is None:
         return set()
     return {unit["name"] for unit in known["units"]} | {name for name, _ in known["excluded"]}
@@ -75,7 +75,7 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
 
 def read_units(study: Study) -> list[Unit]:
     """The units as they were listed last, without a look at the dataset."""
-    known = read_json(study.results / "units.json") or {"units": []}
+    known = read_json(study.files.units) or {"units": []}
     return [read_cached(unit) for unit in known["units"]]
 
 

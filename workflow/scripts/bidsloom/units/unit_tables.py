@@ -33,7 +33,7 @@ def write_unit_tables(units: Units, *, subjects: Path, excluded: Path) -> None:
 
 def read_unit(study: Study, name: str) -> Unit:
     """One unit from `subjects.tsv`, without a look at the dataset."""
-    if row := find_row(study.results / "subjects.tsv", unit=name):
+    if row := find_row(study.files.subjects, unit=name):
         return Unit(
             name=name,
             subject=row["subject"],
@@ -47,7 +47,6 @@ def read_unit(study: Study, name: str) -> Unit:
             ),
         )
     raise WorkflowFailure(
-        f"{name} is not a unit of study {study.name}: it does not stand in "
-        f"{study.results / 'subjects.tsv'}.",
+        f"{name} is not a unit of study {study.name}: it does not stand in {study.files.subjects}.",
         hint="run `snakemake list_subjects` first, and see excluded.tsv there.",
     )
