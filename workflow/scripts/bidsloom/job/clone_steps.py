@@ -21,24 +21,24 @@ from .unit_job import Job
 
 def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
     """From nothing to a clone with the unit's tree, on its branch, without data."""
-    study, source, base = job.study, job.study.dataset, job.bases[""]
-    own = ["--origin", "study", "--branch", "base", *remotes_of(source)]
-    yield Step("clone", [*CLONE, *own, str(source), str(clone)], clone.parent)
+    study, dataset, base = job.study, job.study.dataset, job.bases[""]
+    own = ["--origin", "study", "--branch", "base", *remotes_of(dataset)]
+    yield Step("clone", [*CLONE, *own, str(dataset), str(clone)], clone.parent)
     yield from start_steps(job, clone, job.targets[-1])
     if study.container.dataset:
         yield from container_dataset_steps(job, clone)
     else:
-        yield Step("clone", link_image_command(source, clone, image_path(study), base), clone)
+        yield Step("clone", link_image_command(dataset, clone, image_path(study), base), clone)
     for target in job.targets[:-1]:
         yield from output_steps(job, clone, target)
 
     for source in job.sources:
-        target, commit, paths = clone / source.path, source.commit, source.paths
+        place, commit, paths = clone / source.path, source.commit, source.paths
         own = ["--origin", "study", *remotes_of(source.clone)]
-        yield Step("structure", [*CLONE, *own, str(source.clone), str(target)], clone)
+        yield Step("structure", [*CLONE, *own, str(source.clone), str(place)], clone)
         # The unit's files and what BIDS lets it inherit, and no other subject.
         keys = annexed_keys(source.clone, commit, paths) if paths else []
-        yield from lay_out_steps("structure", source.clone, target, commit, paths=paths, keys=keys)
+        yield from lay_out_steps("structure", source.clone, place, commit, paths=paths, keys=keys)
 
 
 def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
@@ -54,7 +54,7 @@ def start_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     place, base = clone / target.path, job.bases[target.path]
     yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)
     # What the group level reads lies in main, whose logs are the whole branch.
-    keys = None if job.unit.is_group else []
+    keys: list[str] | None = None if job.unit.is_group else []
     yield from annex_steps("clone", target.dataset, place, keys=keys)
 
 

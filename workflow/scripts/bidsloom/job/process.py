@@ -1,7 +1,7 @@
 """One unit, from clone to push.
 
-`steps` lists the commands; here they are carried out, timed, and their
-failures given a meaning.
+`clone_steps` and `steps` list the commands.  This module carries them out,
+measures their time, and raises their failures with a class and a hint.
 
     look     is the unit's result in the output store already?
     clone    the study dataset, into a private folder of this job
@@ -10,7 +10,7 @@ failures given a meaning.
     inputs   the unit's files, and those it inherits
     run      the app, by `datalad containers-run`
     push     content first, then the branch that announces it
-    clean up, on every way out
+    clean up, however the job ends
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .app_command import result_path
 from .clone_steps import clone_steps
 from .failures import as_failure, is_full, log_tail, no_space, was_ended
 from .measure import closing_facts, used_space
-from .run_app import run_app, seal
+from .run_app import run_app, seal, set_job_environment
 from .scratch import JobFolder, open_folder, sweep
 from .steps import STORE_CONTENT, compute_steps, push_steps
 from .unit_job import Job
@@ -108,7 +108,7 @@ def sign_as_prepared(job: Job) -> None:
 
 
 def check_node(job: Job) -> None:
-    """Refuse a node that lacks a program (another one may have it) or a module."""
+    """Refuse a node that lacks a program (another node may have it) or a module."""
     for failure in failures(take(looks_at_place(job.study, job.runtime))):
         raise WorkflowFailure(
             f"On node {node_name()}: {failure.message}",
@@ -121,7 +121,8 @@ def check_node(job: Job) -> None:
 def find_or_compute(job: Job) -> tuple[str, bool]:
     """The commit with the unit's result, and whether it was there before."""
     with timed(job, "look"):
-        done = find_result(job)
+        job.seen = read_seen(job)
+        done = fetch_result(job, job.seen)
     if done:
         log.info("%s is in the output store already: %s", job.unit.name, done.commit)
         return done.commit, True
@@ -136,7 +137,7 @@ def find_or_compute(job: Job) -> tuple[str, bool]:
         else:
             compute(job, folder)
         commit = call_git(["rev-parse", "HEAD"], cwd=folder.clone)
-        winner = push(job, folder.clone, commit)
+        winner = push_result(job, folder.clone, commit)
         with timed(job, "clean_up"):
             job.peak["scratch_mb"] = used_space(folder.path) / 2**20
     except BaseException as e:
@@ -169,9 +170,9 @@ def compute(job: Job, folder: JobFolder) -> None:
 
 
 def work(job: Job, steps: Iterable[Step]) -> None:
-    """Take steps in order; each one's failure gets its meaning here."""
+    """Carry out steps in order; raises a failure that says what could not be done."""
     with_care: dict[str, Callable[[Job, Step], object]] = {
-        "run": run_app,
+        "run": run_in_job_environment,
         "seal": seal,
         "name_store": name_store,
         "push_branch": push_branch,
@@ -226,16 +227,31 @@ def timed(job: Job, name: str) -> Iterator[None]:
         job.seconds[name] = job.seconds.get(name, 0.0) + time.monotonic() - start
 
 
-def find_result(job: Job) -> Result | None:
-    """The unit's finished result in the output store, if its content is there too."""
+def run_in_job_environment(job: Job, step: Step) -> None:
+    """Run the app; the steps after it keep its environment."""
+    set_job_environment(job, step.cwd)
+    run_app(job, step)
+
+
+def read_seen(job: Job) -> dict[str, str | None]:
+    """The commits of the unit's job branch in the stores, by the path of each dataset."""
     ref = f"refs/heads/{job.branch}"
-    job.seen = {t.path: list_remote_heads(t.store, ref).get(job.branch) for t in job.targets}
+    return {t.path: list_remote_heads(t.store, ref).get(job.branch) for t in job.targets}
+
+
+def fetch_result(job: Job, seen: Mapping[str, str | None]) -> Result | None:
+    """The unit's finished result in the output store, if its content is there too.
+
+    `seen` are the commits of its job branch; what is not on this machine is
+    fetched into the study's clones.
+    """
+    ref = f"refs/heads/{job.branch}"
     repositories = {t.path: t.store.repository or t.dataset for t in job.targets}
-    commit = job.seen[""]
+    commit = seen[""]
     if commit is None:
         return find_merged(job, repositories)
     for target in job.targets:
-        if target.store.repository is None and job.seen[target.path]:
+        if target.store.repository is None and seen[target.path]:
             call_git(
                 ["fetch", "-q", "--no-tags", "--no-write-fetch-head", target.store.git_url, ref],
                 cwd=target.dataset,
@@ -243,7 +259,7 @@ def find_result(job: Job) -> Result | None:
     results = read_results(repositories[""], [commit])
     if not results or results[0].fingerprint != job.fingerprint:
         return None
-    heads = {path: {seen} for path, seen in job.seen.items()}
+    heads = {path: {head} for path, head in seen.items() if head}
     (found,) = read_announced(job.targets, results, repositories=repositories, heads=heads)
     if found.missing:
         log.warning("%s is incomplete (%s); computing again", ref, found.missing)
@@ -280,7 +296,7 @@ def push_branch(job: Job, step: Step) -> None:
     outlive_locks(lambda: call(step.argv, cwd=step.cwd))
 
 
-def push(job: Job, clone: Path, commit: str) -> str:
+def push_result(job: Job, clone: Path, commit: str) -> str:
     """Push content and branch, with retries; gives the commit that stands in the store.
 
     Where another job of the same unit was faster, its result stands.
@@ -292,7 +308,8 @@ def push(job: Job, clone: Path, commit: str) -> str:
         except WorkflowFailure as failure:
             before = job.seen
             with contextlib.suppress(WorkflowFailure, CommandError):
-                if winner := find_result(job):
+                job.seen = read_seen(job)
+                if winner := fetch_result(job, job.seen):
                     log.info("another job finished %s first: %s", job.unit.name, winner.commit)
                     return winner.commit
                 if job.seen != before:

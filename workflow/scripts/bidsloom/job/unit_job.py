@@ -1,4 +1,4 @@
-"""The job of one unit: what it is made from, where it writes to, and what it measured so far."""
+"""The job of one unit: its inputs, where it writes to, and what it measured so far."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ class Source:
 
 @dataclass
 class Job:
-    """What one job knows of its unit, and what it learns on its way.
+    """What one job knows of its unit, and what it measures while it runs.
 
-    `by_hand` says that no Snakemake looked at the store before.  What the unit
-    took: `seconds` of each step, `peak` in MB, the app's `cpu_seconds`, files
-    and bytes of its `output`.
+    `by_hand` says that no Snakemake read the store before.  `seen` are the
+    commits of its branch in the stores, as they were read last.  Measured are
+    the `seconds` of each step, the `peak` in MB, the app's `cpu_seconds`, and
+    files and bytes of its `output`.
     """
 
     study: Study
@@ -58,7 +59,7 @@ class Job:
 
     @property
     def bases(self) -> Mapping[str, str]:
-        """The commits that the job starts from, by the place of their datasets."""
+        """The commits that the job starts from, by the paths of their datasets."""
         return self.prepared.bases
 
     @property

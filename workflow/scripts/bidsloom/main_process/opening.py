@@ -24,16 +24,18 @@ from ..units.listing import cached_units
 
 
 def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenStudy:
-    """Look at everything a study names, list its units, and settle their records.
+    """Check everything that a study names, list its units, and reconcile their records.
 
-    `busy` says that another run of this study may be under way: its records
-    are then left where they are.  `here` says that jobs run on this machine,
-    whose scratch folder is then looked at too.
+    `busy` says that another run of this study may be under way: then its
+    records are not moved.  `here` says that jobs run on this machine: then its
+    scratch folder is checked too.
 
     Raises `ConfigFailure` with every fault found.
     """
     findings, opened = look_around(study, here=here)
     refuse(failures(findings))
+    # Without a failure the study was opened.
+    assert opened is not None
     with exclusive(study):
         if not busy:
             drop_outdated_files(opened)
@@ -49,7 +51,7 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
 def look_around(
     study: Study, *, here: bool, telling: bool = False
 ) -> tuple[list[Finding], OpenStudy | None]:
-    """What was found of all that a study names, and the study where nothing stands in the way."""
+    """The findings about all that a study names, and the opened study where none is a failure."""
     findings = take(looks_at_start(study, here=here), telling=telling)
     if failures(findings):
         return findings, None
@@ -71,7 +73,7 @@ def look_around(
 
 
 def find_units(study: Study) -> OpenStudy:
-    """The study's units at the input's pinned commit, from clones that are made where missing."""
+    """Clone what is missing, and return the study's units at the input's pinned commit."""
     with exclusive(study):
         for target in all_targets(study):
             if check_target(target, study):
@@ -93,7 +95,7 @@ def tell_units(opened: OpenStudy) -> str:
 def refuse_lost_store(study: Study, target: Target) -> None:
     """Refuse an empty output store that results were pushed to before.
 
-    It may not be mounted; a new one in its place would hide the results, and
+    It may not be mounted; a new store at its path would hide the results, and
     everything would be computed again.
     """
     prepared = read_prepared(study)
@@ -105,7 +107,7 @@ def refuse_lost_store(study: Study, target: Target) -> None:
         raise WorkflowFailure(
             f"The output store {target.store.url} is missing or empty, but {pushed} unit(s) of "
             f"study {study.name} were pushed to it.",
-            hint="mount it, or correct its place in the config; to start anew in a new store, "
+            hint="mount it, or correct its path in the config; to start again in a new store, "
             f"remove '{study.results}' first.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         )

@@ -1,8 +1,8 @@
 """Weave job branches into main: look, decide, do.
 
-Every object a branch introduces is looked for in the store before anything is
-published.  What is complete and free of conflicts is merged, the rest stays on
-its branch and is named; doing it again goes on from there.
+Before anything is published, the store is checked for every object that a
+branch introduces.  What is complete and free of conflicts is merged.  The rest
+stays on its branch and is named; the next merge tries it again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..datasets.unit_results import Announced, read_announced
 from ..records.attempts import Attempt, add_attempt
 from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.listing import find_withdrawn, known_units
-from .main_contents import read_held
+from .main_contents import read_main_contents
 from .mains import Place, find_places
 from .publish import publish
 from .remove_branches import remove_branches
@@ -59,26 +59,26 @@ def merge_branches(study: Study) -> MergeOutcome:
     its record, so that the next run computes it again.
     """
     with locked(study.lock_file), exclusive(study):
-        found = look(study)
+        found = fetch_stores(study)
         incomplete = {a.result.unit: a.missing for a in found.announced if a.missing}
         whole = {a.result.unit: a for a in found.announced if not a.missing}
         removed = [unit for unit in found.gone if unit in found.ledger]
         weave = decide(
             [announced.joined() for announced in whole.values()],
-            held=read_all_held(found.places, list(whole.values()), removed=removed),
+            held=read_all_contents(found.places, list(whole.values()), removed=removed),
             shared=shared_patterns(study),
             removed=removed,
         )
         weave.left |= incomplete
-        # Before they are out of main: without its record a result is found in the store.
-        forget_removed(study, removed)
+        # Before they are removed from main: a result without a record is found in the store.
+        delete_records(study, removed)
         commits = write_all(found.places, weave, whole)
         if any(commits[place.path] != place.main for place in found.places):
             publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
         ledger = {**found.ledger, **{b.result.unit: b.result for b in weave.merged}}
         ledger = {unit: result for unit, result in ledger.items() if unit not in removed}
-        tidy(study, found, ledger)
-    forget_incomplete(study, incomplete)
+        remove_done_branches(study, found, ledger)
+    note_incomplete(study, incomplete)
     outcome = MergeOutcome(
         main=commits[""],
         merged_now=tuple(sorted(b.result.unit for b in weave.merged)),
@@ -90,8 +90,8 @@ def merge_branches(study: Study) -> MergeOutcome:
     return outcome
 
 
-def look(study: Study) -> Found:
-    """What the stores hold, with every result that main does not hold looked for."""
+def fetch_stores(study: Study) -> Found:
+    """Fetch from the stores, and return what they hold; new results are checked for content."""
     targets = all_targets(study)
     for target in targets:
         fetch_output(target)
@@ -128,16 +128,16 @@ def shared_patterns(study: Study) -> list[str]:
     return [f"{folder}/{pattern}" for folder in folders for pattern in study.shared_files]
 
 
-def read_all_held(
+def read_all_contents(
     places: Sequence[Place], announced: Iterable[Announced], *, removed: Iterable[str]
 ) -> dict[str, Branch]:
-    """Unit -> what the mains hold of it, with no more files than matter, as one."""
+    """Unit -> what all mains together hold of it, with only the files that matter."""
     parts: dict[str, dict[str, Branch]] = {}
     for place in places:
         branches = [a.parts[place.path] for a in announced if place.path in a.parts]
         gone = [*(a.result.unit for a in announced), *removed]
         apart = [] if place.path else [p.path for p in places if p.path]
-        held = read_held(
+        held = read_main_contents(
             place.target.dataset,
             place.start,
             branches,
@@ -156,7 +156,7 @@ def read_all_held(
 def write_all(
     places: Sequence[Place], weave: Weave, announced: Mapping[str, Announced]
 ) -> dict[str, str]:
-    """Write the commits of each dataset's main; gives place -> commit."""
+    """Write the commits of each dataset's main; returns path -> commit."""
     links: dict[str, str] = {}
     targets = [place.target for place in places]
     for place in places:
@@ -183,11 +183,8 @@ def write_all(
     return links
 
 
-# --- afterwards ---------------------------------------------------------------
-
-
-def tidy(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
-    """Delete the job branches of what main holds now, and of units that are to be removed."""
+def remove_done_branches(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
+    """Delete the job branches of results that main holds now, and of removed units."""
     gone = set(found.gone)
     for place in found.places:
         results = found.on_branches[place.path]
@@ -196,7 +193,7 @@ def tidy(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
             remove_branches(place.target, study.container.name, done)
 
 
-def forget_removed(study: Study, removed: Iterable[str]) -> None:
+def delete_records(study: Study, removed: Iterable[str]) -> None:
     """Delete the records of units that are taken out of main."""
     for unit in removed:
         log.info("%s is no longer in the input; its files are removed from main", unit)
@@ -204,8 +201,8 @@ def forget_removed(study: Study, removed: Iterable[str]) -> None:
             record.unlink(missing_ok=True)
 
 
-def forget_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:
-    """Make units whose content never arrived due again, and note why."""
+def note_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:
+    """Delete the records of units whose content never arrived, and note why: they are due again."""
     for unit, why in incomplete.items():
         study.files.record(unit).unlink(missing_ok=True)
         failure = WorkflowFailure(

@@ -54,7 +54,7 @@ from .scaffolding import (
 def prepare_study(
     study: Study, *, commit: str, image_id: str, further: Mapping[str, str]
 ) -> Prepared:
-    """Bring the study dataset and the output store to what the study asks for.
+    """Bring the study dataset and the output store up to date with the study.
 
     `commit` is the input's, `further` has that of each further input by path.
     Writes and returns what jobs need to know.  Doing it again changes nothing.
@@ -96,7 +96,7 @@ def own_identity(repository: Path) -> tuple[str, str]:
 
 
 def prepare_output(study: Study, target: Target) -> str:
-    """Bring an output that is a dataset of its own to what the study asks for; gives its base."""
+    """Bring an output that is a dataset of its own up to date; returns the commit of its base."""
     dataset = target.dataset
     open_dataset(study, target)
     write_text(dataset / ".gitattributes", ATTRIBUTES)
@@ -110,7 +110,7 @@ def prepare_output(study: Study, target: Target) -> str:
 
 
 def open_dataset(study: Study, target: Target) -> None:
-    """A dataset with `base` checked out: cloned from its store, or new."""
+    """Make a dataset with `base` checked out: cloned from its store, or new."""
     store, dataset = target.store, target.dataset
     held = store.repository is None or is_git_directory(store.repository)
     if held and BASE in list_remote_heads(store):
@@ -118,7 +118,7 @@ def open_dataset(study: Study, target: Target) -> None:
         call_git(["fetch", "-q", REMOTE], cwd=dataset)
         call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=dataset)
     elif not dataset.exists():
-        # Under another name until it is complete: a killed run leaves nothing half made.
+        # Under another name until it is complete: a killed run leaves no incomplete dataset.
         new = dataset.with_name(f".{dataset.name}.making")
         if new.exists():
             remove_tree(new)
@@ -129,18 +129,19 @@ def open_dataset(study: Study, target: Target) -> None:
     if not head_of(dataset, BASE):
         call_git(["branch", "-q", BASE], cwd=dataset)
     call_git(["checkout", "-q", "-f", BASE], cwd=dataset)
-    # What a killed `containers-add` had not saved yet.
+    # Remove what a killed `containers-add` had not saved yet.
     call_git(["clean", "-q", "-ffd"], cwd=dataset)
 
 
 def connect_store(study: Study, target: Target) -> None:
-    """Make a store where it is missing, and know it as remote `output`."""
+    """Make a store where it is missing, and add it as remote `output`."""
     store, dataset = target.store, target.dataset
-    if store.kind is StoreKind.BARE:
+    if store.kind is StoreKind.BARE and store.repository:
         what = f"{target.path} of {study.name}" if target.path else study.name
         make_bare_store(store.repository, f"output store of {what}")
     known = call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
-    if store.kind is StoreKind.RIA and not (known and is_git_directory(store.repository)):
+    there = store.repository is not None and is_git_directory(store.repository)
+    if store.kind is StoreKind.RIA and not (known and there):
         head, _, _ = store.url.partition("#")
         call_datalad(
             ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok"]
@@ -154,7 +155,7 @@ def connect_store(study: Study, target: Target) -> None:
 
 
 def fetch_image(study: Study, store: Store, key: str) -> None:
-    """Have the image's content once, where jobs link to it."""
+    """Fetch the image's content once, to where jobs link to it."""
     source = study.dataset
     args, place = ["get", "-q", "--", image_path(study)], store.url
     if study.container.dataset:
@@ -168,7 +169,7 @@ def fetch_image(study: Study, store: Store, key: str) -> None:
         raise WorkflowFailure(
             f"The container image {image_path(study)} cannot be fetched from {place}: "
             f"{last_line(e.stderr)}",
-            hint="check that it is whole and reachable.",
+            hint="check that it is complete and reachable.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
 
@@ -178,7 +179,7 @@ def publish_base(study: Study, target: Target) -> None:
     store, dataset = target.store, target.dataset
     try:
         if store.kind is StoreKind.OTHER:
-            # A repository elsewhere becomes one of git-annex when it knows that branch.
+            # A repository elsewhere becomes one of git-annex when it has that branch.
             push_annex_branch(dataset)
         if not target.path and is_annexed(dataset) and not study.container.dataset:
             call_annex(

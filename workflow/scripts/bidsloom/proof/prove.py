@@ -129,7 +129,7 @@ def compare_with_rerun(job: Job, folder: JobFolder, commit: str) -> tuple[Compar
     call_datalad(["rerun", commit], cwd=place, env=environment)
     head = call_git(["rev-parse", "HEAD"], cwd=place)
     old = read_written(job, place, commit)
-    old.pop(filter_file(job), None)
+    old.pop(filter_file(job) or "", None)
     new = read_written(job, place, head) if head != start else {}
     return compare(old, new), len(old)
 

@@ -1,8 +1,7 @@
 """Bring the files of `results/<study>/` in line with the study and the store.
 
-They are notes of what the store holds; where they tell of another
-configuration they are set aside, where they are missing they are written
-again.
+They are notes of what the store holds.  Those of another configuration are
+moved aside, missing ones are written again.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from .prepared import read_prepared
 
 
 def drop_outdated_files(opened: OpenStudy) -> None:
-    """Remove `prepared.json` and the tables where they tell of another study than this."""
+    """Remove `prepared.json` and the table of units where they are not of this configuration."""
     study = opened.study
     prepared = read_prepared(study)
     asked = preparation(study, opened.units.commit, opened.image_id, opened.further)
@@ -33,7 +32,7 @@ def drop_outdated_files(opened: OpenStudy) -> None:
 
 
 def set_aside_records(opened: OpenStudy) -> None:
-    """Move away the records of results that no longer hold, and back those that do again.
+    """Move aside the records of results that no longer hold, and back those that hold again.
 
     Snakemake's own notes of a record's parameters would do, but they are lost
     with `.snakemake/`, and a restored record never had any.
@@ -53,7 +52,7 @@ def set_aside_records(opened: OpenStudy) -> None:
 def restore_records(opened: OpenStudy) -> None:
     """Write the record of every unit whose result the store already has.
 
-    The store is the truth: after a lost `results/` nothing is computed again.
+    The store is the truth: when `results/` is lost, nothing is computed again.
     """
     study = opened.study
     missing = [name for name in opened.names if not study.files.record(name).exists()]
@@ -73,8 +72,7 @@ def restore_records(opened: OpenStudy) -> None:
         heads={path: {r.commit for r in results} for path, results in heads.items()},
     )
     done = read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}")
-    # What was merged was complete; a branch may have been announced by a job
-    # whose content is lost.
+    # What was merged was complete; the content of a job branch may be lost.
     done |= {a.result.unit: a.result for a in announced if not a.missing}
     for name in missing:
         result = done.get(name)

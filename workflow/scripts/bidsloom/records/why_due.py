@@ -1,4 +1,4 @@
-"""Why units are due, and which results have lost their input."""
+"""Why units are due, and which results have no input any more."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .open_study import OpenStudy
 
 
 def explain_due(opened: OpenStudy) -> dict[str, str]:
-    """Unit -> why it is due, for every unit without a result that holds."""
+    """Unit -> why it is due, for every unit that has no valid result."""
     study, due = opened.study, [name for name in opened.names if name not in opened.done]
     old = {name: read_superseded(study, name) for name in due}
     made = read_made_from(study.dataset, [record.commit for record in old.values() if record])
@@ -59,7 +59,7 @@ def read_made_from(dataset: Path, commits: Iterable[str]) -> dict[str, Any]:
 
 
 def list_withdrawn(opened: OpenStudy) -> tuple[str, ...]:
-    """Units that main held at the last merge, and that the input does not have any more."""
+    """Units that main held after the last merge, but that the input does not have any more."""
     merged = read_merge_outcome(opened.study).merged
     known = {*opened.names, *(name for name, _ in opened.units.excluded)}
     return tuple(find_withdrawn(merged, known))

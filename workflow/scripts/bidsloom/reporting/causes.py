@@ -1,4 +1,4 @@
-"""Units with the same trouble, together: 10,000 jobs that fail for one typo are one thing to do."""
+"""Units that failed for the same reason, together: 10,000 jobs may fail for one typo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Cause:
 
 
 def find_causes(rows: Iterable[Row]) -> list[Cause]:
-    """Causes of what has no result, failures first, then by the number of units."""
+    """Why units have no result: failures first, then by the number of units."""
     alike: dict[tuple, list[Row]] = {}
     for row in rows:
         if row.reason:
@@ -56,8 +56,8 @@ def rank(state: UnitState) -> tuple[bool, int]:
 def cause_key(row: Row) -> tuple:
     """What units with the same cause share.
 
-    An app's last line says more than that it failed, any other reason more
-    than what was last in its log.
+    Where the app failed, its last line says more than the reason; otherwise the
+    reason says more than the last line of the log.
     """
     said = last_words(row) if row.failure_class == FailureClass.APP_ERROR else row.reason
     for name in {row.unit, *row.unit.split("_")}:

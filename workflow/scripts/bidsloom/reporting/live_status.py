@@ -116,7 +116,7 @@ def read_store(study: Study) -> StoreContents | None:
             told = call_git_lines(
                 ["ls-remote", store.git_url, f"{prefix}*", main], cwd=study.results
             )
-            heads = dict(reversed(line.split("\t")) for line in told)
+            heads = {ref: commit for commit, ref in (line.split("\t") for line in told)}
         elif is_git_directory(store.repository):
             told = call_git_lines(
                 ["for-each-ref", "--format=%(refname) %(objectname)", prefix, main],

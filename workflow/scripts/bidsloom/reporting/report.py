@@ -1,4 +1,4 @@
-"""The report of a study: tables and a page that a person reads who was not there."""
+"""The report of a study: tables, and a page that also explains the study to others."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def example_command(study: Study, prepared: Prepared | None) -> str | None:
 
 
 def tool_versions(runtime: Runtime) -> dict[str, str]:
-    """The programs of this machine; a node's may be others."""
+    """Versions of the programs on this machine; nodes may have others."""
     found = {
         "Snakemake": version("snakemake"),
         "DataLad": version("datalad"),
@@ -138,7 +138,7 @@ def tool_versions(runtime: Runtime) -> dict[str, str]:
 
 
 def find_pages(study: Study, main: str | None) -> Pages:
-    """HTML reports in the output folder as it was merged, and where their figures lie.
+    """HTML reports in the merged output folder, and where their figures are.
 
     A level of the tree, one of each session's folder, and one unit's figures
     for all: few questions, however many units there are.
@@ -154,7 +154,8 @@ def find_pages(study: Study, main: str | None) -> Pages:
         return Pages()
     files = [name for name in names if re.search(r"(^|/)sub-[^/]*\.html$", name)]
     for first in files[:1]:
-        subject, session = re.search(r"(sub-[^_.]*)(?:_(ses-[^_.]*))?", first).groups()
+        parts = first[first.rfind("sub-") :].partition(".")[0].split("_")
+        subject, session = parts[0], next((p for p in parts[1:2] if p.startswith("ses-")), "none")
         beside = f"{folder}{first[: first.rfind('/') + 1]}{subject}"
         for figures, place in (("subject", beside), ("session", f"{beside}/{session}")):
             if call_git_success(["cat-file", "-e", f"{place}/figures"], cwd=repository):

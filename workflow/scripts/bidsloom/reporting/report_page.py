@@ -1,7 +1,7 @@
-"""The report's page: one file with its data, its style and its script; it asks for nothing else.
+"""The report's page: one file with its data, its style and its script; it loads nothing else.
 
-The page itself is `report_page.html`.  What stands here is put into it as
-JSON, a column for each property of the units: 50,000 of them are read in a
+The template is `report_page.html`.  The data is put into it as JSON, with a
+column for each property of the units: a browser reads 50,000 units in a
 fraction of a second.
 """
 
@@ -21,9 +21,9 @@ TEMPLATE = Path(__file__).with_name("report_page.html")
 # What of a unit's usage is shown.
 USAGE = ["memory_mb", "mem_mb", "minutes", "cpus", "busy_cpus", "output_bytes"]
 USAGE += ["run_seconds", "fetch_seconds", "lock_seconds", "push_seconds"]
-# Failed units whose last lines are on the page; those of further ones are in their files.
+# The page has the last lines of this many failed units; the others' are in their files.
 LOGS = 2000
-# What colours a terminal, and other characters that no text needs.
+# Colour codes of terminals, and other characters that no text needs.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -46,7 +46,9 @@ class Pages:
         found: dict[str, list[str]] = {}
         for name in files:
             folder, _, file = name.rpartition("/")
-            subject, session = re.match(r"([^_.]*)(_ses-[^_.]*)?", file).groups("")
+            parts = file.partition(".")[0].split("_")
+            subject = parts[0]
+            session = f"_{parts[1]}" if parts[1:] and parts[1].startswith("ses-") else ""
             units = {f"{subject}_{folder}"} if folder else {subject, subject + session}
             for unit in units:
                 found.setdefault(unit, []).append(name)
@@ -109,7 +111,7 @@ def usage_facts(row: Row) -> dict[str, Any]:
 
 
 def describe_details(rows: Sequence[Row]) -> dict[int, dict]:
-    """What is told of single units, by their place in the list."""
+    """What the page says of single units, by their position in the list."""
     details, logs = {}, 0
     for n, row in enumerate(rows):
         told: dict[str, Any] = {

@@ -61,10 +61,10 @@ def describe_estimates(sizing: Sizing) -> list[dict]:
         ("Core hours reserved", [with_range(e.core_hours, number) for e in both]),
         (f"Wall time, {sizing.whole.jobs:,} jobs at a time", [upper(e) for e in both]),
     ]
-    if sizing.whole.cost:
-        rows.append(("Cost", [with_range(e.cost, number) for e in both]))
-    if sizing.whole.output_bytes:
-        rows.append(("Output store", [with_range(e.output_bytes, size) for e in both]))
+    if costs := [with_range(e.cost, number) for e in both if e.cost]:
+        rows.append(("Cost", costs))
+    if sizes := [with_range(e.output_bytes, size) for e in both if e.output_bytes]:
+        rows.append(("Output store", sizes))
     if sizing.scratch:
         rows.append(("Scratch space of one job", [(size(sizing.scratch.value * 2**20), "")] * 2))
     return [{"what": what, "whole": whole, "left": left} for what, (whole, left) in rows]

@@ -15,9 +15,6 @@ from .unit_states import Row, count_states
 SHOWN = 30
 
 
-# --- what is shown ----------------------------------------------------------
-
-
 def exit_code(rows: Iterable[Row]) -> int:
     """0: all is done and merged; 1: units failed, and no job is at work; 2: there is work left."""
     kinds = {row.state.kind for row in rows}
@@ -44,7 +41,7 @@ def status_text(rows: list[Row], study: Study, *, shown: str = "") -> str:
 
 
 def time_left(rows: Iterable[Row]) -> str:
-    """When all may be done, if it goes on like this; nothing where that cannot be told."""
+    """An estimate of when all is done; nothing where there is nothing to estimate from."""
     rows = list(rows)
     took = [row.seconds for row in rows if row.seconds]
     running = sum(row.state is UnitState.RUNNING for row in rows)
@@ -57,7 +54,7 @@ def time_left(rows: Iterable[Row]) -> str:
 
 
 def work_table(rows: list[Row], limit: int | None) -> str:
-    """Units that jobs are at, the longest first."""
+    """Units that jobs process now, the longest first."""
     rows = sorted(rows, key=lambda row: row.since)
     cells = [[row.unit, row.node, clock(row.since), row.job, attempt_of(row)] for row in rows]
     return limited(["running", "node", "since", "SLURM job", "attempt"], cells, limit)

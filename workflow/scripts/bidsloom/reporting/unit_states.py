@@ -1,4 +1,4 @@
-"""What became of every unit, from its record, its attempts and what the last merge said.
+"""The state of every unit, from its record, its attempts and the last merge.
 
 Reads no dataset and changes nothing.
 """
@@ -29,7 +29,7 @@ LISTED = 10
 
 @dataclass(frozen=True)
 class Notes:
-    """What is noted of one unit: the record of its result, if any, and its failed attempts."""
+    """The notes on one unit: the record of its result, if any, and its failed attempts."""
 
     unit: str
     record: JobRecord | None
@@ -96,7 +96,7 @@ def describe_withdrawn(unit: str) -> Row:
 
 
 def read_notes(study: Study) -> Iterator[Notes]:
-    """What is noted of every unit of the study, in order, and of the group."""
+    """The notes on every unit of the study, in order, and on the group."""
     listed = [row["unit"] for row in read_tsv(study.files.subjects)]
     units = listed or [unit.name for unit in read_units(study)]
     if study.container.group_level:

@@ -1,12 +1,12 @@
 """Several units in one job, one after the other (`hpc.units_per_job`).
 
-For apps that take less than the start of a job.  When Snakemake starts, what
-is due is dealt out to batches; each is kept in a small file that the batch's
-job reads, since that job knows neither the other units nor what was due:
+For apps that take less time than the start of a job.  When Snakemake starts,
+the units that are due are put into batches.  Each batch is written to a small
+file, which its job reads:
 
     results/<study>/batches/<batch>.units.json    the units, in order
-    results/<study>/batches/<batch>.running.json  the unit at work, for the watch
-    results/<study>/batches/<batch>.json          all of them are done
+    results/<study>/batches/<batch>.running.json  the unit that is processed now
+    results/<study>/batches/<batch>.json          written when all of them are done
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def compose(due: Sequence[BatchUnit], size: int) -> list[Batch]:
 
 
 def batch_name(batch: Batch) -> str:
-    """A name that tells the first unit, and that another study's batch does not have."""
+    """A name that starts with the first unit, and that no batch of another study has."""
     mark = digest([(unit.name, unit.fingerprint) for unit in batch])
     return f"{batch[0].name}_x{len(batch)}_{mark[:8]}"
 

@@ -1,4 +1,4 @@
-"""One sbatch-able script per unit, for those who want to submit by hand."""
+"""One script per unit that `sbatch` accepts, for those who submit by hand."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_job_scripts(
     """Write `results/<study>/scripts/<unit>.sh` for every unit, and the config they read.
 
     `options` are sbatch's long options without the dashes; empty ones are left
-    out.  Gives the folder.
+    out.  Returns the folder.
     """
     write_text(study.files.script_config, yaml.safe_dump(dict(config), sort_keys=False))
     for unit in units:
