@@ -88,9 +88,7 @@ def open_folder(study: Study, unit: str) -> JobFolder:
         raise WorkflowFailure(
             f"common.work_dir {study.work_dir} cannot be used for {unit}: {e.strerror}.",
             hint="it must exist on the node, be writable and have space.",
-            failure_class=FailureClass.NO_SPACE
-            if e.errno == errno.ENOSPC
-            else FailureClass.BAD_CONFIG,
+            failure_class=FailureClass.NO_SPACE if full else FailureClass.BAD_CONFIG,
         ) from e
     return JobFolder(path, lock)
 
