@@ -169,7 +169,7 @@ def test_branch_that_a_job_replaced_meanwhile_stays(unmerged, monkeypatch, momen
     merge_branches(study_of(unmerged))
     monkeypatch.undo()
     assert ["base", "git-annex", "job/probe/sub-02", "main"] == unmerged.branches()
-    assert ["sub-02"] == merge_branches(study_of(unmerged))["merged_now"]
+    assert ("sub-02",) == merge_branches(study_of(unmerged)).merged_now
     assert ["base", "git-annex", "main"] == unmerged.branches()
 
 
@@ -182,10 +182,10 @@ def test_second_merge_writes_nothing(unmerged, monkeypatch):
     monkeypatch.setattr(merge, "remove_branches", None)
     second = merge_branches(study)
     assert before == heads(unmerged.store)
-    assert (first["main"], [], first["merged"]) == (
-        second["main"],
-        second["merged_now"],
-        second["merged"],
+    assert (first.main, (), first.merged) == (
+        second.main,
+        second.merged_now,
+        second.merged,
     )
 
 

@@ -106,7 +106,7 @@ def test_nothing_is_half_merged(unmerged, monkeypatch):
             break
     monkeypatch.undo()
     merged = merge_branches(study)
-    assert ["sub-01", "sub-02", "sub-03"] == merged["merged"]
+    assert ("sub-01", "sub-02", "sub-03") == merged.merged
     assert link == git("rev-parse", "main", cwd=unmerged.surfaces)
     assert ["base", "git-annex", "main"] == unmerged.branches(unmerged.surfaces)
     assert ["base", "git-annex", "main"] == unmerged.branches()

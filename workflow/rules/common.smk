@@ -12,7 +12,7 @@ from typing import Any
 
 from snakemake.cli import get_argument_parser
 
-from bidsloom.scheduling.batches import BATCH, batch_name, lay_out_batches, list_left, read_batch
+from bidsloom.scheduling.batches import BATCH, batch_name, replace_batches, list_left, read_batch
 from bidsloom.units.unit import GROUP
 from bidsloom.units.listing import listing_key
 from bidsloom.main_process.start_message import Reasons
@@ -20,17 +20,30 @@ from bidsloom.units.unit import UNIT
 from bidsloom.base.errors import ConfigFailure
 from bidsloom.config import Study, read_study
 from bidsloom.base.errors import WorkflowFailure, error_message
-from bidsloom.checks.findings import Finding, failures, fault_findings, findings_table, read_findings
+from bidsloom.checks.findings import (
+    Finding,
+    failures,
+    fault_findings,
+    findings_table,
+    read_findings,
+)
 from bidsloom.main_process.opening import look_around, open_study
 from bidsloom.merge.merge import merge_branches
-from bidsloom.reporting.notifications import Addresses, compose_message, send_message, take_addresses
-from bidsloom.base.files import read_json, write_json
+from bidsloom.reporting.notifications import (
+    Addresses,
+    compose_message,
+    send_message,
+    take_addresses,
+)
 from bidsloom.main_process.start_message import describe_start
-from bidsloom.main_process.opening import renew_check
-from bidsloom.reporting.report import write_report
-from bidsloom.scheduling.requests import Request, next_request, shared_request
+from bidsloom.main_process.opening import remove_old_check
+from bidsloom.reporting.report import note_run, write_report
+from bidsloom.scheduling.requests import next_request, shared_request
+from bidsloom.config.request import Request
+from bidsloom.records.attempts import read_attempts
+from bidsloom.records.prepared import require_prepared
 from bidsloom.base.runners import set_up_environment
-from bidsloom.reporting.unit_states import collect_rows, summarize
+from bidsloom.reporting.unit_states import collect_rows, summarize_rows
 from bidsloom.records.open_study import OpenStudy
 from bidsloom.units.unit_tables import read_unit
 from bidsloom.records.fingerprints import unit_fingerprint
@@ -85,7 +98,7 @@ def look_at_study(study: Study) -> OpenStudy:
             sys.exit(error_message([e]))
     if ONLY_CHECK or not busy:
         partition = "" if HERE else asked_partition(study) or "default"
-        renew_check(opened, partition=partition, anew=ONLY_CHECK)
+        remove_old_check(opened, partition=partition, anew=ONLY_CHECK)
     return opened
 
 
@@ -95,7 +108,7 @@ def unit_results(wildcards) -> list[str]:
         return [f"results/{STUDY.name}/jobs/{unit}.json" for unit in OPENED.names]
     # By its whole path a record is a file that no rule makes: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.
-    done = [str(STUDY.results / "jobs" / f"{name}.json") for name in sorted(OPENED.done)]
+    done = [str(STUDY.files.record(name)) for name in sorted(OPENED.done)]
     return done + [
         (
             f"results/{STUDY.name}/batches/{batch_name(batch)}.json"
@@ -136,9 +149,8 @@ def fingerprint_of(wildcards) -> str:
     """What a unit's result must be made from; a change makes the unit due again."""
     if OPENED:
         return OPENED.fingerprint(wildcards.unit)
-    prepared = read_json(STUDY.results / "prepared.json")
     unit = read_unit(STUDY, wildcards.unit)
-    return unit_fingerprint(STUDY, unit, prepared["image"])
+    return unit_fingerprint(STUDY, unit, require_prepared(STUDY).image)
 
 
 def profile_default(name: str) -> str | int | None:
@@ -153,23 +165,24 @@ def profile_default(name: str) -> str | int | None:
 
 def base_request(unit: str = "") -> Request:
     """Memory and time of a unit's first job: the study's, else the profile's."""
-    asked = STUDY.resources.group if unit == GROUP else STUDY.resources
+    asked = STUDY.resources.group if unit == GROUP else STUDY.resources.job
     return Request(
+        cpus=asked.cpus,
         mem_mb=asked.mem_mb or profile_default("mem_mb"),
-        runtime=asked.runtime or profile_default("runtime"),
+        minutes=asked.minutes or profile_default("runtime"),
     )
 
 
 def request_for(unit: str) -> Request:
     """Memory and time of a unit's next job, raised by what its attempts failed for."""
-    attempts = read_json(STUDY.results / "attempts" / f"{unit}.json") or []
+    attempts = read_attempts(STUDY, unit)
     return next_request(base_request(unit), attempts, STUDY.resources.retry)
 
 
 def request_for_check() -> Request:
     """Memory and time for a look around: little, so that it does not wait for long."""
     base = base_request()
-    return Request(mem_mb=min(base.mem_mb or 2000, 2000), runtime=min(base.runtime or 30, 30))
+    return Request(mem_mb=min(base.mem_mb or 2000, 2000), minutes=min(base.minutes or 30, 30))
 
 
 def asked_partition(study: Study) -> str | None:
@@ -183,13 +196,13 @@ def request_for_batch(batch: str, attempt: int) -> Request:
     # Without a unit (its file is gone) a batch asks for what a new unit would.
     left = [unit.name for unit in list_left(STUDY, batch)] or [batch]
     requests = [request_for(name) for name in left]
-    return shared_request(requests, max_runtime=STUDY.resources.retry.max_runtime)
+    return shared_request(requests, max_minutes=STUDY.resources.retry.max_minutes)
 
 
 def request_for_proof() -> Request:
     """Memory and time to compute some units again, one after the other."""
     requests = [request_for("prove")] * STUDY.prove_units
-    return shared_request(requests, max_runtime=STUDY.resources.retry.max_runtime)
+    return shared_request(requests, max_minutes=STUDY.resources.retry.max_minutes)
 
 
 def last_results(wildcards) -> str:
@@ -216,10 +229,10 @@ def job_resources(study: Study, request: Callable[[Any, int], Request]) -> dict:
         "gpu": asked.gpus,
         "slurm_extra": asked.sbatch or None,
     }
-    if asked.mem_mb or profile_default("mem_mb"):
+    if asked.job.mem_mb or profile_default("mem_mb"):
         wanted["mem_mb"] = lambda wildcards, attempt: request(wildcards, attempt).mem_mb
-    if asked.runtime or profile_default("runtime"):
-        wanted["runtime"] = lambda wildcards, attempt: request(wildcards, attempt).runtime
+    if asked.job.minutes or profile_default("runtime"):
+        wanted["runtime"] = lambda wildcards, attempt: request(wildcards, attempt).minutes
     return {name: value for name, value in wanted.items() if value is not None}
 
 
@@ -237,10 +250,10 @@ def lock_resources(study: Study) -> dict:
 def sbatch_options(study: Study) -> dict:
     """What a job script asks SLURM for, by the names of sbatch's options."""
     asked = study.resources
-    minutes = asked.runtime or profile_default("runtime")
-    memory = asked.mem_mb or profile_default("mem_mb")
+    minutes = asked.job.minutes or profile_default("runtime")
+    memory = asked.job.mem_mb or profile_default("mem_mb")
     return {
-        "cpus-per-task": asked.cpus,
+        "cpus-per-task": asked.job.cpus,
         "mem": memory and f"{memory}M",
         "time": minutes,
         "gpus": asked.gpus,
@@ -252,7 +265,7 @@ def sbatch_options(study: Study) -> dict:
 
 def tell_outcome(study: Study) -> str:
     """The run in a few lines; the report is brought up to what the run added to it."""
-    return "\n" + summarize(write_report(study), study)
+    return "\n" + summarize_rows(write_report(study), study)
 
 
 def load_addresses(study: Study) -> Addresses:
@@ -276,23 +289,23 @@ def notify(study: Study, *, success: bool) -> None:
 
 def conclude_study(study: Study, *, logs: list[str]) -> str:
     """Merge and report what is finished after a run with failures."""
-    refused = failures(read_findings(study.results / "check" / "node.json"))
-    if (study.results / "checked.json").exists():
+    refused = failures(read_findings(study.files.findings("node")))
+    if study.files.checked.exists():
         refused = []
     problem = "\n" + error_message(refused) if refused else ""
     try:
-        if (study.results / "prepared.json").exists():
-            merged = merge_branches(study)
-            write_json(study.results / "merged.json", merged)
+        if study.files.prepared.exists():
+            merge_branches(study)
     except WorkflowFailure as e:
         problem += "\n" + error_message([e])
-    rows = write_report(study, outcome="failed", log=", ".join(logs))
-    return f"{problem}\n{summarize(rows, study)}"
+    note_run(study, outcome="failed", log=", ".join(logs))
+    rows = write_report(study)
+    return f"{problem}\n{summarize_rows(rows, study)}"
 
 
 def tell_check(study: Study) -> None:
     """Print all that was found, here and on the nodes."""
-    kept = [study.results / "check" / f"{name}.json" for name in ("node", "lock")]
+    kept = [study.files.findings(name) for name in ("node", "lock")]
     findings = [*FOUND, *(finding for path in kept for finding in read_findings(path))]
     print("\n" + findings_table(findings))
 
@@ -315,7 +328,7 @@ ADDRESSES = load_addresses(STUDY) if workflow.is_main_process else Addresses()
 OPENED = look_at_study(STUDY) if workflow.is_main_process else None
 BATCHES = []
 if OPENED and not ONLY_CHECK and STUDY.resources.units_per_job > 1:
-    BATCHES = lay_out_batches(OPENED, busy=is_busy())
+    BATCHES = replace_batches(OPENED, busy=is_busy())
 
 WHY = Reasons(OPENED.why if OPENED else {})
 

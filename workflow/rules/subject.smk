@@ -19,7 +19,7 @@ rule process_subject:
         f"results/{STUDY.name}/logs/{{unit}}.log",
     envmodules:
         *STUDY.resources.modules,
-    threads: STUDY.resources.cpus
+    threads: STUDY.resources.job.cpus
     resources:
         **job_resources(STUDY, lambda wildcards, attempt: request_for(wildcards.unit)),
     params:
@@ -41,7 +41,7 @@ rule process_batch:
         f"results/{STUDY.name}/batches/{{batch}}.log",
     envmodules:
         *STUDY.resources.modules,
-    threads: STUDY.resources.cpus
+    threads: STUDY.resources.job.cpus
     resources:
         **job_resources(
             STUDY, lambda wildcards, attempt: request_for_batch(wildcards.batch, attempt)

@@ -21,7 +21,7 @@ if "snakemake" in globals():
             [Check("datalad.lock_file", wanted, tell=lambda: prove_lock(study.lock_file))],
             telling=True,
         )
-        write_findings(study.results / "check" / "lock.json", findings)
+        write_findings(study.files.findings("lock"), findings)
         refuse(failures(findings))
         write_json(Path(snakemake.output[0]), {"found": findings[0].found})
 elif __name__ == "__main__":

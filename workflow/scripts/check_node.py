@@ -13,6 +13,6 @@ if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         study = read_study(snakemake.config)
         findings = check_this_node(study)
-        write_findings(study.results / "check" / "node.json", findings)
+        write_findings(study.files.findings("node"), findings)
         refuse(failures(findings))
         write_json(Path(snakemake.output[0]), {"node": findings[0].where})

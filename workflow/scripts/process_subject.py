@@ -10,28 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from bidsloom.base.entry_point import entry_point
-from bidsloom.base.errors import WorkflowFailure
-from bidsloom.base.files import read_json, write_json
 from bidsloom.base.runners import describe_scheduler_job
 from bidsloom.config import Study, read_config, read_study
+from bidsloom.config.request import Request
 from bidsloom.containers.runtimes import job_environment
 from bidsloom.job.clone_steps import clone_steps
 from bidsloom.job.group_job import GROUP_UNIT, GroupJob
 from bidsloom.job.process import process_unit
 from bidsloom.job.steps import compute_steps, push_steps
 from bidsloom.job.unit_job import Job
+from bidsloom.records.prepared import require_prepared
 from bidsloom.units.unit import GROUP, join_name
 from bidsloom.units.unit_tables import read_unit
 
 
 def open_job(study: Study, unit: str, **facts: Any) -> Job:
     """The job of a unit in a study that was prepared."""
-    prepared = read_json(study.results / "prepared.json")
-    if prepared is None:
-        raise WorkflowFailure(
-            f"Study {study.name} is not prepared: {study.results / 'prepared.json'} is missing.",
-            hint="run `snakemake --cores 1 prepare_study list_subjects` first.",
-        )
+    prepared = require_prepared(study)
     if unit == GROUP:
         return GroupJob(study, GROUP_UNIT, prepared, **{**facts, "by_hand": True})
     return Job(study, read_unit(study, unit), prepared, **facts)
@@ -80,8 +75,7 @@ def main() -> None:
             show_commands(job)
             return
         record = process_unit(job)
-        write_json(study.results / "jobs" / f"{job.unit.name}.json", record)
-        print(f"{job.unit.name} is done: {record['branch']} at {record['commit']}")
+        print(f"{job.unit.name} is done: {record.branch} at {record.commit}")
 
 
 if "snakemake" in globals():
@@ -91,14 +85,10 @@ if "snakemake" in globals():
             read_study(snakemake.config),
             snakemake.wildcards.unit,
             log_file=log_file,
-            requested={
-                "threads": snakemake.threads,
-                "mem_mb": snakemake.resources.get("mem_mb"),
-                "runtime": snakemake.resources.get("runtime"),
-            },
+            requested=Request.of_job(snakemake.threads, snakemake.resources),
         )
         if scheduler_job := describe_scheduler_job():
             logging.info(scheduler_job)
-        write_json(Path(snakemake.output.record), process_unit(job))
+        process_unit(job)
 elif __name__ == "__main__":
     main()

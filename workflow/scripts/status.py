@@ -22,8 +22,8 @@ from bidsloom.base.entry_point import entry_point
 from bidsloom.base.errors import WorkflowFailure, error_message
 from bidsloom.config import Study, read_config, read_study
 from bidsloom.reporting.live_status import current_rows
-from bidsloom.reporting.status_text import count_states, exit_code, status_text
-from bidsloom.reporting.unit_states import Row
+from bidsloom.reporting.status_text import exit_code, status_text
+from bidsloom.reporting.unit_states import Row, count_states
 from bidsloom.scheduling.cancel import cancel_units
 from bidsloom.units.unit import unit_name
 

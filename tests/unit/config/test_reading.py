@@ -16,7 +16,7 @@ def test_old_json_is_accepted_unchanged(tmp_path):
     path.write_text(json.dumps(OLD))
     study = read_study(read_config(path))
     assert study.name == "fmriprep"
-    assert (study.resources.mem_mb, study.resources.runtime, study.resources.cpus) == (
+    assert (study.resources.job.mem_mb, study.resources.job.minutes, study.resources.job.cpus) == (
         32768,
         1440,
         8,

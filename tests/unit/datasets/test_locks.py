@@ -55,6 +55,7 @@ def test_lock_files_of_dead_processes_are_removed(tmp_path):
         left[name].touch()
     study = SimpleNamespace(
         results=tmp_path,
+        files=SimpleNamespace(clones_lock=tmp_path / "clones.lock"),
         dataset=clones["dataset"],
         input=clones["input"],
         further_inputs=[SimpleNamespace(clone=clones["further"])],

@@ -5,6 +5,7 @@ from bidsloom.config import read_study
 from bidsloom.job.app_command import app_command, fill, output_folder, result_path
 from bidsloom.job.group_job import GROUP_UNIT
 from bidsloom.job.unit_job import Job
+from bidsloom.records.prepared import Prepared
 from helpers.old_config import OLD
 from helpers.units import unit
 
@@ -32,7 +33,7 @@ def test_group_level_gets_the_flags_of_units_or_its_own():
     commands = []
     for further in ({}, {"group_args": {"m": 1}}):
         study = read_study({**OLD, "container": {**container, **further}})
-        commands.append(app_command(Job(study, GROUP_UNIT, {"runtime": "none"})))
+        commands.append(app_command(Job(study, GROUP_UNIT, Prepared())))
     place = ["sourcedata/raw", "fmriprep", "group"]
     assert [[*place, "--n", "8"], [*place, "--m", "1"]] == commands
 
@@ -40,7 +41,7 @@ def test_group_level_gets_the_flags_of_units_or_its_own():
 def test_command_doubles_braces():
     """DataLad formats the command; what the user wrote reaches the app."""
     config = {**OLD, "container": {**OLD["container"], "bids_args": {"filter": '{"a": 1}'}}}
-    job = Job(read_study(config), unit("sub-1_ses-2"), {"runtime": "none"})
+    job = Job(read_study(config), unit("sub-1_ses-2"), Prepared())
     command = app_command(job)
     assert command[3:] == [
         "--participant-label",

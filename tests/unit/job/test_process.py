@@ -5,6 +5,7 @@ from bidsloom.base.errors import FailureClass, WorkflowFailure
 from bidsloom.config import read_study
 from bidsloom.job.process import check_node
 from bidsloom.job.unit_job import Job
+from bidsloom.records.prepared import Prepared
 from bidsloom.units.unit import Unit
 from helpers.old_config import OLD
 
@@ -12,7 +13,7 @@ from helpers.old_config import OLD
 def job_on_node(tmp_path) -> Job:
     """A job of the old configuration, whose study asks for two modules."""
     unit = Unit("sub-1", "1", None, "tree", "inherited", 1, 1)
-    return Job(read_study(OLD, base=tmp_path), unit, {"runtime": "none"})
+    return Job(read_study(OLD, base=tmp_path), unit, Prepared())
 
 
 def test_missing_module_is_told_by_node(monkeypatch, tmp_path):

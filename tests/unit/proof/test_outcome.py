@@ -1,26 +1,23 @@
 """What is said of a proof."""
 
+from dataclasses import replace
+
 import pytest
 from bidsloom.base.errors import WorkflowFailure
-from bidsloom.proof.outcome import describe_proof, refuse_difference, tell
+from bidsloom.proof.outcome import describe_proof, refuse_difference, unit_lines
+from bidsloom.records.proof import Proof, ProofState, UnitProof
 
 
-def proof(*units) -> dict:
-    same = all(unit["state"] == "identical" for unit in units)
-    return {"start": "2026-11-25", "seed": 7, "identical": same, "units": list(units)}
+def proof(*units) -> Proof:
+    return Proof(start="2026-11-25", seed=7, units=units)
 
 
-SAME = {
-    "unit": "sub-01",
-    "state": "identical",
-    "files": 3,
-    "changed": [],
-    "missing": [],
-    "added": [],
-}
+SAME = UnitProof(unit="sub-01", state=ProofState.IDENTICAL, files=3)
 
 
-OTHER = {**SAME, "unit": "sub-02", "state": "differs", "changed": [f"<{n}>" for n in range(7)]}
+OTHER = replace(
+    SAME, unit="sub-02", state=ProofState.DIFFERS, changed=tuple(f"<{n}>" for n in range(7))
+)
 
 
 def test_difference_ends_with_a_letter(tmp_path):
@@ -30,7 +27,7 @@ def test_difference_ends_with_a_letter(tmp_path):
         WorkflowFailure, match=r"sub-02: differs, 7 of 3 files \(<0>, .* and 2 more"
     ):
         refuse_difference(proof(SAME, OTHER), tmp_path)
-    assert tell([SAME]) == ["  sub-01: identical"]
+    assert unit_lines([SAME]) == ["  sub-01: identical"]
 
 
 def test_report_tells_a_line_a_unit():

@@ -33,7 +33,7 @@ def test_comparison_names_every_path():
         "mode": Entry("120000", "1"),
         "new": Entry("100644", "1"),
     }
-    assert compare(old, new) == Comparison(["content", "mode"], ["gone"], ["new"])
+    assert compare(old, new) == Comparison(("content", "mode"), ("gone",), ("new",))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Units that failed for the same cause."""
 
+from bidsloom.records.unit_state import UnitState
 from bidsloom.reporting.causes import find_causes
 from bidsloom.reporting.unit_states import Row
 
@@ -8,7 +9,7 @@ def failed(unit: str, line: str, **facts) -> Row:
     """A unit whose app failed with a last line."""
     facts = {"failure_class": "app_error", "exit_code": 1} | facts
     reason = f"app failed for {unit} with exit code {facts['exit_code']}."
-    return Row(unit, "failed", reason=reason, log=("...", line, ""), **facts)
+    return Row(unit, UnitState.FAILED, reason=reason, log=("...", line, ""), **facts)
 
 
 def test_units_that_fail_alike_are_one_cause():
@@ -18,10 +19,10 @@ def test_units_that_fail_alike_are_one_cause():
         failed("sub-22", "KeyError: sub-22 has no 'RepetitionTime' at 0x81bc"),
         failed("sub-03", "MemoryError"),
         failed("sub-04", "KeyError: sub-04 has no 'RepetitionTime' at 0x1", exit_code=2),
-        Row("sub-05", "merged"),
-        Row("sub-06", "excluded", reason="no anatomical image"),
-        Row("sub-07", "excluded", reason="no anatomical image"),
-        Row("sub-08", "some later state", reason="a reason"),
+        Row("sub-05", UnitState.MERGED),
+        Row("sub-06", UnitState.EXCLUDED, reason="no anatomical image"),
+        Row("sub-07", UnitState.EXCLUDED, reason="no anatomical image"),
+        Row("sub-08", UnitState.WITHDRAWN, reason="a reason"),
     ]
     causes = find_causes(rows)
     assert [
@@ -29,7 +30,7 @@ def test_units_that_fail_alike_are_one_cause():
         ("failed", ("sub-03",)),
         ("failed", ("sub-04",)),
         ("excluded", ("sub-06", "sub-07")),
-        ("some later state", ("sub-08",)),
+        (UnitState.WITHDRAWN, ("sub-08",)),
     ] == [(cause.state, cause.units) for cause in causes]
     assert "KeyError: sub-01 has no 'RepetitionTime' at 0x7f3a" == causes[0].last_line
 
@@ -37,7 +38,12 @@ def test_units_that_fail_alike_are_one_cause():
 def test_scheduler_failures_are_told_apart_by_their_reason():
     """What SLURM's log ends with says less than why the job ended."""
     rows = [
-        Row(f"sub-0{n}", "failed", "timeout", reason=f"SLURM job 8{n} of sub-0{n} ran out of time")
+        Row(
+            f"sub-0{n}",
+            UnitState.FAILED,
+            "timeout",
+            reason=f"SLURM job 8{n} of sub-0{n} ran out of time",
+        )
         for n in range(3)
     ]
     assert [3] == [len(cause.units) for cause in find_causes(rows)]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from bidsloom.datasets.branches import Result
-from bidsloom.reporting.live_status import Held, settle_row
+from bidsloom.records.unit_state import UnitState
+from bidsloom.reporting.live_status import StoreContents, settle_row
 from bidsloom.reporting.unit_states import Row
 from bidsloom.scheduling.in_progress import Work
 
@@ -34,8 +35,8 @@ RESULT = Result("sub-1", "c", "f")
 )
 def test_state(noted, branches, merged, result, work, state):
     row = settle_row(
-        Row("sub-1", noted, attempts=1),
-        held=Held(branches, "main", Path("store")),
+        Row("sub-1", UnitState(noted), attempts=1),
+        held=StoreContents(branches, "main", Path("store")),
         merged=merged,
         result=result,
         work={"sub-1": work} if work else {},
@@ -47,6 +48,6 @@ def test_state(noted, branches, merged, result, work, state):
 
 
 def test_without_the_store_notes_count():
-    row = Row("sub-1", "done")
-    for held in (None, Held({}, "main", None)):
+    row = Row("sub-1", UnitState.DONE)
+    for held in (None, StoreContents({}, "main", None)):
         assert row == settle_row(row, held=held, merged=set(), result=None, work={})

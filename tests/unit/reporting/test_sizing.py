@@ -6,7 +6,9 @@ import math
 import random
 
 import pytest
+from bidsloom.config.request import Request
 from bidsloom.config.values import parse_memory, parse_time
+from bidsloom.records.job_record import JobRecord
 from bidsloom.reporting.sizing import (
     MEMORY_STEPS,
     MINUTE_STEPS,
@@ -38,7 +40,7 @@ def make_usages(*minutes: float, **facts) -> list[Usage]:
 
 
 def test_usage_of_a_record():
-    usage = usage_of(RECORD)
+    usage = usage_of(JobRecord.from_json("sub-1", RECORD))
     assert (95.0, 90.0, 2.0, 1.5, 1.0) == (
         usage.seconds,
         usage.run_seconds,
@@ -47,18 +49,18 @@ def test_usage_of_a_record():
         usage.push_seconds,
     )
     assert (1000.0, True, 1.5) == (usage.memory_mb, usage.sampled, usage.busy_cpus)
-    assert (4, 8000, 60) == (usage.cpus, usage.mem_mb, usage.minutes)
+    assert (4, 8000, 60) == (usage.requested.cpus, usage.requested.mem_mb, usage.requested.minutes)
 
 
 def test_record_of_an_earlier_version_is_read():
     """It knows the largest process alone, and that is told."""
-    usage = usage_of({"seconds": {"run": 9.0}, "peak": {"rss_mb": 700.0}})
+    usage = usage_of(JobRecord(unit="sub-1", seconds={"run": 9.0}, peak={"rss_mb": 700.0}))
     assert (700.0, False, None) == (usage.memory_mb, usage.sampled, usage.busy_cpus)
 
 
 @pytest.mark.parametrize("record", [{"restored": True}, {"seconds": {"look": 0.1}}])
 def test_result_that_was_found_says_nothing_of_its_cost(record):
-    assert usage_of(record) is None
+    assert usage_of(JobRecord.from_json("sub-1", record)) is None
 
 
 def test_few_units_get_a_wider_margin():
@@ -143,7 +145,7 @@ def test_wall_time_bounds_any_order_of_jobs():
 
 
 def test_whole_study_and_what_is_left():
-    usages = make_usages(60, 60, 60, 60, cpus=2, output_bytes=10)
+    usages = make_usages(60, 60, 60, 60, requested=Request(2), output_bytes=10)
     sizing = size_study(usages, units=100, left=96, jobs=8, price=0.5)
     assert (4, 100, 96) == (sizing.sample, sizing.whole.units, sizing.left.units)
     assert (200, 192) == (sizing.whole.core_hours.value, sizing.left.core_hours.value)

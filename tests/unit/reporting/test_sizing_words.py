@@ -1,5 +1,6 @@
 """What is said of a sizing."""
 
+from bidsloom.config.request import Request
 from bidsloom.reporting.sizing import (
     Usage,
     size_study,
@@ -27,7 +28,13 @@ def advise(usages, **facts):
 def test_words_on_three_units():
     """A small sample is called one; three units have a range."""
     usages = make_usages(
-        50, 55, 60, cpus=8, cpu_seconds=3600.0, memory_mb=2000.0, sampled=True, mem_mb=8192
+        50,
+        55,
+        60,
+        requested=Request(8, 8192),
+        cpu_seconds=3600.0,
+        memory_mb=2000.0,
+        sampled=True,
     )
     proposals, estimates, limits = advise(usages)
     assert ("8G", "2,000 MB", "53 %", "3500M") == tuple(

@@ -2,6 +2,7 @@
 
 import pytest
 from bidsloom.config import read_study
+from bidsloom.records.unit_state import UnitState
 from bidsloom.reporting.status_text import count_states, exit_code, status_text, time_left
 from bidsloom.reporting.unit_states import Row
 from helpers.old_config import OLD
@@ -18,21 +19,23 @@ from helpers.old_config import OLD
     ],
 )
 def test_exit_code(states, code):
-    assert code == exit_code(Row(f"sub-{n}", state) for n, state in enumerate(states))
+    assert code == exit_code(Row(f"sub-{n}", UnitState(state)) for n, state in enumerate(states))
 
 
 def test_counts_come_first_and_thousands_are_not_listed(tmp_path):
     study = read_study(OLD, base=tmp_path)
-    rows = [Row(f"sub-{n}", "merged") for n in range(9000)]
-    rows += [Row(f"sub-{n}", "failed", failure_class="app_error") for n in range(9000, 9100)]
-    rows.append(Row("sub-x", "running", node="node7", job="12"))
+    rows = [Row(f"sub-{n}", UnitState.MERGED) for n in range(9000)]
+    rows += [
+        Row(f"sub-{n}", UnitState.FAILED, failure_class="app_error") for n in range(9000, 9100)
+    ]
+    rows.append(Row("sub-x", UnitState.RUNNING, node="node7", job="12"))
     lines = status_text(rows, study).splitlines()
     assert lines[0].endswith("9,000 merged, 1 running, 100 failed")
     assert len(lines) < 50
     assert "and 70 more" in lines[-1]
     assert status_text(rows, study, shown="failed").count("app_error") == 100
     assert status_text(rows, study, shown="all").count("sub-") == 9101
-    assert list(count_states([*rows, Row("sub-w", "withdrawn")]))[-1] == "withdrawn"
+    assert list(count_states([*rows, Row("sub-w", UnitState.WITHDRAWN)]))[-1] == "withdrawn"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +43,10 @@ def test_counts_come_first_and_thousands_are_not_listed(tmp_path):
 )
 def test_time_left(running, told):
     """As long as the others took, side by side as many as there are now."""
-    rows = [Row(f"sub-{n}", "merged", seconds=seconds) for n, seconds in enumerate((60, 1200, 9e9))]
-    rows += [Row(f"sub-r{n}", "running") for n in range(running)]
-    rows += [Row(f"sub-w{n}", "waiting") for n in range(8 if running == 1 else 36)]
+    rows = [
+        Row(f"sub-{n}", UnitState.MERGED, seconds=seconds)
+        for n, seconds in enumerate((60, 1200, 9e9))
+    ]
+    rows += [Row(f"sub-r{n}", UnitState.RUNNING) for n in range(running)]
+    rows += [Row(f"sub-w{n}", UnitState.WAITING) for n in range(8 if running == 1 else 36)]
     assert told == time_left(rows)

@@ -6,6 +6,8 @@ import re
 import pytest
 from bidsloom.base.files import write_json
 from bidsloom.config import read_study
+from bidsloom.config.request import Request
+from bidsloom.records.running import Running, write_running
 from bidsloom.scheduling.batches import (
     BATCH,
     BatchUnit,
@@ -13,8 +15,6 @@ from bidsloom.scheduling.batches import (
     compose,
     list_left,
     list_missing,
-    units_file,
-    write_running,
 )
 from helpers.old_config import OLD
 from slurm_watch import Watch
@@ -27,7 +27,7 @@ UNITS = [BatchUnit(f"sub-{n}", f"input={n}") for n in range(1, 6)]
 def study(tmp_path):
     """A study whose batch `b` holds all units."""
     made = read_study(OLD, base=tmp_path)
-    write_json(units_file(made, "b"), [vars(unit) for unit in UNITS])
+    write_json(made.files.batch_units("b"), [vars(unit) for unit in UNITS])
     return made
 
 
@@ -96,7 +96,7 @@ def test_failed_units_come_last_and_hopeless_ones_not_at_all(study):
 def test_failures_of_earlier_runs_are_forgiven(study):
     """Typing the command again tries everything again."""
     fail(study, "sub-1", "app_error", "app_error")
-    write_json(units_file(study, "b"), [vars(BatchUnit("sub-1", "input=1", 2))])
+    write_json(study.files.batch_units("b"), [vars(BatchUnit("sub-1", "input=1", 2))])
     assert ["sub-1"] == names(list_left(study, "b"))
 
 
@@ -114,12 +114,12 @@ def test_allocations_end_is_charged_to_the_unit_at_work(study):
     watch = Watch(study)
     watch.states["7"] = "OUT_OF_MEMORY"
     finish(study, "sub-1")
-    granted = {"mem_mb": 900, "runtime": 3}
-    write_running(study, "b", job="7", unit="sub-2", requested=granted)
-    last, worth = watch.conclude_batch("b", "7", None, {"mem_mb": 900, "runtime": 20})
+    granted = Request(mem_mb=900, minutes=3)
+    write_running(study, "b", Running("7", "sub-2", granted))
+    last, worth = watch.conclude_batch("b", "7", None, Request(mem_mb=900, minutes=20))
     assert worth
-    assert ["sub-2"] == [attempt["unit"] for attempt in last]
-    assert granted == last[0]["requested"]
+    assert ["sub-2"] == [attempt.unit for attempt in last]
+    assert granted == last[0].requested
     assert [[], ["out_of_memory"], [], [], []] == [attempts_of(study, u.name) for u in UNITS]
 
 
@@ -127,8 +127,8 @@ def test_job_that_never_began_is_charged_to_the_first_unit_left(study):
     watch = Watch(study)
     watch.states["8"] = "NODE_FAIL"
     finish(study, "sub-1")
-    write_running(study, "b", job="7", unit="sub-3", requested={})
-    watch.conclude_batch("b", "8", None, {})
+    write_running(study, "b", Running("7", "sub-3"))
+    watch.conclude_batch("b", "8", None, Request())
     assert ["node_failure"] == attempts_of(study, "sub-2")
     assert [] == attempts_of(study, "sub-3")
 
@@ -138,11 +138,11 @@ def test_job_that_ended_by_itself_is_charged_to_nobody(study):
     watch = Watch(study)
     finish(study, "sub-1", "sub-2", "sub-4", "sub-5")
     fail(study, "sub-3", "app_error", job="7")
-    write_running(study, "b", job="7", unit=None, requested={})
-    last, worth = watch.conclude_batch("b", "7", None, {})
-    assert (["sub-3: app_error"], True) == ([attempt["message"] for attempt in last], worth)
+    write_running(study, "b", Running("7"))
+    last, worth = watch.conclude_batch("b", "7", None, Request())
+    assert (["sub-3: app_error"], True) == ([attempt.message for attempt in last], worth)
     fail(study, "sub-3", "app_error", "app_error", job="7")
-    assert not watch.conclude_batch("b", "7", None, {})[1]
+    assert not watch.conclude_batch("b", "7", None, Request())[1]
 
 
 def test_cancellation_from_within_gets_slurms_cause(study):
@@ -150,6 +150,6 @@ def test_cancellation_from_within_gets_slurms_cause(study):
     watch = Watch(study)
     watch.states["7"] = "TIMEOUT"
     fail(study, "sub-1", "cancelled", job="7")
-    write_running(study, "b", job="7", unit="sub-1", requested={"runtime": 4})
-    watch.conclude_batch("b", "7", None, {"runtime": 20})
+    write_running(study, "b", Running("7", "sub-1", Request(minutes=4)))
+    watch.conclude_batch("b", "7", None, Request(minutes=20))
     assert ["timeout"] == attempts_of(study, "sub-1")

@@ -1,11 +1,13 @@
 """Whether there is another attempt."""
 
 import pytest
+from bidsloom.base.errors import FailureClass
+from bidsloom.records.attempts import Attempt
 from bidsloom.scheduling.retry import is_worth_retrying
 
 
-def failed(why: str, **requested: int) -> dict:
-    return {"failure_class": why, "requested": {"mem_mb": 4000, "runtime": 60, **requested}}
+def failed(why: str) -> Attempt:
+    return Attempt(unit="sub-1", failure_class=FailureClass(why))
 
 
 @pytest.mark.parametrize(

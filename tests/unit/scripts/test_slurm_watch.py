@@ -3,7 +3,8 @@
 import pytest
 from bidsloom.checks.findings import Level, read_findings, write_findings
 from bidsloom.config import read_study
-from bidsloom.records.cancellations import note_cancel
+from bidsloom.config.request import Request
+from bidsloom.records.cancellations import note_cancellation
 from bidsloom.scheduling.retry import is_worth_retrying
 from helpers.old_config import OLD
 from slurm_watch import CYCLES, Watch
@@ -54,13 +55,15 @@ def test_a_jobs_own_word_is_kept(watch, tmp_path):
     path = watch.study.results / "attempts" / "sub-01.json"
     path.parent.mkdir(parents=True)
     path.write_text('[{"failure_class": "app_error", "scheduler_job_id": "1", "exit_code": 3}]')
-    assert [a["failure_class"] for a in watch.conclude("sub-01", "1", None, {})] == ["app_error"]
+    assert [a.failure_class for a in watch.conclude("sub-01", "1", None, Request())] == [
+        "app_error"
+    ]
     path.write_text('[{"failure_class": "cancelled", "scheduler_job_id": "1", "host": "n1"}]')
     watch.states["1"] = "TIMEOUT"
-    (attempt,) = watch.conclude("sub-01", "1", None, {"runtime": 5})
-    assert (attempt["failure_class"], attempt["host"]) == ("timeout", "n1")
+    (attempt,) = watch.conclude("sub-01", "1", None, Request(minutes=5))
+    assert (attempt.failure_class, attempt.host) == ("timeout", "n1")
     watch.states["2"] = "NODE_FAIL"
-    classes = [a["failure_class"] for a in watch.conclude("sub-01", "2", None, {})]
+    classes = [a.failure_class for a in watch.conclude("sub-01", "2", None, Request())]
     assert classes == ["timeout", "node_failure"]
 
 
@@ -70,12 +73,12 @@ def test_what_slurm_ended_is_no_failure_of_the_app(watch, tmp_path):
     path.parent.mkdir(parents=True)
     path.write_text('[{"failure_class": "app_error", "scheduler_job_id": "1", "exit_code": 1}]')
     watch.states["1"] = "CANCELLED by 1000"
-    (attempt,) = watch.conclude("sub-01", "1", None, {})
-    assert attempt["failure_class"] == "cancelled"
+    (attempt,) = watch.conclude("sub-01", "1", None, Request())
+    assert attempt.failure_class == "cancelled"
     assert is_worth_retrying([attempt], this_run=1)
-    note_cancel(watch.study, "sub-01")
-    (attempt,) = watch.conclude("sub-01", "1", None, {})
-    assert attempt["failure_class"] == "cancelled"
+    note_cancellation(watch.study, "sub-01")
+    (attempt,) = watch.conclude("sub-01", "1", None, Request())
+    assert attempt.failure_class == "cancelled"
     assert not is_worth_retrying([attempt], this_run=1)
 
 

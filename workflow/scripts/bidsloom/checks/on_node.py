@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from ..base.files import read_json
 from ..config import Study
 from ..containers.runtimes import Runtime, choose_runtime
 from ..datasets.clones import pin_further, pin_input
 from ..datasets.output_datasets import list_outputs
+from ..records.prepared import read_prepared
 from ..units.listing import cached_units
 from ..units.unit import Units
 from .at_start import checks_on_machine, name_of, scratch_check, tell_runtime
@@ -51,9 +51,9 @@ def runtime_here(study: Study) -> Runtime:
 
     Raises `WorkflowFailure` where the study is not prepared and none is found.
     """
-    prepared = read_json(study.results / "prepared.json")
+    prepared = read_prepared(study)
     if prepared and study.container.runtime == "auto" and not study.container.call_fmt:
-        return Runtime(prepared["runtime"])
+        return prepared.runtime
     return choose_runtime(study)
 
 
@@ -85,8 +85,8 @@ def trials(study: Study, units: Units) -> Iterator[Check]:
             "a commit can be pushed and read back",
             tell=partial(try_store, study, output.store),
         )
-    token = (read_json(study.results / "prepared.json") or {}).get("lock_token")
-    if token:
+    prepared = read_prepared(study)
+    if prepared and (token := prepared.lock_token):
         yield Check(
             "datalad.lock_file",
             "the file that the study was prepared with",

@@ -45,6 +45,7 @@ from ..datasets.output_datasets import check_writable
 from ..datasets.pushes import outlive_locks, publish_command
 from ..datasets.stores import BASE, Store, StoreKind, is_git_directory, last_line, list_remote_heads
 from ..datasets.thin_clones import CLONE, lay_out_steps, remotes_of
+from ..records.prepared import read_prepared
 from ..units.unit import Unit
 from .findings import Caution
 
@@ -82,7 +83,8 @@ def try_container(study: Study) -> str:
     Raises `WorkflowFailure` where it does not start, and `Caution` where it
     answers neither, or the image is not here yet.
     """
-    image = find_image(study)
+    prepared = read_prepared(study)
+    image = find_image(study, prepared=prepared.image if prepared else None)
     if image is None:
         raise Caution(
             f"The image {study.container.image} is not here yet.",

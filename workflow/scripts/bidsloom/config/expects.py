@@ -220,7 +220,7 @@ def file_faults(given: str, base: Path) -> Iterator[WorkflowFailure]:
         return
     crash_files: Any = []
     if isinstance(content, Mapping) and set(content) <= {"files", "crash_files"}:
-        content, crash_files = content.get("files"), content.get("crash_files", [])
+        crash_files, content = content.get("crash_files", []), content.get("files")
     if not isinstance(content, list) or not isinstance(crash_files, list) or not content:
         yield WorkflowFailure(
             f"container.expects names {path}, which lists no files.",

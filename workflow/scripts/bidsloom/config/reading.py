@@ -18,8 +18,9 @@ import yaml
 from ..base.errors import ConfigFailure, WorkflowFailure
 from .expects import find_expects_faults, read_expects
 from .faults import as_list, find_faults, load_schema, value_at
+from .request import Request
+from .results_folder import ResultsFolder
 from .study import (
-    Allocation,
     Bind,
     Container,
     FurtherInput,
@@ -59,22 +60,22 @@ def read_study(config: Mapping, *, base: Path | None = None) -> Study:
     filled = fill_defaults(config, load_schema())
     common, datalad = filled["common"], filled["datalad"]
     name = filled.get("study", filled["container"]["name"])
-    results = base / "results" / name
+    files = ResultsFolder(base / "results" / name)
     return Study(
         name=name,
-        results=results,
+        results=files.path,
         work_dir=resolve_path(common.get("work_dir", tempfile.gettempdir()), base),
         keep_failed=common["keep_failed"],
         input_url=resolve_url(datalad["input_repo"], base),
         input_version=datalad["input_version"],
         input_path=datalad["input_path"],
         further_inputs=tuple(
-            read_further_input(given, base, clones=results / "inputs")
+            read_further_input(given, base, clone=files.further_input(given["path"]))
             for given in datalad["inputs"]
         ),
         output_url=resolve_url(datalad["output_repos"][0], base),
         further_outputs=tuple(
-            FurtherOutput(path, resolve_url(url, base), results / "outputs" / path)
+            FurtherOutput(path, resolve_url(url, base), files.further_output(path))
             for path, url in output_repositories(filled).items()
             if url
         ),
@@ -114,14 +115,12 @@ def read_selection(subjects: Mapping, base: Path) -> Selection:
 
 def read_resources(hpc: Mapping) -> Resources:
     """What one job asks for, by the section `hpc`."""
-    asked, retry = read_allocation(hpc), hpc["retry"]
+    retry = hpc["retry"]
     return Resources(
         check_node=hpc["check_node"],
         units_per_job=hpc["units_per_job"],
-        cpus=asked.cpus,
-        mem_mb=asked.mem_mb,
-        runtime=asked.runtime,
-        group=read_allocation({**hpc, **hpc["group"]}),
+        job=read_request(hpc),
+        group=read_request({**hpc, **hpc["group"]}),
         partition=hpc.get("partition"),
         account=hpc.get("account"),
         qos=hpc.get("qos"),
@@ -131,7 +130,7 @@ def read_resources(hpc: Mapping) -> Resources:
             memory_factor=retry["memory_factor"],
             time_factor=retry["time_factor"],
             max_mem_mb=parse_memory(retry["max_mem"]) if "max_mem" in retry else None,
-            max_runtime=parse_time(retry["max_time"]) if "max_time" in retry else None,
+            max_minutes=parse_time(retry["max_time"]) if "max_time" in retry else None,
         ),
         modules=tuple(hpc["modules"]),
         environment=tuple(sorted((k, str(v)) for k, v in hpc["environment"].items())),
@@ -202,12 +201,12 @@ def read_config(path: Path) -> dict:
     return config or {}
 
 
-def read_allocation(given: Mapping) -> Allocation:
+def read_request(given: Mapping) -> Request:
     """What a job asks for, by the keys of `hpc`."""
-    return Allocation(
+    return Request(
         cpus=given["cpus"],
         mem_mb=parse_memory(given["mem"]) if "mem" in given else None,
-        runtime=parse_time(given["time"]) if "time" in given else None,
+        minutes=parse_time(given["time"]) if "time" in given else None,
     )
 
 
@@ -228,14 +227,14 @@ def output_repositories(config: Mapping) -> dict[str, str]:
     return found
 
 
-def read_further_input(given: Mapping, base: Path, *, clones: Path) -> FurtherInput:
+def read_further_input(given: Mapping, base: Path, *, clone: Path) -> FurtherInput:
     """A dataset of `datalad.inputs`."""
     flag = tuple(given.get("flag", "").split())
     return FurtherInput(
         path=given["path"],
         url=resolve_url(given["repo"], base),
         version=given.get("version", ""),
-        clone=clones / given["path"],
+        clone=clone,
         flag=(*flag, "{path}") if len(flag) == 1 else flag,
         required=given.get("required", True),
         shared=tuple(given.get("shared_paths", [])),

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from .request import Request
+from .results_folder import ResultsFolder
+
 
 @dataclass(frozen=True)
 class Bind:
@@ -113,28 +116,17 @@ class RetryPolicy:
     memory_factor: float
     time_factor: float
     max_mem_mb: int | None
-    max_runtime: int | None
-
-
-@dataclass(frozen=True)
-class Allocation:
-    """CPUs, memory (MB) and time (minutes) of one job; None leaves it to the profile."""
-
-    cpus: int
-    mem_mb: int | None
-    runtime: int | None
+    max_minutes: int | None
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one job asks for (MB, minutes); None leaves it to the profile."""
+    """What jobs ask for, one of a unit and that of the group; None leaves it to the profile."""
 
     check_node: bool
     units_per_job: int
-    cpus: int
-    mem_mb: int | None
-    runtime: int | None
-    group: Allocation
+    job: Request
+    group: Request
     partition: str | None
     account: str | None
     qos: str | None
@@ -155,9 +147,12 @@ class ReportOptions:
 
 @dataclass(frozen=True)
 class Requirement:
-    """Files that a unit must have: pybids' entities, each with the accepted values."""
+    """Files that a unit must have: pybids' entities, each with the accepted values.
 
-    entities: tuple[tuple[str, tuple[str | int, ...]], ...]
+    None among the values accepts a file without that entity.
+    """
+
+    entities: tuple[tuple[str, tuple[str | int | None, ...]], ...]
     at_least: int = 1
 
 
@@ -214,21 +209,21 @@ class Study:
     prove_seed: int | None
 
     @property
-    def dataset(self) -> Path:
-        """The study dataset: what jobs clone."""
-        return self.results / "dataset"
+    def files(self) -> ResultsFolder:
+        """The paths of `results/<study>/`."""
+        return ResultsFolder(self.results)
 
     @property
-    def batches(self) -> Path:
-        """Notes on units that share a job."""
-        return self.results / "batches"
+    def dataset(self) -> Path:
+        """The study dataset: what jobs clone."""
+        return self.files.dataset
 
     @property
     def input(self) -> Path:
         """The study's clone of the input dataset, without a work tree."""
-        return self.results / "input"
+        return self.files.input
 
     @property
     def containers(self) -> Path:
         """The study's clone of the container dataset, without a work tree."""
-        return self.results / "containers"
+        return self.files.containers

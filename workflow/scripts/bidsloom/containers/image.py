@@ -88,7 +88,7 @@ def key_of_file(study: Study) -> str:
             hint="set container.image to the path of the image file.",
         ) from e
     seen = {"path": str(image), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    memory = study.results / "image.json"
+    memory = study.files.image
     remembered = read_json(memory)
     if remembered and {k: remembered.get(k) for k in seen} == seen:
         return remembered["key"]
@@ -120,10 +120,11 @@ def image_path(study: Study) -> str:
     return f".datalad/environments/{study.container.name}/image"
 
 
-def find_image(study: Study) -> Path | None:
+def find_image(study: Study, *, prepared: str | None) -> Path | None:
     """The image's file, in a prepared study the one that jobs use; None where it is not here.
 
-    It identifies the image first, with the side effects of `identify_image`.
+    `prepared` is the image that the study was prepared with, if it was.  The
+    image is identified first, with the side effects of `identify_image`.
 
     Raises `WorkflowFailure` where the image cannot be read or found.
     """
@@ -132,7 +133,7 @@ def find_image(study: Study) -> Path | None:
         if "--" not in known:  # not an annex key: git itself has the content
             return None
         path = content_path(study.containers, pin_containers(study), study.container.image)
-    elif (read_json(study.results / "prepared.json") or {}).get("image") == known:
+    elif prepared == known:
         path = study.dataset / image_path(study)
     elif kind is ImageKind.FILE:
         path = Path(study.container.image)

@@ -48,7 +48,7 @@ def exclusive(study: Study) -> Iterator[None]:
     Raises `WorkflowFailure` where the lock file cannot be opened.
     """
     study.results.mkdir(parents=True, exist_ok=True)
-    with locked(study.results / ".clones.lock"):
+    with locked(study.files.clones_lock):
         inputs = (study.input, *(further.clone for further in study.further_inputs))
         for clone in (study.dataset, *inputs):
             for lock in (clone / ".git").rglob("*.lock") if clone.exists() else ():

@@ -57,9 +57,9 @@ def further_flags(job: Job) -> list[str]:
 
 def placeholder_values(job: Job) -> dict[str, str]:
     """What stands for the placeholders in the app's arguments."""
-    asked, granted = job.study.resources, job.requested
-    threads = granted.get("threads") or asked.cpus
-    mem_mb = granted.get("mem_mb") or asked.mem_mb or 0
+    asked, granted = job.study.resources.job, job.requested
+    threads = granted.cpus or asked.cpus
+    mem_mb = granted.mem_mb or asked.mem_mb or 0
     bare = job.runtime is Runtime.NONE
     return {
         "threads": str(threads),

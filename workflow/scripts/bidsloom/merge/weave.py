@@ -20,9 +20,6 @@ class Weave:
     left: dict[str, str] = field(default_factory=dict)
 
 
-# --- decide -----------------------------------------------------------------
-
-
 def decide(
     branches: list[Branch],
     *,
@@ -33,10 +30,10 @@ def decide(
     """Which branches are merged, and what that writes.
 
     `held` is what main holds of each unit, `removed` are the units to be taken
-    out of it.  A unit's new result replaces its
-    old one whole.  Where two units wrote one path with different content, the
-    first unit's stays if the path is shared, so that the outcome does not
-    depend on who finished first; any other such path leaves the newcomers out.
+    out of it.  A unit's new result replaces all of its old one.  Where two
+    units wrote one path with different content, and the path is shared, the
+    file of the unit that sorts first stays: the outcome does not depend on who
+    finished first.  Where the path is not shared, the new units are left out.
     """
     weave = Weave()
     staying = {unit: branch for unit, branch in held.items() if unit not in removed}
@@ -65,7 +62,7 @@ def decide(
 
 
 def first_of(standing: Mapping[str, list[Branch]], path: str) -> Entry | None:
-    """The file that main is to hold at a path: that of the unit that sorts first, or none."""
+    """The file that main holds at a path after the merge: of the unit that sorts first, or none."""
     if path not in standing:
         return None
     return min(standing[path], key=lambda b: b.result.unit).files[path]

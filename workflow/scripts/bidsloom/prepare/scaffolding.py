@@ -35,7 +35,7 @@ from ..datasets.output_datasets import (
 from ..datasets.stores import MAIN, REMOTE, last_line, read_setting
 from ..records.fingerprints import MADE_FROM, made_from
 
-# What the registered image is known by, beside what containers-add writes.
+# The setting with the image's id, beside those that containers-add writes.
 IMAGE_ID = "bidsloom-id"
 PACK_SCRIPT = SCRIPTS / "pack_outputs.py"
 # Small text lives in git, where it can be read and compared without fetching;
@@ -69,7 +69,7 @@ Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a
 
 
 def mark_dataset(study: Study, target: OutputDataset) -> None:
-    """Write the marks by which a dataset's store is known again."""
+    """Write the settings by which a dataset's store is recognized later."""
     settings = target.dataset / ".datalad" / "config"
     set_in_file(settings, STUDY_SETTING, study.name)
     set_in_file(settings, APP_SETTING, study.container.name)

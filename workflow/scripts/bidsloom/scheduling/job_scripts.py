@@ -1,4 +1,4 @@
-"""One sbatch-able script per unit, for those who want to submit by hand."""
+"""One script per unit that `sbatch` accepts, for those who submit by hand."""
 
 from __future__ import annotations
 
@@ -28,26 +28,24 @@ def write_job_scripts(
     """Write `results/<study>/scripts/<unit>.sh` for every unit, and the config they read.
 
     `options` are sbatch's long options without the dashes; empty ones are left
-    out.  Gives the folder.
+    out.  Returns the folder.
     """
-    folder = study.results / "scripts"
-    write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    write_text(study.files.script_config, yaml.safe_dump(dict(config), sort_keys=False))
     for unit in units:
-        path = folder / f"{unit}.sh"
+        path = study.files.script(unit)
         write_text(path, render_job_script(study, unit, options=options, python=python))
         path.chmod(0o755)
-    return folder
+    return study.files.scripts
 
 
 def render_job_script(
     study: Study, unit: str, *, options: Mapping[str, object], python: str
 ) -> str:
     """The script of one unit: resources, modules, environment, one call."""
-    folder = study.results / "scripts"
     header = {
         "job-name": f"{job_prefix(study)}_{unit}",
         "comment": f"rule_process_subject_wildcards_{unit}",
-        "output": study.results / "logs" / f"{unit}.slurm-%j.log",
+        "output": study.files.logs / f"{unit}.slurm-%j.log",
         "ntasks": 1,
         **options,
     }
@@ -60,8 +58,14 @@ def render_job_script(
     lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
     lines += [f"export {k}={shlex.quote(v)}" for k, v in study.resources.environment]
     subject, session = split_name(unit)
-    call = [python, str(JOB_SCRIPT), "--config", str(folder / "config.yaml")]
-    call += ["--subject", subject]
+    call = [
+        python,
+        str(JOB_SCRIPT),
+        "--config",
+        str(study.files.script_config),
+        "--subject",
+        subject,
+    ]
     if session:
         call += ["--session", session]
     # Relative paths of the config are relative to the folder snakemake was started in.

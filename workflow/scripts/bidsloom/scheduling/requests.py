@@ -5,37 +5,32 @@ Pure functions; the rules' resources and the job scripts both come from here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..base.errors import FailureClass
+from ..config.request import Request
 from ..config.study import RetryPolicy
+from ..records.attempts import Attempt
 
 
-@dataclass(frozen=True)
-class Request:
-    """Memory in MB and time in minutes of one job; None where nobody said."""
-
-    mem_mb: int | None
-    runtime: int | None
-
-
-def next_request(base: Request, attempts: list[dict], policy: RetryPolicy) -> Request:
+def next_request(base: Request, attempts: Iterable[Attempt], policy: RetryPolicy) -> Request:
     """What to ask for after some failed attempts.
 
-    Failures at less than `base` tell nothing: the configuration was changed
-    since, and its word stands.
+    Failures at less than `base` are ignored: the configuration was raised
+    since then.
     """
-    mem_mb, runtime = base.mem_mb, base.runtime
+    mem_mb, minutes = base.mem_mb, base.minutes
     for attempt in attempts:
-        requested = attempt.get("requested", {})
-        why = attempt.get("failure_class")
-        if why == FailureClass.OUT_OF_MEMORY.value and mem_mb:
-            mem_mb = escalate(mem_mb, requested.get("mem_mb"), policy.memory_factor)
-        if why == FailureClass.TIMEOUT.value and runtime:
-            runtime = escalate(runtime, requested.get("runtime"), policy.time_factor)
-    return Request(
+        requested, why = attempt.requested, attempt.failure_class
+        if why is FailureClass.OUT_OF_MEMORY and mem_mb:
+            mem_mb = escalate(mem_mb, requested.mem_mb, policy.memory_factor)
+        if why is FailureClass.TIMEOUT and minutes:
+            minutes = escalate(minutes, requested.minutes, policy.time_factor)
+    return replace(
+        base,
         mem_mb=capped(mem_mb, base.mem_mb, policy.max_mem_mb),
-        runtime=capped(runtime, base.runtime, policy.max_runtime),
+        minutes=capped(minutes, base.minutes, policy.max_minutes),
     )
 
 
@@ -49,15 +44,16 @@ def capped(value: int | None, base: int | None, cap: int | None) -> int | None:
     return value if value is None or cap is None else max(min(value, cap), base or 0)
 
 
-def shared_request(requests: list[Request], *, max_runtime: int | None) -> Request:
+def shared_request(requests: Sequence[Request], *, max_minutes: int | None) -> Request:
     """What units that run one after the other ask for together.
 
-    The largest memory, and the sum of their times: at most the cap, yet never
-    less than one of them needs.
+    The largest memory, and the sum of their times: at most `max_minutes`, but
+    never less than one of them needs.
     """
     sizes = [r.mem_mb for r in requests if r.mem_mb is not None]
-    times = [r.runtime for r in requests if r.runtime is not None]
-    return Request(
+    times = [r.minutes for r in requests if r.minutes is not None]
+    return replace(
+        requests[0],
         mem_mb=max(sizes, default=None),
-        runtime=capped(sum(times), max(times), max_runtime) if times else None,
+        minutes=capped(sum(times), max(times), max_minutes) if times else None,
     )

@@ -103,7 +103,8 @@ def sessions_of(expectation: Expectation, unit: Unit, read: Iterable[str]) -> li
     if unit.session or "{session}" not in expectation.pattern:
         return [unit.session]
     folders = {path.split("/")[1] for path in read if path.count("/") > 1}
-    return sorted(f.removeprefix("ses-") for f in folders if f.startswith("ses-")) or [None]
+    found = sorted(f.removeprefix("ses-") for f in folders if f.startswith("ses-"))
+    return [*found] or [None]
 
 
 def find_lacks(

@@ -34,7 +34,7 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
     Raises `WorkflowFailure` where no unit is left, or for the reasons of
     `list_units`.
     """
-    memory = study.results / "units.json"
+    memory = study.files.units
     asked = listing_key(study, commit, further)
     known = read_json(memory)
     if known and known["asked"] == asked:
@@ -71,7 +71,7 @@ def known_units(study: Study) -> set[str]:
     removes a table until it is written again; units that are left out would
     then seem to be withdrawn.
     """
-    known = read_json(study.results / "units.json")
+    known = read_json(study.files.units)
     if known is None:
         return set()
     return {unit["name"] for unit in known["units"]} | {name for name, _ in known["excluded"]}
@@ -86,7 +86,7 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
 
 def read_units(study: Study) -> list[Unit]:
     """The units as they were last listed; the dataset itself is not read."""
-    known = read_json(study.results / "units.json") or {"units": []}
+    known = read_json(study.files.units) or {"units": []}
     return [read_cached(unit) for unit in known["units"]]
 
 

@@ -36,7 +36,7 @@ def read_unit(study: Study, name: str) -> Unit:
 
     Raises `WorkflowFailure` where the table does not list it.
     """
-    if row := find_row(study.results / "subjects.tsv", unit=name):
+    if row := find_row(study.files.subjects, unit=name):
         return Unit(
             name=name,
             subject=row["subject"],
@@ -53,7 +53,6 @@ def read_unit(study: Study, name: str) -> Unit:
             ),
         )
     raise WorkflowFailure(
-        f"{name} is not a unit of study {study.name}: it is not listed in "
-        f"{study.results / 'subjects.tsv'}.",
+        f"{name} is not a unit of study {study.name}: it is not listed in {study.files.subjects}.",
         hint="run `snakemake list_subjects` first, and see excluded.tsv there.",
     )
