@@ -35,7 +35,7 @@ format: setup
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 docs: setup
-	$(BIN)/python workflow/scripts/describe_config.py > config/README.md
+	$(BIN)/python tools/describe_config.py > config/README.md
 
 setup: .venv/made
 
