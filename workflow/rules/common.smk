@@ -105,7 +105,10 @@ except ConfigFailure as e:
 except WorkflowFailure as e:
     end_with([e])
 
+# Messages are formatted with the names of the outermost Snakefile, which this is
+# not where the workflow is used as a module.
 WHY = Reasons(OPENED.why if OPENED else {})
+workflow.modifier_stack[0].globals["WHY"] = WHY
 
 if OPENED and not ONLY_CHECK:
     if STUDY.resources.units_per_job > 1:
