@@ -10,6 +10,7 @@ import shlex
 from snakemake.cli import get_argument_parser
 
 from bidsloom.base.errors import ConfigFailure, WorkflowFailure, letter
+from bidsloom.base.paths import SCRIPTS
 from bidsloom.base.runners import set_up_environment
 from bidsloom.checks.findings import Finding, failures, fault_findings, findings_table
 from bidsloom.config import Study, read_study
@@ -21,6 +22,9 @@ from bidsloom.reporting.notifications import Addresses
 from bidsloom.scheduling.batches import BATCH, lay_out_batches
 from bidsloom.units.listing import listing_key
 from bidsloom.units.unit import GROUP, UNIT
+
+# Where this file was fetched by itself (github()), the scripts are the installed ones.
+sys.path.append(str(SCRIPTS))
 from slurm_watch import watch_slurm
 
 # With these Snakemake reads the rules, and makes no jobs of them.

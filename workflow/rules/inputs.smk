@@ -15,7 +15,7 @@ def unit_results(wildcards) -> list[str]:
     """Records of all units, or of the batches in which several are processed."""
     if STUDY.resources.units_per_job == 1:
         return [f"<study>/jobs/{unit}.json" for unit in OPENED.names]
-    # By its whole path a record is a file that no rule makes: Snakemake's notes
+    # By its whole path a record is no output of a rule: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.
     done = [str(STUDY.results / "jobs" / f"{name}.json") for name in sorted(OPENED.done)]
     return done + [
