@@ -13,6 +13,7 @@ LIBRARY = REPOSITORY / "workflow" / "scripts" / "bidsloom"
 
 # From top to bottom; rooms of one floor do not know each other.
 FLOORS = [
+    ["commands"],
     ["main_process"],
     ["reporting"],
     ["scheduling", "proof"],

@@ -16,8 +16,8 @@ from bidsloom.scheduling.batches import (
     list_left,
     list_missing,
 )
+from bidsloom.scheduling.watch import Watch
 from helpers.old_config import OLD
-from slurm_watch import Watch
 from snakemake.io import regex_from_filepattern
 
 UNITS = [BatchUnit(f"sub-{n}", f"input={n}") for n in range(1, 6)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass
 from ..base.files import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
-from ..base.paths import REPOSITORY
+from ..base.paths import PACKED, REPOSITORY
 from ..base.runners import call, call_annex, call_git, call_git_records, call_git_success
 from ..config import Study
 from ..config.request import Request
@@ -128,6 +128,8 @@ def tool_versions(runtime: Runtime) -> dict[str, str]:
     if (REPOSITORY / ".git").exists():
         describe = ["describe", "--always", "--dirty", "--tags"]
         asked["bidsloom"] = lambda: call_git(describe, cwd=REPOSITORY)
+    elif REPOSITORY == PACKED:
+        found["bidsloom"] = version("bidsloom")
     for name, ask in asked.items():
         try:
             # Most of them name themselves first.

@@ -1,17 +1,66 @@
 """What a job asks for: CPUs, memory and time, raised by what earlier attempts failed for.
 
-Pure functions; the rules' resources and the job scripts both come from here.
+The rules' resources and the job scripts both come from here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..base.errors import FailureClass
+from ..config import Study
 from ..config.request import Request
 from ..config.study import RetryPolicy
-from ..records.attempts import Attempt
+from ..records.attempts import Attempt, read_attempts
+from ..units.unit import GROUP
+from .batches import list_left
+
+
+@dataclass(frozen=True)
+class ProfileDefaults:
+    """What the profile asks for where the study does not say: MB and minutes; None for nothing."""
+
+    mem_mb: int | None = None
+    minutes: int | None = None
+    partition: str | None = None
+    account: str | None = None
+
+
+def base_request(study: Study, defaults: ProfileDefaults, unit: str = "") -> Request:
+    """What a unit's first job asks for: the study's request, else the profile's."""
+    asked = study.resources.group if unit == GROUP else study.resources.job
+    return Request(
+        cpus=asked.cpus,
+        mem_mb=asked.mem_mb or defaults.mem_mb,
+        minutes=asked.minutes or defaults.minutes,
+    )
+
+
+def unit_request(study: Study, defaults: ProfileDefaults, unit: str) -> Request:
+    """What a unit's next job asks for, raised by what its attempts failed for."""
+    attempts = read_attempts(study, unit)
+    return next_request(base_request(study, defaults, unit), attempts, study.resources.retry)
+
+
+def batch_request(study: Study, defaults: ProfileDefaults, batch: str) -> Request:
+    """What a job asks for that processes the units of a batch that are left."""
+    # Without a unit (its file is gone) a batch asks for what a new unit would.
+    left = [unit.name for unit in list_left(study, batch)] or [batch]
+    requests = [unit_request(study, defaults, name) for name in left]
+    return shared_request(requests, max_minutes=study.resources.retry.max_minutes)
+
+
+def proof_request(study: Study, defaults: ProfileDefaults) -> Request:
+    """What a job asks for that computes some units again, one after the other."""
+    requests = [unit_request(study, defaults, "prove")] * study.prove_units
+    return shared_request(requests, max_minutes=study.resources.retry.max_minutes)
+
+
+def check_request(study: Study, defaults: ProfileDefaults) -> Request:
+    """What a check on a node asks for: little, so that it does not wait for long."""
+    base = base_request(study, defaults)
+    return Request(mem_mb=min(base.mem_mb or 2000, 2000), minutes=min(base.minutes or 30, 30))
 
 
 def next_request(base: Request, attempts: Iterable[Attempt], policy: RetryPolicy) -> Request:

@@ -6,8 +6,8 @@ from bidsloom.config import read_study
 from bidsloom.config.request import Request
 from bidsloom.records.cancellations import note_cancellation
 from bidsloom.scheduling.retry import is_worth_retrying
+from bidsloom.scheduling.watch import CYCLES, Watch
 from helpers.old_config import OLD
-from slurm_watch import CYCLES, Watch
 
 
 @pytest.fixture
