@@ -36,7 +36,7 @@ format: setup
 
 # Fails for a broken link or anchor, and for a page that is in no table of contents.
 docs: setup
-	$(BIN)/python workflow/scripts/describe_config.py > config/README.md
+	$(BIN)/python tools/describe_config.py > config/README.md
 	$(BIN)/sphinx-build -q -W --keep-going -n -E -d .cache/docs docs site
 
 setup: .venv/made

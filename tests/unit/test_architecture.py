@@ -11,6 +11,7 @@ LIBRARY = Path(__file__).parents[2] / "workflow" / "scripts" / "bidsloom"
 
 # From top to bottom; rooms of one floor do not know each other.
 FLOORS = [
+    ["commands"],
     ["main_process"],
     ["reporting"],
     ["scheduling", "proof"],

@@ -195,6 +195,6 @@ def test_editors_find_the_schema(path):
 
 def test_config_table_is_current():
     """config/README.md is what `make docs` writes."""
-    script = REPOSITORY / "workflow" / "scripts" / "describe_config.py"
+    script = REPOSITORY / "tools" / "describe_config.py"
     wanted = run("python", script, cwd=REPOSITORY).stdout
     assert wanted == (REPOSITORY / "config" / "README.md").read_text(), "run: make docs"

@@ -17,7 +17,7 @@ from bidsloom.scheduling.batches import (
     write_running,
 )
 from bidsloom.scheduling.requests import Request, shared_request
-from slurm_watch import Watch
+from bidsloom.scheduling.watch import Watch
 from snakemake.io import regex_from_filepattern
 from test_config import OLD
 

@@ -5,7 +5,7 @@ from bidsloom.checks.findings import Level, read_findings, write_findings
 from bidsloom.config import read_study
 from bidsloom.records.cancellations import note_cancel
 from bidsloom.scheduling.retry import is_worth_retrying
-from slurm_watch import CYCLES, Watch
+from bidsloom.scheduling.watch import CYCLES, Watch
 from test_config import OLD
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.files import write_text
-from ..base.paths import SCRIPTS
+from ..base.paths import STANDALONE
 from ..base.runners import call_datalad, call_git, call_git_lines, call_git_success
 from ..config import Study
 from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
@@ -37,7 +37,7 @@ from ..records.fingerprints import MADE_FROM, made_from
 
 # What the registered image is known by, beside what containers-add writes.
 IMAGE_ID = "bidsloom-id"
-PACK_SCRIPT = SCRIPTS / "pack_outputs.py"
+PACK_SCRIPT = STANDALONE / "pack_outputs.py"
 # Small text lives in git, where it can be read and compared without fetching;
 # everything else is annexed.
 ATTRIBUTES = """\

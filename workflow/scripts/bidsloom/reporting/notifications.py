@@ -20,13 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
-from ..base.paths import SCRIPTS
+from ..base.paths import STANDALONE
 from ..base.runners import call, node_name
 from ..config import Study
 from ..config.study import Notify
 from .unit_states import Row, describe_counts
 
-SENDER = SCRIPTS / "send_notification.py"
+SENDER = STANDALONE / "send_notification.py"
 # As this module is imported: Snakemake's own may have been quoted for a shell since.
 PYTHON = sys.executable
 # The sender gives up before that.

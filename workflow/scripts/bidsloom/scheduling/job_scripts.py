@@ -11,6 +11,7 @@ import yaml
 from ..base.files import write_text
 from ..base.paths import SCRIPTS
 from ..config import Study
+from .requests import ProfileDefaults, base_request
 from .slurm import job_prefix
 
 JOB_SCRIPT = SCRIPTS / "process_subject.py"
@@ -36,6 +37,21 @@ def write_job_scripts(
         write_text(path, render_job_script(study, unit, options=options, python=python))
         path.chmod(0o755)
     return folder
+
+
+def sbatch_options(study: Study, defaults: ProfileDefaults) -> dict[str, object]:
+    """What a job script asks SLURM for, by the names of sbatch's options."""
+    asked = study.resources
+    request = base_request(study, defaults)
+    return {
+        "cpus-per-task": asked.cpus,
+        "mem": request.mem_mb and f"{request.mem_mb}M",
+        "time": request.runtime,
+        "gpus": asked.gpus,
+        "qos": asked.qos,
+        "partition": asked.partition or defaults.partition,
+        "account": asked.account or defaults.account,
+    }
 
 
 def render_job_script(

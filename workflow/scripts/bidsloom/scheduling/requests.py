@@ -1,6 +1,6 @@
 """What a job asks for: CPUs, memory and time, raised by what earlier attempts failed for.
 
-Pure functions; the rules' resources and the job scripts both come from here.
+The rules' resources and the job scripts both come from here.
 """
 
 from __future__ import annotations
@@ -8,7 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..base.errors import FailureClass
+from ..base.files import read_json
+from ..config import Study
 from ..config.study import RetryPolicy
+from ..units.unit import GROUP
+from .batches import list_left
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,51 @@ class Request:
 
     mem_mb: int | None
     runtime: int | None
+
+
+@dataclass(frozen=True)
+class ProfileDefaults:
+    """What the profile asks for where the study does not say: MB and minutes; None for nothing."""
+
+    mem_mb: int | None = None
+    runtime: int | None = None
+    partition: str | None = None
+    account: str | None = None
+
+
+def base_request(study: Study, defaults: ProfileDefaults, unit: str = "") -> Request:
+    """Memory and time of a unit's first job: the study's, else the profile's."""
+    asked = study.resources.group if unit == GROUP else study.resources
+    return Request(
+        mem_mb=asked.mem_mb or defaults.mem_mb,
+        runtime=asked.runtime or defaults.runtime,
+    )
+
+
+def unit_request(study: Study, defaults: ProfileDefaults, unit: str) -> Request:
+    """Memory and time of a unit's next job, raised by what its attempts failed for."""
+    attempts = read_json(study.results / "attempts" / f"{unit}.json") or []
+    return next_request(base_request(study, defaults, unit), attempts, study.resources.retry)
+
+
+def batch_request(study: Study, defaults: ProfileDefaults, batch: str) -> Request:
+    """Memory and time for the units of a batch that are left."""
+    # Without a unit (its file is gone) a batch asks for what a new unit would.
+    left = [unit.name for unit in list_left(study, batch)] or [batch]
+    requests = [unit_request(study, defaults, name) for name in left]
+    return shared_request(requests, max_runtime=study.resources.retry.max_runtime)
+
+
+def proof_request(study: Study, defaults: ProfileDefaults) -> Request:
+    """Memory and time to compute some units again, one after the other."""
+    requests = [unit_request(study, defaults, "prove")] * study.prove_units
+    return shared_request(requests, max_runtime=study.resources.retry.max_runtime)
+
+
+def check_request(study: Study, defaults: ProfileDefaults) -> Request:
+    """Memory and time for a check on a node: little, so that it does not wait for long."""
+    base = base_request(study, defaults)
+    return Request(mem_mb=min(base.mem_mb or 2000, 2000), runtime=min(base.runtime or 30, 30))
 
 
 def next_request(base: Request, attempts: list[dict], policy: RetryPolicy) -> Request:

@@ -1,6 +1,10 @@
 """Print config/README.md, made from the schema of the configuration."""
 
+import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from bidsloom.config.faults import load_schema
 

@@ -1,4 +1,4 @@
-"""Write the report's tables and page (rule report)."""
+"""Write the report's tables and page (rules write_report and report)."""
 
 from bidsloom.base.entry_point import entry_point
 from bidsloom.config import read_study
