@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from itertools import takewhile
 
 import psutil
 import pytest
@@ -34,9 +35,12 @@ def test_killed_process_tree_of_a_job(study):
     with study.held_jobs() as process:
         pid = int(next(study.switches.glob("ran-01-*")).name.split("-")[2])
         # From the app up to the step's first process; what is above is SLURM's own.
-        for member in [psutil.Process(pid), *psutil.Process(pid).parents()]:
-            if member.name().startswith("slurm"):
-                break
+        family = [psutil.Process(pid), *psutil.Process(pid).parents()]
+        family = list(takewhile(lambda member: not member.name().startswith("slurm"), family))
+        # Stopped first, so that none sees another one die and records that as the cause.
+        for member in reversed(family):
+            member.suspend()
+        for member in family:
             member.kill()
     assert exit_code(process) == 0, study.said()
     (attempt,) = study.attempts("sub-01")
