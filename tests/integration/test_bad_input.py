@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from studies import git, make_input, run
+from helpers.studies import git, make_input, run
 
 
 def bare_git(path, *files):

@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from studies import git, make_input, run
+from helpers.studies import git, make_input, run
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,11 @@ import shutil
 import zipfile
 
 import pytest
-from bidsloom import publish
 from bidsloom.base.errors import CommandError, WorkflowFailure
 from bidsloom.config import Study, read_study
+from bidsloom.merge import publish
 from bidsloom.merge.merge import merge_branches
-from studies import git, run
+from helpers.studies import git, run
 
 SURFACES = "sourcedata/surfaces"
 

@@ -12,8 +12,8 @@ from bidsloom.reporting.causes import find_causes
 from bidsloom.reporting.report_page import Pages, render_page
 from bidsloom.reporting.sizing import Usage
 from bidsloom.reporting.unit_states import Row
-from browser import Browser
-from studies import Workspace, make_workspace, run
+from helpers.browser import Browser
+from helpers.studies import Workspace, make_workspace, run
 
 EVIL = "</script><b id=evil>Füße</b> \udcff & \u2028 'quoted' \"twice\""
 
@@ -70,7 +70,7 @@ def test_report_tells_what_ran_and_what_it_took(study):
         told["sizing"]["whole"]["jobs"],
         told["sizing"]["whole"]["cost"]["value"] / told["sizing"]["whole"]["core_hours"]["value"],
     )
-    record = json.loads((study.results / "jobs" / "sub-01.json").read_text())
+    record = study.record("sub-01")
     rows = {row["unit"]: row for row in read_tsv(study.results / "report.tsv")}
     assert str(record["cpu_seconds"]) == rows["sub-01"]["cpu_seconds"]
     assert record["peak"]["scratch_mb"] > 0
