@@ -18,7 +18,7 @@ def test_one_check_before_all_jobs(study):
     study.config["datalad"]["lock_file"] = "/tmp/bidsloom-test.lock"
     done = study.snakemake("--retries", "0", check=False)
     assert done.returncode != 0
-    assert "keeps no other node out" in done.stderr
+    assert "does not stop other nodes" in done.stderr
     assert study.runs() == []
     study.config["datalad"]["lock_file"] = str(study.root / "study.lock")
     (study.switches / "fail-01").write_text("3")
@@ -52,7 +52,7 @@ def test_check_on_the_nodes(study, monkeypatch):
     assert done.returncode != 0
     assert re.search(r"FAILURE  container +node\d +probe does not start: .*not found", done.stdout)
     if study.cluster.private_tmp:
-        assert "locks nothing between node" in done.stdout
+        assert "does not lock between node" in done.stdout
 
 
 def test_modules_are_loaded_and_missed_by_name(study, monkeypatch):

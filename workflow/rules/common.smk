@@ -19,7 +19,7 @@ from bidsloom.main_process.start_message import Reasons
 from bidsloom.units.unit import UNIT
 from bidsloom.base.errors import ConfigFailure
 from bidsloom.config import Study, read_study
-from bidsloom.base.errors import WorkflowFailure, letter
+from bidsloom.base.errors import WorkflowFailure, error_message
 from bidsloom.checks.findings import (
     Finding,
     failures,
@@ -66,7 +66,7 @@ def load_study(config: dict) -> Study:
     except ConfigFailure as e:
         if ONLY_CHECK:
             end_with_table(fault_findings(e.problems))
-        sys.exit(letter(e.problems))
+        sys.exit(error_message(e.problems))
 
 
 def end_with_table(findings: list[Finding]) -> None:
@@ -93,9 +93,9 @@ def look_at_study(study: Study) -> OpenStudy:
         try:
             opened = open_study(study, busy=busy, here=HERE)
         except ConfigFailure as e:
-            sys.exit(letter(e.problems))
+            sys.exit(error_message(e.problems))
         except WorkflowFailure as e:
-            sys.exit(letter([e]))
+            sys.exit(error_message([e]))
     if ONLY_CHECK or not busy:
         partition = "" if HERE else asked_partition(study) or "default"
         remove_old_check(opened, partition=partition, anew=ONLY_CHECK)
@@ -273,7 +273,7 @@ def load_addresses(study: Study) -> Addresses:
     try:
         addresses = take_addresses(study.notify)
     except WorkflowFailure as e:
-        sys.exit(letter([e]))
+        sys.exit(error_message([e]))
     if addresses.source and not addresses.urls:
         print(f"bidsloom: {addresses.source} is empty: nobody is notified", file=sys.stderr)
     return addresses
@@ -292,12 +292,12 @@ def conclude_study(study: Study, *, logs: list[str]) -> str:
     refused = failures(read_findings(study.files.findings("node")))
     if study.files.checked.exists():
         refused = []
-    problem = "\n" + letter(refused) if refused else ""
+    problem = "\n" + error_message(refused) if refused else ""
     try:
         if study.files.prepared.exists():
             merge_branches(study)
     except WorkflowFailure as e:
-        problem += "\n" + letter([e])
+        problem += "\n" + error_message([e])
     note_run(study, outcome="failed", log=", ".join(logs))
     rows = write_report(study)
     return f"{problem}\n{summarize_rows(rows, study)}"

@@ -20,7 +20,7 @@ from bidsloom.job.process import process_unit
 from bidsloom.job.steps import compute_steps, push_steps
 from bidsloom.job.unit_job import Job
 from bidsloom.records.prepared import require_prepared
-from bidsloom.units.unit import GROUP
+from bidsloom.units.unit import GROUP, join_name
 from bidsloom.units.unit_tables import read_unit
 
 
@@ -32,14 +32,12 @@ def open_job(study: Study, unit: str, **facts: Any) -> Job:
     return Job(study, read_unit(study, unit), prepared, **facts)
 
 
-def unit_name(arguments: argparse.Namespace) -> str:
+def chosen_unit(arguments: argparse.Namespace) -> str:
     """The unit that `--subject` and `--session` name, or the group."""
     if arguments.group:
         return GROUP
-    name = f"sub-{arguments.subject.removeprefix('sub-')}"
-    if arguments.session:
-        name += f"_ses-{arguments.session.removeprefix('ses-')}"
-    return name
+    session = arguments.session and arguments.session.removeprefix("ses-")
+    return join_name(arguments.subject.removeprefix("sub-"), session)
 
 
 def show_commands(job: Job) -> None:
@@ -72,7 +70,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with entry_point():
         study = read_study(read_config(arguments.config))
-        job = open_job(study, unit_name(arguments), by_hand=True)
+        job = open_job(study, chosen_unit(arguments), by_hand=True)
         if arguments.dry_run:
             show_commands(job)
             return

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bidsloom.base.entry_point import entry_point
-from bidsloom.base.errors import WorkflowFailure, letter
+from bidsloom.base.errors import WorkflowFailure, error_message
 from bidsloom.config import Study, read_config, read_study
 from bidsloom.reporting.live_status import current_rows
 from bidsloom.reporting.status_text import exit_code, status_text
@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
 
 def warn(failure: WorkflowFailure) -> None:
     """Tell what could not be asked."""
-    print(letter([failure]), file=sys.stderr)
+    print(error_message([failure]), file=sys.stderr)
 
 
 def read_rows(study: Study) -> list[Row]:

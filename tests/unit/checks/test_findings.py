@@ -4,12 +4,12 @@ import pytest
 from bidsloom.base.errors import ConfigFailure, WorkflowFailure, refuse
 from bidsloom.checks.findings import (
     Caution,
+    Check,
     Level,
-    Look,
     failures,
     findings_table,
     read_findings,
-    take,
+    run_checks,
     write_findings,
 )
 
@@ -22,9 +22,9 @@ def raising(error):
 
 
 LOOKS = [
-    Look("disk", "space", check=lambda: None, tell=lambda: "80 GB"),
-    Look("image", "a file", check=raising(WorkflowFailure("no file", hint="make one"))),
-    Look("BIDS", "no errors", tell=raising(Caution("two errors", hint="mend them"))),
+    Check("disk", "space", check=lambda: None, tell=lambda: "80 GB"),
+    Check("image", "a file", check=raising(WorkflowFailure("no file", hint="make one"))),
+    Check("BIDS", "no errors", tell=raising(Caution("two errors", hint="mend them"))),
 ]
 
 
@@ -32,9 +32,9 @@ def test_one_list_of_looks_for_letters_and_table(tmp_path, monkeypatch):
     """What refuses a start is a failure in the table; a warning refuses nothing."""
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(ConfigFailure) as refused:
-        refuse(failures(take(LOOKS)))
+        refuse(failures(run_checks(LOOKS)))
     assert ["no file"] == [problem.message for problem in refused.value.problems]
-    told = take(LOOKS, telling=True)
+    told = run_checks(LOOKS, telling=True)
     assert [Level.OK, Level.FAILURE, Level.WARNING] == [f.level for f in told]
     refuse(failures([told[0], told[2]]))
     # As another process reads it.
@@ -51,7 +51,7 @@ def test_one_list_of_looks_for_letters_and_table(tmp_path, monkeypatch):
 def test_table_tells_a_thing_once_and_at_its_worst():
     """Two looks at one thing in one place: a failure is not hidden by the other's success."""
     image = "image"
-    fine = Look(image, "a file", tell=lambda: "fine")
+    fine = Check(image, "a file", tell=lambda: "fine")
     for looks in ([LOOKS[1], fine], [fine, LOOKS[1]]):
-        table = findings_table(take(looks, telling=True))
+        table = findings_table(run_checks(looks, telling=True))
         assert "no file" in table and "fine" not in table

@@ -48,7 +48,7 @@ def test_every_fault_in_one_pass():
         ({k: v for k, v in OLD.items() if k != "container"}, "container is missing"),
         (changed("datalad", output_repos=["a", "b"]), "lists 2 repositories"),
         (changed("datalad", output_repos=["a", "a"]), "is named twice"),
-        (changed("container", outputs=["A", "a"]), "the same place as 'A'"),
+        (changed("container", outputs=["A", "a"]), "the same folder as 'A'"),
         ([], "expected: keys with values"),
     ],
 )

@@ -69,17 +69,17 @@ def test_missing_value_is_neither_true_nor_untrue(expression, subjects):
     ("expression", "words"),
     [
         ("gruop == 'patient'", "did you mean group?"),
-        ("group == patient", "stands in quotes: 'patient'"),
+        ("group == patient", "in quotes: 'patient'"),
         ("group = 'patient'", "equal by =="),
         ("age == '50'", "age is a number and '50' is text"),
         ("site == 1", "site is text"),
-        ("group == True", "in quotes it is: 'True'"),
+        ("group == True", "write it in quotes: 'True'"),
         ("age", "not true or false"),
         ("1 == 1", "no column"),
-        ("note == 'a'", "nothing but n/a"),
+        ("note == 'a'", "only missing values (n/a)"),
         ("group in 'patient'", "no list"),
         ("age > 1 / 0", "cannot be calculated"),
-        ("age > group - 1", "reckons with group"),
+        ("age > group - 1", "calculates with group"),
         ("age > 40 and", "cannot be read"),
         ("-" * 950 + "age > 1", "too deeply nested"),
     ],
@@ -145,6 +145,6 @@ def test_attack_is_refused(number, tmp_path):
 def test_nothing_but_comparisons_is_read(expression):
     """Calls, attributes, variables, subscripts, powers: each is refused by a letter."""
     with pytest.raises(
-        WorkflowFailure, match=r"cannot be read|not allowed|reckons|not a column|not known"
+        WorkflowFailure, match=r"cannot be read|not allowed|calculates|not a column"
     ):
         true_of(expression)

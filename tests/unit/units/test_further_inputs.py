@@ -1,15 +1,17 @@
 """What a unit takes of a further input."""
 
 import pytest
-from bidsloom.units.further_inputs import Entry, choose_entries
+from bidsloom.units.further_inputs import InputEntry, choose_entries
 from bidsloom.units.unit import Unit
 
 FOLDER, FILE = "040000", "100644"
 
 
-def entries(*paths: str) -> list[Entry]:
+def entries(*paths: str) -> list[InputEntry]:
     """Entries; those with a final slash are folders."""
-    return [Entry(p.rstrip("/"), FOLDER if p.endswith("/") else FILE, f"id of {p}") for p in paths]
+    return [
+        InputEntry(p.rstrip("/"), FOLDER if p.endswith("/") else FILE, f"id of {p}") for p in paths
+    ]
 
 
 def unit(name: str) -> Unit:
@@ -21,7 +23,7 @@ ROOT = entries("dataset_description.json", "desc-aseg_dseg.tsv", "sub-1/", "sub-
 FREESURFER = entries("fsaverage/lh.white", "sub-1/", "sub-1_ses-a/", "sub-1_ses-b/", "sub-2/")
 
 
-def taken(name: str, root: list[Entry], *inside: str) -> tuple[list[str], list[str]]:
+def taken(name: str, root: list[InputEntry], *inside: str) -> tuple[list[str], list[str]]:
     """Paths that a unit takes, and those of its own folders among them."""
     found = choose_entries(unit(name), root=root, inside=entries(*inside))
     return found.paths, [entry.path for entry in found.own]
@@ -63,7 +65,7 @@ def test_digest_feels_the_unit_and_not_the_dataset():
 
     more = [*entries("sub-5/", "participants.tsv"), *ROOT]
     assert mark(ROOT) == mark(more)
-    changed = [Entry(e.path, e.mode, "other") if e.path == "sub-1" else e for e in ROOT]
+    changed = [InputEntry(e.path, e.mode, "other") if e.path == "sub-1" else e for e in ROOT]
     assert mark(ROOT) != mark(changed)
-    changed = [Entry(e.path, e.mode, "other") if "desc" in e.path[:4] else e for e in ROOT]
+    changed = [InputEntry(e.path, e.mode, "other") if "desc" in e.path[:4] else e for e in ROOT]
     assert mark(ROOT) != mark(changed)

@@ -25,10 +25,10 @@ def test_withdrawn_units(known, withdrawn):
     ("content", "words"),
     [
         (None, "No such file"),
-        (b"\xff\xfe0\0", "it is no text"),
-        (b"sub-01\tpatient\n", "is no subject's label"),
+        (b"\xff\xfe0\0", "it is not a text file"),
+        (b"sub-01\tpatient\n", "is not a subject's label"),
         (b"participant_id,age\nsub-01,3\n", "separated by tabs"),
-        (b"# nobody yet\n", "which names nobody"),
+        (b"# nobody yet\n", "which has no labels"),
     ],
 )
 def test_bad_label_file_is_a_letter(tmp_path, content, words):

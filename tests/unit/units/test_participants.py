@@ -28,7 +28,7 @@ def test_label_file(tmp_path, text, labels):
         (b"id\tage\nsub-01\t3\n", "no column participant_id"),
         (b"participant_id\tage\nsub-01\t3\nsub-01\t4\n", "more than one row of sub-01"),
         (b"participant_id\tage\nsub-01\t3\t4\t5\n", "cannot be read"),
-        (b"participant_id\tage\tage\nsub-01\t3\t4\n", "two columns have one name"),
+        (b"participant_id\tage\tage\nsub-01\t3\t4\n", "two columns have the same name"),
         (b"participant_id\nsub-\xff\n", "cannot be read"),
         (b"", "no column participant_id"),
     ],

@@ -1,7 +1,7 @@
 """From a mapping (YAML, JSON, Snakemake's config) to a frozen `Study`.
 
 The only reader of configuration keys.  Types, defaults and descriptions come
-from `workflow/schemas/config.schema.yaml`; what a schema cannot say (two
+from `workflow/schemas/config.schema.yaml`; what a schema cannot express (two
 outputs with the same name, a quoting trap of YAML) is checked in `faults`.
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from ..base.errors import ConfigFailure, WorkflowFailure
+from .expects import find_expects_faults, read_expects
 from .faults import as_list, find_faults, load_schema, value_at
 from .request import Request
 from .results_folder import ResultsFolder
@@ -49,11 +50,11 @@ def read_study(config: Mapping, *, base: Path | None = None) -> Study:
     Relative paths in `config` and the `results` folder are relative to
     `base`, by default the working directory.
 
-    Raises `ConfigFailure` naming every fault at once.
+    Raises `ConfigFailure` with every fault.
     """
     base = base or Path.cwd()
     config = restore_on(config)
-    problems = list(find_faults(config))
+    problems = [*find_faults(config), *find_expects_faults(config, base)]
     if problems:
         raise ConfigFailure(problems)
     filled = fill_defaults(config, load_schema())
@@ -108,6 +109,7 @@ def read_selection(subjects: Mapping, base: Path) -> Selection:
         where=subjects["where"].strip(),
         require=tuple(parse_requirement(filters) for filters in subjects["require"]),
         limit=subjects.get("limit"),
+        accept=tuple(f"sub-{label.removeprefix('sub-')}" for label in subjects["accept"]),
     )
 
 
@@ -142,6 +144,7 @@ def read_container(filled: Mapping, base: Path) -> Container:
     app_args = dict(container["bids_args"])
     analysis_level = app_args.pop("analysis_level")
     image, dataset, wanted = container["image"], container["dataset"], container["bids_filter"]
+    expected = read_expects(container, base)
     return Container(
         name=container["name"],
         image=image if dataset else resolve_url(image, base),
@@ -164,11 +167,17 @@ def read_container(filled: Mapping, base: Path) -> Container:
         binds=tuple(parse_bind(text, base) for text in container["binds"]),
         freesurfer_license=optional_path(container["freesurfer_license"], base),
         templateflow_home=optional_path(container["templateflow_home"], base),
+        expects=expected.files,
+        expects_name=expected.name,
+        crash_files=expected.crash_files,
+        on_incomplete=container.get("on_incomplete"),
+        leave_out=tuple(container["leave_out"]),
+        evidence=(*expected.crash_files, *container["evidence"]),
     )
 
 
 def restore_on(config: Any) -> Any:
-    """A configuration whose key `notify.on` is a text: YAML reads a bare `on` as true."""
+    """A configuration in which `notify.on` has its name again: YAML reads a bare `on` as true."""
     notify = value_at(config, "notify")
     if not isinstance(notify, Mapping) or True not in notify:
         return config
@@ -176,7 +185,7 @@ def restore_on(config: Any) -> Any:
 
 
 def read_config(path: Path) -> dict:
-    """The mapping in a YAML or JSON file."""
+    """The mapping in a YAML or JSON file.  Raises `WorkflowFailure` where it cannot be read."""
     try:
         config = yaml.safe_load(path.read_text())
     except OSError as e:
@@ -202,7 +211,7 @@ def read_request(given: Mapping) -> Request:
 
 
 def output_repositories(config: Mapping) -> dict[str, str]:
-    """Output folder -> the repository of its own, empty where it has none.
+    """Output folder -> its own repository, empty where it has none.
 
     Older configurations list the further repositories under
     `datalad.output_repos`, in the order of the outputs.

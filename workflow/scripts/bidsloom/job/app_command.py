@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ..config.study import Container
 from ..containers.runtimes import LICENSE, WORK_DIR, Runtime
+from ..units.output_folders import output_folder
 from ..units.unit import GROUP, Unit
 from .unit_job import Job
 
@@ -32,15 +33,6 @@ def app_command(job: Job) -> list[str]:
         *further_flags(job),
         *(fill(word, values) for word in container.arguments),
     ]
-
-
-def output_folder(container: Container, unit: Unit, output: str) -> str:
-    """Where the app writes a unit's results, in one of the output folders."""
-    if container.archive:
-        return f"{output}/{unit.name}"
-    if unit.session and container.session_folders:
-        return f"{output}/ses-{unit.session}"
-    return output
 
 
 def result_path(container: Container, unit: Unit) -> str:

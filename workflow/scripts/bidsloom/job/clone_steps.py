@@ -14,7 +14,7 @@ from ..base.runners import Step, call_git
 from ..containers.image import image_path
 from ..datasets.annex import annexed_keys
 from ..datasets.clones import CONTAINERS_PATH
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.thin_clones import CLONE, annex_steps, lay_out_steps, link_image_command, remotes_of
 from .unit_job import Job
 
@@ -41,7 +41,7 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield from lay_out_steps("structure", source.clone, place, commit, paths=paths, keys=keys)
 
 
-def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def output_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """An output that is a dataset of its own, on the job's branch, as it was before any result."""
     place, own = clone / target.path, ["--origin", "study", "--branch", "base"]
     remotes = remotes_of(target.dataset)
@@ -49,7 +49,7 @@ def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     yield from start_steps(job, clone, target)
 
 
-def start_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def start_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """The job's branch in a clone without a work tree, checked out where it starts."""
     place, base = clone / target.path, job.bases[target.path]
     yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)

@@ -14,7 +14,7 @@ from ..base.errors import WorkflowFailure
 from ..base.files import digest
 from ..config import Study
 from ..datasets.branches import head_of, read_branches, read_ledger
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import REMOTE_MAIN
 from ..records.fingerprints import fingerprint_text, group_fingerprint
 from ..units.unit import GROUP, Unit
@@ -44,7 +44,7 @@ class GroupJob(Job):
         merged = members(self.study, self.bases[""])
         return fingerprint_text(group_fingerprint(self.study, merged, self.prepared.image))
 
-    def outdated_files(self, target: Target) -> list[str]:
+    def outdated_files(self, target: OutputDataset) -> list[str]:
         """What main holds of the group level's last result in a dataset."""
         ledger = read_ledger(target.dataset, self.bases[target.path])
         last = [ledger[GROUP]] if GROUP in ledger else []

@@ -26,15 +26,15 @@ from typing import Any
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import Step, call, call_git, call_git_success, end_children, node_name
-from ..checks.at_start import looks_at_place
-from ..checks.findings import failures, take
+from ..checks.at_start import checks_on_machine
+from ..checks.findings import failures, run_checks
 from ..checks.machine import check_modules
 from ..datasets.branches import Result, read_ledger, read_results
 from ..datasets.locks import locked
 from ..datasets.output_datasets import owner_of
 from ..datasets.pushes import outlive_locks
 from ..datasets.stores import MAIN, REMOTE, last_line, list_remote_heads
-from ..datasets.unit_results import read_announced
+from ..datasets.unit_results import read_unit_results
 from ..records.attempts import Attempt, add_attempt, read_attempts
 from ..records.cancellations import read_cancellation
 from ..records.job_record import JobRecord, write_record
@@ -109,7 +109,7 @@ def sign_as_prepared(job: Job) -> None:
 
 def check_node(job: Job) -> None:
     """Refuse a node that lacks a program (another node may have it) or a module."""
-    for failure in failures(take(looks_at_place(job.study, job.runtime))):
+    for failure in failures(run_checks(checks_on_machine(job.study, job.runtime))):
         raise WorkflowFailure(
             f"On node {node_name()}: {failure.message}",
             hint=failure.hint,
@@ -260,7 +260,7 @@ def fetch_result(job: Job, seen: Mapping[str, str | None]) -> Result | None:
     if not results or results[0].fingerprint != job.fingerprint:
         return None
     heads = {path: {head} for path, head in seen.items() if head}
-    (found,) = read_announced(job.targets, results, repositories=repositories, heads=heads)
+    (found,) = read_unit_results(job.targets, results, repositories=repositories, heads=heads)
     if found.missing:
         log.warning("%s is incomplete (%s); computing again", ref, found.missing)
         return None

@@ -14,7 +14,7 @@ from ..base.runners import Step
 from ..containers.runtimes import mount_places, scratch_folder
 from ..datasets.annex import is_annexed
 from ..datasets.branches import FINGERPRINT_TRAILER, UNIT_TRAILER, head_of
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import publish_command
 from ..datasets.stores import StoreKind
 from .app_command import app_command, filter_file, unit_filter
@@ -126,7 +126,7 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield Step("push_branch", push, clone / target.path)
 
 
-def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def push_content_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """The annexed files that a job wrote to a dataset, to its store."""
     outputs = existing_outputs(job, clone, target)
     if not outputs:
@@ -147,13 +147,13 @@ def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     yield Step("push_content", copy, place)
 
 
-def is_written(job: Job, clone: Path, target: Target) -> bool:
+def is_written(job: Job, clone: Path, target: OutputDataset) -> bool:
     """False for a part of the output that a finished job added nothing to."""
     place = clone / target.path
     return not place.exists() or head_of(place, "HEAD") != job.bases[target.path]
 
 
-def existing_outputs(job: Job, clone: Path, target: Target) -> list[str]:
+def existing_outputs(job: Job, clone: Path, target: OutputDataset) -> list[str]:
     """What of a dataset the app wrote to, relative to it; all of it before it ran."""
     if target.path:
         return ["."]

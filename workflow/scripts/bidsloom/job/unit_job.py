@@ -11,7 +11,7 @@ from ..config import Study
 from ..config.request import NOTHING_KNOWN, Request
 from ..containers.runtimes import Runtime
 from ..datasets.branches import branch_name
-from ..datasets.output_datasets import Target, all_targets, owner_of
+from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
 from ..records.fingerprints import unit_fingerprint
 from ..records.prepared import Prepared
 from ..units.further_inputs import taken_paths
@@ -53,9 +53,9 @@ class Job:
     seen: dict[str, str | None] = field(default_factory=dict)
 
     @cached_property
-    def targets(self) -> list[Target]:
+    def targets(self) -> list[OutputDataset]:
         """The datasets that the job writes to; the output dataset comes last."""
-        return all_targets(self.study)
+        return list_outputs(self.study)
 
     @property
     def bases(self) -> Mapping[str, str]:
@@ -77,11 +77,11 @@ class Job:
         """What runs the image."""
         return self.prepared.runtime
 
-    def own(self, target: Target, paths: Iterable[str]) -> list[str]:
+    def own(self, target: OutputDataset, paths: Iterable[str]) -> list[str]:
         """Those of some paths of the output dataset that lie in a dataset, relative to it."""
         return [target.inside(path) for path in paths if owner_of(path, self.targets) is target]
 
-    def outdated_files(self, target: Target) -> list[str]:
+    def outdated_files(self, target: OutputDataset) -> list[str]:
         """Files of an earlier result that the job finds in a dataset, relative to it."""
         return []
 

@@ -8,13 +8,13 @@ from datetime import datetime
 
 from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
-from ..checks.at_start import looks_at_start, scratch_look
-from ..checks.findings import Finding, Look, failures, take
+from ..checks.at_start import checks_at_start, scratch_check
+from ..checks.findings import Check, Finding, failures, run_checks
 from ..config import Study
-from ..containers.image import image_id
+from ..containers.image import identify_image
 from ..datasets.clones import clone_output, pin_further, pin_input
 from ..datasets.locks import exclusive
-from ..datasets.output_datasets import Target, all_targets, check_target
+from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs
 from ..records.cancellations import remove_cancellations
 from ..records.open_study import OpenStudy
 from ..records.prepared import read_prepared
@@ -52,13 +52,13 @@ def look_around(
     study: Study, *, here: bool, telling: bool = False
 ) -> tuple[list[Finding], OpenStudy | None]:
     """The findings about all that a study names, and the opened study where none is a failure."""
-    findings = take(looks_at_start(study, here=here), telling=telling)
+    findings = run_checks(checks_at_start(study, here=here), telling=telling)
     if failures(findings):
         return findings, None
     opened: list[OpenStudy] = []
-    findings += take(
+    findings += run_checks(
         [
-            Look(
+            Check(
                 "subjects",
                 "subjects of a BIDS dataset",
                 lambda: opened.append(find_units(study)),
@@ -68,21 +68,21 @@ def look_around(
         telling=telling,
     )
     if opened and here:
-        findings += take([scratch_look(study, opened[0].units)], telling=telling)
+        findings += run_checks([scratch_check(study, opened[0].units)], telling=telling)
     return findings, opened[0] if opened else None
 
 
 def find_units(study: Study) -> OpenStudy:
     """Clone what is missing, and return the study's units at the input's pinned commit."""
     with exclusive(study):
-        for target in all_targets(study):
-            if check_target(target, study):
+        for target in list_outputs(study):
+            if check_output_store(target, study):
                 clone_output(target, study)
             else:
                 refuse_lost_store(study, target)
         commit, further = pin_input(study), pin_further(study)
         units = cached_units(study, commit, further)
-        return OpenStudy(study, units, image_id(study), further)
+        return OpenStudy(study, units, identify_image(study), further)
 
 
 def tell_units(opened: OpenStudy) -> str:
@@ -92,7 +92,7 @@ def tell_units(opened: OpenStudy) -> str:
     return f"{len(units.units)} unit(s) at {units.commit[:10]}{left}"
 
 
-def refuse_lost_store(study: Study, target: Target) -> None:
+def refuse_lost_store(study: Study, target: OutputDataset) -> None:
     """Refuse an empty output store that results were pushed to before.
 
     It may not be mounted; a new store at its path would hide the results, and

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..base.text import a_few
 from ..records.open_study import OpenStudy
 from ..units.selection import count_reasons
 from ..units.unit import Units
@@ -63,5 +64,4 @@ def summarize_due(opened: OpenStudy) -> list[str]:
 
 def names_of(units: Sequence[str]) -> str:
     """A few units by name, the others by number."""
-    more = f" and {len(units) - NAMES} more" if len(units) > NAMES else ""
-    return ", ".join(units[:NAMES]) + more
+    return a_few(units, NAMES)

@@ -10,7 +10,7 @@ from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import call_git
 from ..datasets.annex import SUBDATASET
 from ..datasets.branches import Result, head_of, read_ledger
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import REMOTE_BASE, REMOTE_MAIN
 
 
@@ -23,7 +23,7 @@ class Place:
     since.  `ledger` names the result of each unit that `start` holds.
     """
 
-    target: Target
+    target: OutputDataset
     main: str
     start: str
     ledger: Mapping[str, Result]
@@ -34,7 +34,7 @@ class Place:
         return self.target.path
 
 
-def find_places(targets: Sequence[Target]) -> list[Place]:
+def find_places(targets: Sequence[OutputDataset]) -> list[Place]:
     """Every dataset's main; the output dataset comes last."""
     *further, output = targets
     main = main_of(output)
@@ -46,7 +46,7 @@ def find_places(targets: Sequence[Target]) -> list[Place]:
     return [*places, Place(output, main, main, read_ledger(output.dataset, main))]
 
 
-def main_of(target: Target) -> str:
+def main_of(target: OutputDataset) -> str:
     """The commit of main in a store."""
     main = head_of(target.dataset, REMOTE_MAIN)
     if main is None:
@@ -57,7 +57,7 @@ def main_of(target: Target) -> str:
     return main
 
 
-def base_of(target: Target) -> str:
+def base_of(target: OutputDataset) -> str:
     """The commit of base in a store."""
     base = head_of(target.dataset, REMOTE_BASE)
     if base is None:
@@ -68,7 +68,7 @@ def base_of(target: Target) -> str:
     return base
 
 
-def registered_link(output: Target, main: str, path: str) -> str:
+def registered_link(output: OutputDataset, main: str, path: str) -> str:
     """The commit of a subdataset that main registers, or base where main does not yet.
 
     Raises `WorkflowFailure` where main has files there: they would be lost.
@@ -87,7 +87,7 @@ def registered_link(output: Target, main: str, path: str) -> str:
     )
 
 
-def find_start(target: Target, main: str, *, registered: str) -> str:
+def find_start(target: OutputDataset, main: str, *, registered: str) -> str:
     """What a merge builds upon in a subdataset.
 
     That is the commit that the output dataset registers, or, where somebody

@@ -16,9 +16,9 @@ from ..config import Study
 from ..datasets.branches import Branch, Entry, Result, list_job_branches
 from ..datasets.clones import fetch_output
 from ..datasets.locks import exclusive, locked
-from ..datasets.output_datasets import all_targets, owner_of
+from ..datasets.output_datasets import list_outputs, owner_of
 from ..datasets.stores import REMOTE
-from ..datasets.unit_results import Announced, read_announced
+from ..datasets.unit_results import UnitResult, read_unit_results
 from ..records.attempts import Attempt, add_attempt
 from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.listing import find_withdrawn, known_units
@@ -43,7 +43,7 @@ class Found:
 
     places: Sequence[Place]
     on_branches: Mapping[str, list[Result]]
-    announced: Sequence[Announced]
+    announced: Sequence[UnitResult]
     gone: Sequence[str]
 
     @property
@@ -92,7 +92,7 @@ def merge_branches(study: Study) -> MergeOutcome:
 
 def fetch_stores(study: Study) -> Found:
     """Fetch from the stores, and return what they hold; new results are checked for content."""
-    targets = all_targets(study)
+    targets = list_outputs(study)
     for target in targets:
         fetch_output(target)
     places = find_places(targets)
@@ -105,7 +105,7 @@ def fetch_stores(study: Study) -> Found:
     units = {*ledger, *(result.unit for result in own)}
     gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
     fresh = [r for r in own if r.unit not in gone and not is_held(ledger, r)]
-    announced = read_announced(
+    announced = read_unit_results(
         targets,
         fresh,
         repositories={t.path: t.dataset for t in targets},
@@ -129,7 +129,7 @@ def shared_patterns(study: Study) -> list[str]:
 
 
 def read_all_contents(
-    places: Sequence[Place], announced: Iterable[Announced], *, removed: Iterable[str]
+    places: Sequence[Place], announced: Iterable[UnitResult], *, removed: Iterable[str]
 ) -> dict[str, Branch]:
     """Unit -> what all mains together hold of it, with only the files that matter."""
     parts: dict[str, dict[str, Branch]] = {}
@@ -148,13 +148,13 @@ def read_all_contents(
         for unit, branch in held.items():
             parts.setdefault(unit, {})[place.path] = branch
     return {
-        unit: Announced(next(iter(found.values())).result, found).joined()
+        unit: UnitResult(next(iter(found.values())).result, found).joined()
         for unit, found in parts.items()
     }
 
 
 def write_all(
-    places: Sequence[Place], weave: Weave, announced: Mapping[str, Announced]
+    places: Sequence[Place], weave: Weave, announced: Mapping[str, UnitResult]
 ) -> dict[str, str]:
     """Write the commits of each dataset's main; returns path -> commit."""
     links: dict[str, str] = {}

@@ -17,7 +17,7 @@ from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..datasets.locations import publish_locations
 from ..datasets.pushes import push_refs
 from ..datasets.stores import MAIN, REMOTE, last_line, store_uuid
-from ..datasets.unit_results import Announced
+from ..datasets.unit_results import UnitResult
 from .mains import Place
 
 # Holds a subdataset's new main until the output dataset registers it.
@@ -25,7 +25,7 @@ MERGING = "merging"
 
 
 def publish(
-    places: Sequence[Place], commits: Mapping[str, str], announced: Iterable[Announced]
+    places: Sequence[Place], commits: Mapping[str, str], announced: Iterable[UnitResult]
 ) -> None:
     """Publish what was merged: location logs, then the mains, the output dataset's first.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..base.errors import CommandError
 from ..base.runners import call_git, call_git_lines
 from ..datasets.branches import Result, branch_name
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import push_refs, wait_out
 from ..datasets.stores import REMOTE, last_line
 
@@ -26,7 +26,7 @@ BRANCHES_PER_PUSH = 1000
 TRANSACTIONS = 5
 
 
-def remove_branches(target: Target, app: str, results: Iterable[Result]) -> None:
+def remove_branches(target: OutputDataset, app: str, results: Iterable[Result]) -> None:
     """Delete job branches that still point to these results, in the store and in the clone."""
     store, dataset = target.store, target.dataset
     expected = {branch_name(app, r.unit): r.commit for r in results}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from ..base.text import a_few
 from ..datasets.branches import Branch, Entry
 
 
@@ -78,6 +79,4 @@ def by_path(branches: list[Branch]) -> dict[str, list[Branch]]:
 
 def names(units: set[str]) -> str:
     """A few units by name, the others by number."""
-    listed = sorted(units)
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
-    return ", ".join(listed[:3]) + more
+    return a_few(sorted(units), 3)

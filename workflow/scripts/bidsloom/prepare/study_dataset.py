@@ -22,7 +22,7 @@ from ..datasets.annex import is_annexed
 from ..datasets.branches import head_of
 from ..datasets.clones import clone_output
 from ..datasets.locks import exclusive, locked
-from ..datasets.output_datasets import Target, all_targets
+from ..datasets.output_datasets import OutputDataset, list_outputs
 from ..datasets.pushes import push_annex_branch, push_refs
 from ..datasets.stores import (
     BASE,
@@ -59,7 +59,7 @@ def prepare_study(
     `commit` is the input's, `further` has that of each further input by path.
     Writes and returns what jobs need to know.  Doing it again changes nothing.
     """
-    *outputs, output = all_targets(study)
+    *outputs, output = list_outputs(study)
     with locked(study.lock_file), exclusive(study):
         bases = {target.path: prepare_output(study, target) for target in outputs}
         open_dataset(study, output)
@@ -95,7 +95,7 @@ def own_identity(repository: Path) -> tuple[str, str]:
     return name, rest.partition(">")[0]
 
 
-def prepare_output(study: Study, target: Target) -> str:
+def prepare_output(study: Study, target: OutputDataset) -> str:
     """Bring an output that is a dataset of its own up to date; returns the commit of its base."""
     dataset = target.dataset
     open_dataset(study, target)
@@ -109,7 +109,7 @@ def prepare_output(study: Study, target: Target) -> str:
     return call_git(["rev-parse", "HEAD"], cwd=dataset)
 
 
-def open_dataset(study: Study, target: Target) -> None:
+def open_dataset(study: Study, target: OutputDataset) -> None:
     """Make a dataset with `base` checked out: cloned from its store, or new."""
     store, dataset = target.store, target.dataset
     held = store.repository is None or is_git_directory(store.repository)
@@ -133,7 +133,7 @@ def open_dataset(study: Study, target: Target) -> None:
     call_git(["clean", "-q", "-ffd"], cwd=dataset)
 
 
-def connect_store(study: Study, target: Target) -> None:
+def connect_store(study: Study, target: OutputDataset) -> None:
     """Make a store where it is missing, and add it as remote `output`."""
     store, dataset = target.store, target.dataset
     if store.kind is StoreKind.BARE and store.repository:
@@ -174,7 +174,7 @@ def fetch_image(study: Study, store: Store, key: str) -> None:
         ) from e
 
 
-def publish_base(study: Study, target: Target) -> None:
+def publish_base(study: Study, target: OutputDataset) -> None:
     """Push the image's content, then `base`, then `main` where there is none yet."""
     store, dataset = target.store, target.dataset
     try:

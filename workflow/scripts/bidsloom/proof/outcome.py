@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import WorkflowFailure
+from ..base.text import a_few
 from ..records.proof import Proof, ProofState, UnitProof
 
 
@@ -33,8 +34,7 @@ def unit_lines(units: Iterable[UnitProof], *, named: int = 5) -> list[str]:
             lines.append(f"{head}: {unit.message}")
             continue
         paths = unit.paths
-        more = f" and {len(paths) - named} more" if len(paths) > named else ""
-        files = f" ({', '.join(paths[:named])}{more})" if paths else ""
+        files = f" ({a_few(paths, named)})" if paths else ""
         lines.append(f"{head}, {len(paths)} of {unit.files} files{files}" if paths else head)
     return lines
 

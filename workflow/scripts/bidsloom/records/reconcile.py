@@ -10,9 +10,9 @@ from ..base.files import read_tsv
 from ..base.runners import call_git_success
 from ..datasets.branches import list_job_branches, read_ledger
 from ..datasets.clones import fetch_output
-from ..datasets.output_datasets import Target, all_targets
+from ..datasets.output_datasets import OutputDataset, list_outputs
 from ..datasets.stores import MAIN, REMOTE
-from ..datasets.unit_results import read_announced
+from ..datasets.unit_results import read_unit_results
 from .fingerprints import preparation
 from .job_record import JobRecord, read_record, read_superseded, write_record
 from .open_study import OpenStudy
@@ -56,16 +56,16 @@ def restore_records(opened: OpenStudy) -> None:
     """
     study = opened.study
     missing = [name for name in opened.names if not study.files.record(name).exists()]
-    if not missing or not all(is_connected(target) for target in all_targets(study)):
+    if not missing or not all(is_connected(target) for target in list_outputs(study)):
         return
-    targets = all_targets(study)
+    targets = list_outputs(study)
     heads = {}
     for target in targets:
         fetch_output(target)
         heads[target.path] = list_job_branches(
             target.dataset, f"refs/remotes/{REMOTE}/", study.container.name
         )
-    announced = read_announced(
+    announced = read_unit_results(
         targets,
         heads[""],
         repositories={target.path: target.dataset for target in targets},
@@ -88,7 +88,7 @@ def restore_records(opened: OpenStudy) -> None:
             write_record(study, record)
 
 
-def is_connected(target: Target) -> bool:
+def is_connected(target: OutputDataset) -> bool:
     """True where the study's clone of a dataset knows its store."""
     dataset = target.dataset
     return dataset.exists() and call_git_success(["remote", "get-url", REMOTE], cwd=dataset)

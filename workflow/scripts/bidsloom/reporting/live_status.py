@@ -15,7 +15,7 @@ from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import call_git_lines
 from ..config import Study
 from ..datasets.branches import Result, branch_name, read_ledger, read_results
-from ..datasets.output_datasets import output_target
+from ..datasets.output_datasets import main_output
 from ..datasets.stores import MAIN, is_git_directory, last_line
 from ..records.cancellations import list_cancelled, read_cancellation
 from ..records.fingerprints import unit_fingerprint
@@ -108,7 +108,7 @@ def settle_row(
 
 def read_store(study: Study) -> StoreContents | None:
     """What the output store holds; None where it is not there yet."""
-    store = output_target(study).store
+    store = main_output(study).store
     prefix = f"refs/heads/{branch_name(study.container.name, '')}"
     main = f"refs/heads/{MAIN}"
     try:

@@ -17,7 +17,7 @@ from ..base.runners import call, call_annex, call_git, call_git_records, call_gi
 from ..config import Study
 from ..config.request import Request
 from ..containers.runtimes import Runtime
-from ..datasets.output_datasets import further_targets, output_target
+from ..datasets.output_datasets import list_further_outputs, main_output
 from ..datasets.stores import read_setting
 from ..job.app_command import app_command
 from ..job.unit_job import Job
@@ -83,7 +83,7 @@ def study_facts(study: Study, rows: list[Row]) -> dict:
         "command": example_command(study, prepared),
         "output": study.output_url,
         "output_folder": study.container.outputs[0],
-        "store": output_target(study).store.git_url,
+        "store": main_output(study).store.git_url,
         "main": read_merge_outcome(study).main,
         "results": str(study.results),
         "versions": tool_versions(prepared.runtime if prepared else Runtime.NONE),
@@ -171,7 +171,7 @@ def list_names(repository: Path, folder: str) -> list[str]:
 def merged_output_folder(study: Study, main: str) -> tuple[Path, str]:
     """The repository that holds the app's output folder, and the folder as git names it there."""
     path = study.container.outputs[0]
-    for target in further_targets(study):
+    for target in list_further_outputs(study):
         if target.path == path:
             commit = call_git(["rev-parse", f"{main}:{path}"], cwd=study.dataset)
             return target.dataset, f"{commit}:"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..records.unit_state import UnitState
+from ..units.unit import subject_of
 from .unit_states import Row, describe_attempt
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
@@ -57,7 +58,7 @@ class Pages:
     def of_unit(self, unit: str) -> list[str]:
         """A unit's reports; a session has its subject's where it has none."""
         own = self.by_unit.get(unit)
-        return own or [n for n in self.by_unit.get(unit.split("_")[0], []) if "_" not in n]
+        return own or [n for n in self.by_unit.get(subject_of(unit), []) if "_" not in n]
 
 
 def render_page(facts: dict, rows: Sequence[Row], *, pages: Pages) -> str:

@@ -11,6 +11,7 @@ import yaml
 from ..base.files import write_text
 from ..base.paths import SCRIPTS
 from ..config import Study
+from ..units.unit import split_name
 from .slurm import job_prefix
 
 JOB_SCRIPT = SCRIPTS / "process_subject.py"
@@ -56,7 +57,7 @@ def render_job_script(
     lines += ["set -euo pipefail", ""]
     lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
     lines += [f"export {k}={shlex.quote(v)}" for k, v in study.resources.environment]
-    subject, _, session = unit.partition("_")
+    subject, session = split_name(unit)
     call = [
         python,
         str(JOB_SCRIPT),
