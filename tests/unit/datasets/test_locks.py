@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.checks.lock_file import state_of_lock
+from bidsloom.config.results_folder import ResultsFolder
 from bidsloom.datasets.locks import exclusive, locked
 
 
@@ -55,6 +56,7 @@ def test_lock_files_of_dead_processes_are_removed(tmp_path):
         left[name].touch()
     study = SimpleNamespace(
         results=tmp_path,
+        files=ResultsFolder(tmp_path),
         dataset=clones["dataset"],
         input=clones["input"],
         further_inputs=[SimpleNamespace(clone=clones["further"])],
