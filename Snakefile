@@ -15,9 +15,10 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
+# Where the library is installed, this folder holds the rules' scripts alone.
+sys.path.insert(0, str(Path(str(workflow.current_basedir), "workflow", "scripts")))
 
 # A study given on the command line stands alone: no key of the demo's config
 # may leak into it.
@@ -26,7 +27,13 @@ if not workflow.overwrite_configfiles:
     configfile: "config/config.yaml"
 
 
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
+
+
+pathvars:
+    study=f"results/{STUDY.name}",
 
 
 wildcard_constraints:
@@ -62,21 +69,13 @@ rule all:
         # Each by name: a report of a failed run must not pass for the study.
         unit_results,
         last_results,
-        f"results/{STUDY.name}/report.html",
+        "<study>/report.html",
 
 
 onsuccess:
-    if ONLY_CHECK:
-        tell_check(STUDY)
-    else:
-        print(tell_outcome(STUDY), file=sys.stderr)
-        notify(STUDY, success=True)
+    end_run(success=True, logs=log)
 
 
 # A failed unit holds up nobody: what is finished is merged and reported.
 onerror:
-    if ONLY_CHECK:
-        tell_check(STUDY)
-    else:
-        print(conclude_study(STUDY, logs=log), file=sys.stderr)
-        notify(STUDY, success=False)
+    end_run(success=False, logs=log)

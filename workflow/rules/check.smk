@@ -13,9 +13,9 @@ rule check_node:
     input:
         what_a_check_needs,
     output:
-        f"results/{STUDY.name}/checked.json",
+        "<study>/checked.json",
     log:
-        f"results/{STUDY.name}/logs/check_node.log",
+        "<study>/logs/check_node.log",
     retries: 0
     envmodules:
         *STUDY.resources.modules,
@@ -30,9 +30,9 @@ rule check_node:
 # One job on two nodes, so that both are there at once.
 rule check_lock:
     output:
-        f"results/{STUDY.name}/lock_checked.json",
+        "<study>/lock_checked.json",
     log:
-        f"results/{STUDY.name}/logs/check_lock.log",
+        "<study>/logs/check_lock.log",
     retries: 0
     resources:
         **lock_resources(STUDY),
@@ -45,5 +45,5 @@ rule check_lock:
 # The table is printed last of all.
 rule check:
     input:
-        f"results/{STUDY.name}/checked.json",
-        f"results/{STUDY.name}/lock_checked.json" if STUDY.lock_file and not HERE else [],
+        "<study>/checked.json",
+        "<study>/lock_checked.json" if STUDY.lock_file and not HERE else [],

@@ -12,12 +12,12 @@ OUTPUTS  results/{study}/merged.txt
 rule merge_branches:
     input:
         unit_results,
-        ancient(f"results/{STUDY.name}/subjects.tsv"),
-        ancient(f"results/{STUDY.name}/excluded.tsv"),
+        ancient("<study>/subjects.tsv"),
+        ancient("<study>/excluded.tsv"),
     output:
-        f"results/{STUDY.name}/merged.txt",
+        "<study>/merged.txt",
     log:
-        f"results/{STUDY.name}/logs/merge_branches.log",
+        "<study>/logs/merge_branches.log",
     retries: 0
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
@@ -31,19 +31,19 @@ rule merge_branches:
 # The app's group level, on all that is merged; its branch is then merged too.
 rule process_group:
     input:
-        f"results/{STUDY.name}/merged.txt",
-        ancient(f"results/{STUDY.name}/prepared.json"),
+        "<study>/merged.txt",
+        ancient("<study>/prepared.json"),
     output:
-        record=f"results/{STUDY.name}/jobs/{{unit}}.json",
+        record="<study>/jobs/{unit}.json",
     log:
-        f"results/{STUDY.name}/logs/{{unit}}.log",
+        "<study>/logs/{unit}.log",
     wildcard_constraints:
         unit=GROUP,
     envmodules:
         *STUDY.resources.modules,
     threads: STUDY.resources.group.cpus
     resources:
-        **job_resources(STUDY, lambda wildcards, attempt: request_for(GROUP)),
+        **job_resources(STUDY, lambda wildcards, attempt: unit_request(STUDY, PROFILE, GROUP)),
     params:
         arguments=STUDY.container.group_arguments,
         inputs=STUDY.container.group_inputs,
@@ -55,11 +55,11 @@ rule process_group:
 
 rule merge_group:
     input:
-        f"results/{STUDY.name}/jobs/{GROUP}.json",
+        f"<study>/jobs/{GROUP}.json",
     output:
-        f"results/{STUDY.name}/group_merged.txt",
+        "<study>/group_merged.txt",
     log:
-        f"results/{STUDY.name}/logs/merge_group.log",
+        "<study>/logs/merge_group.log",
     retries: 0
     message:
         "Merge the group's result"
@@ -70,11 +70,11 @@ rule merge_group:
 # Merges what is finished now, also while other units are due.
 rule merge:
     input:
-        ancient(f"results/{STUDY.name}/prepared.json"),
-        ancient(f"results/{STUDY.name}/subjects.tsv"),
-        ancient(f"results/{STUDY.name}/excluded.tsv"),
+        ancient("<study>/prepared.json"),
+        ancient("<study>/subjects.tsv"),
+        ancient("<study>/excluded.tsv"),
     log:
-        f"results/{STUDY.name}/logs/merge.log",
+        "<study>/logs/merge.log",
     retries: 0
     message:
         "Merge the finished job branches"

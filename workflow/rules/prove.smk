@@ -9,17 +9,17 @@ OUTPUTS  results/{study}/proof.json
 # One job on a node; what differs is told, and ends Snakemake with an error.
 rule prove:
     input:
-        ancient(f"results/{STUDY.name}/prepared.json"),
-        ancient(f"results/{STUDY.name}/subjects.tsv"),
+        ancient("<study>/prepared.json"),
+        ancient("<study>/subjects.tsv"),
     log:
-        f"results/{STUDY.name}/logs/prove.log",
+        "<study>/logs/prove.log",
     retries: 0
     envmodules:
         *STUDY.resources.modules,
-    threads: STUDY.resources.cpus
+    threads: STUDY.resources.job.cpus
     resources:
-        **job_resources(STUDY, lambda wildcards, attempt: request_for_proof()),
+        **job_resources(STUDY, lambda wildcards, attempt: proof_request(STUDY, PROFILE)),
     message:
-        "Compute {STUDY.prove_units} unit(s) again"
+        f"Compute {STUDY.prove_units} unit(s) again"
     script:
         "../scripts/prove.py"

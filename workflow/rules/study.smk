@@ -12,9 +12,9 @@ OUTPUTS  results/{study}/prepared.json
 # Retries are for the units alone: what fails here fails again.
 rule prepare_study:
     output:
-        prepared=f"results/{STUDY.name}/prepared.json",
+        prepared="<study>/prepared.json",
     log:
-        f"results/{STUDY.name}/logs/prepare_study.log",
+        "<study>/logs/prepare_study.log",
     retries: 0
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
@@ -30,10 +30,10 @@ rule prepare_study:
 
 rule list_subjects:
     output:
-        subjects=f"results/{STUDY.name}/subjects.tsv",
-        excluded=f"results/{STUDY.name}/excluded.tsv",
+        subjects="<study>/subjects.tsv",
+        excluded="<study>/excluded.tsv",
     log:
-        f"results/{STUDY.name}/logs/list_subjects.log",
+        "<study>/logs/list_subjects.log",
     retries: 0
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
@@ -50,14 +50,14 @@ rule list_subjects:
 # Scripts to submit by hand; a later run sees what they did as done.
 rule job_scripts:
     input:
-        ancient(f"results/{STUDY.name}/prepared.json"),
-        ancient(f"results/{STUDY.name}/subjects.tsv"),
+        ancient("<study>/prepared.json"),
+        ancient("<study>/subjects.tsv"),
     log:
-        f"results/{STUDY.name}/logs/job_scripts.log",
+        "<study>/logs/job_scripts.log",
     retries: 0
     params:
         units=lambda wildcards: OPENED and OPENED.names,
-        options=lambda wildcards: sbatch_options(STUDY),
+        options=lambda wildcards: sbatch_options(STUDY, PROFILE),
     message:
         "Write a job script for every unit"
     script:

@@ -14,14 +14,16 @@ rule process_subject:
     input:
         what_a_job_needs,
     output:
-        record=f"results/{STUDY.name}/jobs/{{unit}}.json",
+        record="<study>/jobs/{unit}.json",
     log:
-        f"results/{STUDY.name}/logs/{{unit}}.log",
+        "<study>/logs/{unit}.log",
     envmodules:
         *STUDY.resources.modules,
-    threads: STUDY.resources.cpus
+    threads: STUDY.resources.job.cpus
     resources:
-        **job_resources(STUDY, lambda wildcards, attempt: request_for(wildcards.unit)),
+        **job_resources(
+            STUDY, lambda wildcards, attempt: unit_request(STUDY, PROFILE, wildcards.unit)
+        ),
     params:
         fingerprint=fingerprint_of,
     message:
@@ -36,12 +38,12 @@ rule process_batch:
     input:
         what_a_batch_needs,
     output:
-        done=f"results/{STUDY.name}/batches/{{batch}}.json",
+        done="<study>/batches/{batch}.json",
     log:
-        f"results/{STUDY.name}/batches/{{batch}}.log",
+        "<study>/batches/{batch}.log",
     envmodules:
         *STUDY.resources.modules,
-    threads: STUDY.resources.cpus
+    threads: STUDY.resources.job.cpus
     resources:
         **job_resources(
             STUDY, lambda wildcards, attempt: request_for_batch(wildcards.batch, attempt)

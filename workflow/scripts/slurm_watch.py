@@ -1,4 +1,4 @@
-"""Watch over SLURM jobs: none is waited for in vain, each end gets its cause.
+"""Stop waiting for jobs that SLURM ended or lost, and record why each job ended.
 
 Works in Snakemake's main process, around snakemake-executor-plugin-slurm
 2.8.0, which waits for ever for a job
@@ -8,170 +8,26 @@ Works in Snakemake's main process, around snakemake-executor-plugin-slurm
 - that SLURM has forgotten,
 - whose state could not be asked for once.
 
-Each of them is told to the plugin in words that it knows.  When a job has
-failed, the cause is written among the unit's attempts, and whether another
-attempt is worth it is decided by that cause.
+Each of them is told to the plugin in words that it knows.  What is known of
+the jobs is kept by `bidsloom.scheduling.watch`.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from bidsloom.base.errors import FailureClass
-from bidsloom.base.files import write_json
-from bidsloom.checks.findings import Finding, Level, write_findings
 from bidsloom.config import Study
-from bidsloom.records.attempts import read_attempts
-from bidsloom.records.cancellations import describe_cancel, who_cancelled
-from bidsloom.scheduling.batches import list_left, list_missing, read_running
+from bidsloom.config.request import Request
 from bidsloom.scheduling.retry import is_worth_retrying
-from bidsloom.scheduling.slurm import ask, classify_scheduler_end, job_prefix
+from bidsloom.scheduling.slurm import job_prefix
+from bidsloom.scheduling.watch import Watch
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 
 # Rules that look around on nodes, and the names of their notes.
 CHECKS = {"check_node": "node", "check_lock": "lock"}
-
-# States of jobs that did not end by themselves.
-ENDED_BY_SLURM = {"CANCELLED", "TIMEOUT", "DEADLINE", "PREEMPTED"}
-
-# Status cycles without a word of a job until it counts as vanished.
-CYCLES = 2
-
-log = logging.getLogger(__name__)
-
-
-class Watch:
-    """What is known of the running jobs, by their SLURM ids."""
-
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.active: set[str] = set()
-        self.states: dict[str, str] = {}
-        self.unseen: Counter[str] = Counter()
-        self.answered = False
-
-    def translate(self, statuses: dict[str, str]) -> dict[str, str]:
-        """SLURM's states in words that the plugin acts upon."""
-        self.states |= statuses
-        self.answered = True
-        told = {job: state.split(" ")[0].rstrip("+") for job, state in statuses.items()}
-        for job, state in told.items():
-            # The profile forbids requeueing: a preempted job does not come back.
-            if state in ("PREEMPTED", "REVOKED"):
-                told[job] = "CANCELLED"
-        for job in self.active - set(told):
-            if self.unseen[job] >= CYCLES:
-                self.states[job] = "VANISHED"
-                told[job] = "FAILED"
-        return told
-
-    def end_cycle(self) -> None:
-        """Count the jobs that SLURM did not speak of in this cycle."""
-        if self.answered:
-            for job in self.active:
-                self.unseen[job] = 0 if job in self.states else self.unseen[job] + 1
-        self.states = {j: s for j, s in self.states.items() if s == "VANISHED"}
-        self.answered = False
-
-    def conclude(self, unit: str, job: str, slurm_log: Path | None, requested: dict) -> list[dict]:
-        """Write why an attempt ended, unless the job said it better itself; gives all attempts."""
-        path = self.study.results / "attempts" / f"{unit}.json"
-        attempts = read_attempts(self.study, unit)
-        text = read_tail(slurm_log)
-        failure_class, why = classify_scheduler_end(self.states.get(job, ""), text)
-        own = attempts[-1] if attempts and attempts[-1].get("scheduler_job_id") == job else None
-        # A job that could still speak knows its app's failure; what SLURM did
-        # to it looks like a cancellation from within, or like an app that failed.
-        by_slurm = self.states.get(job, "").partition(" ")[0] in ENDED_BY_SLURM
-        if own is None or by_slurm or own["failure_class"] == "cancelled":
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            told = {
-                "unit": unit,
-                "scheduler_job_id": job,
-                "scheduler_state": self.states.get(job, ""),
-                "attempt": len(attempts) + (own is None),
-                "requested": requested,
-                "peak": usage_of(job),
-                "end": now,
-                "failure_class": failure_class.value,
-                "message": f"SLURM job {job} of {unit} has no result: {why}{node_of(job)}.",
-                "hint": f"SLURM's own log: {slurm_log}",
-                "log": text.splitlines()[-20:],
-            }
-            if cancel := describe_cancel(self.study, unit):
-                told |= {"failure_class": FailureClass.CANCELLED.value, **cancel}
-            attempts = [*(attempts[:-1] if own else attempts), {**(own or {}), **told}]
-            write_json(path, attempts)
-        return attempts
-
-    def conclude_batch(
-        self, batch: str, job: str, slurm_log: Path | None, requested: dict
-    ) -> tuple[list[dict], bool]:
-        """Charge the end of a batch's job to the unit that was at work.
-
-        Gives the last attempts at the units without a result, and whether
-        another job is worth it for any.
-        """
-        note = read_running(self.study, batch)
-        names = [unit.name for unit in list_missing(self.study, batch)]
-        if note.get("scheduler_job_id") != job:
-            # It ended before it came to its first unit.
-            unit = names[0] if names else None
-        else:
-            # None where the job came to its end by itself, or just then to the next unit.
-            unit = note["unit"] if note["unit"] in names else None
-            requested = note.get("requested", requested)
-        for name in names:
-            if name == unit or who_cancelled(self.study, name):
-                self.conclude(name, job, slurm_log, requested)
-        attempts = [read_attempts(self.study, name) for name in names]
-        worth = bool(list_left(self.study, batch))
-        return [tried[-1] for tried in attempts if tried], worth
-
-    def conclude_check(self, name: str, msg: str | None) -> None:
-        """Write why a check on the nodes has no answer, unless it gave one."""
-        path = self.study.results / "check" / f"{name}.json"
-        if not path.exists():
-            hint = "see the log that SLURM's message names, hpc and the profile; then try again."
-            said = f"no answer. {msg or ''}"
-            where, wanted = "the cluster", "a job that looks around"
-            finding = Finding(f"check of {name}", Level.FAILURE, where, said, wanted, hint)
-            write_findings(path, [finding])
-
-
-def node_of(job: str) -> str:
-    """Where a job ran, as far as SLURM still knows."""
-    node = ask("squeue", "-h", "--states=all", "-j", job, "-o", "%N")
-    return f" on {node}" if node else ""
-
-
-def usage_of(job: str) -> dict[str, float]:
-    """Peak memory in MB and seconds of a job, from accounting where there is one."""
-    rows = [
-        line.split("|")
-        for line in ask(
-            "sacct", "-n", "-P", "--units=M", "-j", job, "-o", "MaxRSS,ElapsedRaw"
-        ).splitlines()
-    ]
-    peaks = [float(row[0].rstrip("M")) for row in rows if row[0].endswith("M")]
-    seconds = [int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()]
-    found = {"rss_mb": max(peaks, default=None), "seconds": max(seconds, default=None)}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def read_tail(path: Path | None) -> str:
-    """The last 64 kB of a log; nothing where there is none."""
-    try:
-        return path.read_bytes()[-65536:].decode(errors="replace") if path else ""
-    except OSError:
-        return ""
 
 
 def watch_slurm(study: Study) -> None:
@@ -216,11 +72,7 @@ def watch_slurm(study: Study) -> None:
             facts = (
                 job_info.external_jobid,
                 job_info.aux.get("slurm_logfile"),
-                {
-                    "threads": job.threads,
-                    "mem_mb": job.resources.get("mem_mb"),
-                    "runtime": job.resources.get("runtime"),
-                },
+                Request.of_job(job.threads, job.resources),
             )
             if unit:
                 attempts = watch.conclude(unit, *facts)
@@ -229,7 +81,7 @@ def watch_slurm(study: Study) -> None:
                 last, worth = watch.conclude_batch(batch, *facts)
             if not worth:
                 job.attempt = max(job.attempt, job.restart_times + 1)
-            msg = "\n".join(f"{each['failure_class']}: {each['message']}" for each in last)
+            msg = "\n".join(f"{each.failure_class}: {each.message}" for each in last)
         elif job.name in CHECKS:
             watch.conclude_check(CHECKS[job.name], msg)
         report(self, job_info, msg=msg, **details)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,7 @@ def run_in_container(
             result_renderer="disabled",
             return_type="generator",
         )
+        # Closed before DataLad goes on to save what the command wrote.
         with contextlib.closing(results):
             for result in results:
                 if "run_info" in result:
@@ -87,19 +88,20 @@ def run_in_container(
     raise CommandError(command, str(dataset), -1, "DataLad did not say that it ran the command")
 
 
-def import_containers_run() -> Callable[..., Iterator[dict]]:
+def import_containers_run() -> Callable[..., Generator[dict[str, Any], None, None]]:
     """DataLad's containers-run.
 
-    Its package takes one function from `datalad.coreapi`, which imports all of
-    DataLad, boto3 included: 0.3 s of each job.  It is lent that function alone.
+    Its package needs one function of `datalad.coreapi`, a module that imports
+    all of DataLad, boto3 included: 0.3 s of each job.  We pass in a stub module
+    that holds only that function.
     """
     from datalad.local.subdatasets import Subdatasets
 
     name = "datalad.coreapi"
     if name not in sys.modules:
-        lent = types.ModuleType(name)
-        lent.subdatasets = Subdatasets.__call__
-        sys.modules[name] = lent
+        stub = types.ModuleType(name)
+        vars(stub)["subdatasets"] = Subdatasets.__call__
+        sys.modules[name] = stub
         try:
             from datalad_container.containers_run import ContainersRun
         finally:

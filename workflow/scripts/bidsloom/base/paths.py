@@ -1,9 +1,19 @@
-"""Where the workflow's own files lie."""
+"""Where the workflow's own files are: in a repository, or in an installed package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-SCRIPTS = Path(__file__).parents[2]
-REPOSITORY = SCRIPTS.parents[1]
-SCHEMA_FILE = SCRIPTS.parent / "schemas" / "config.schema.yaml"
+LIBRARY = Path(__file__).parents[1]
+# A wheel carries the repository's other files here, in the folders that they have there.
+PACKED = LIBRARY / "_repository"
+REPOSITORY = PACKED if PACKED.exists() else LIBRARY.parents[2]
+SNAKEFILE = REPOSITORY / "Snakefile"
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
+# Programs of their own, which import nothing of the library.
+STANDALONE = SCRIPTS / "standalone"
+SCHEMA_FILE = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
+EXAMPLES = REPOSITORY / "config" / "examples"
+PROFILES = REPOSITORY / "profiles"
+# Sets of files by which an app's result is complete, one file an app.
+COMPLETENESS = REPOSITORY / "workflow" / "completeness"

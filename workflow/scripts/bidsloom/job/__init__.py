@@ -5,6 +5,7 @@ clone_steps  the commands of a job's clones
 failures     what a failure means
 group_job    the job of the app's group level
 measure      what a job takes: time, memory, disk
+open_job     the job of a unit, by its name
 process      carry a job out
 run_app      the app, by `datalad containers-run`
 save           every file that the app wrote, into git

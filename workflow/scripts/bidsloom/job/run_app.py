@@ -1,4 +1,4 @@
-"""The app's run in a job: `datalad containers-run`, and the record it leaves."""
+"""The app's run in a job: `datalad containers-run`, and its run record."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 
 
 def run_app(job: Job, step: Step) -> None:
-    """`datalad containers-run`; tells the app's failure from that of DataLad or the runtime.
+    """`datalad containers-run`, in the environment that this process has.
 
     Raises `WorkflowFailure` where the app ended with an error, unless all that
-    is expected of it is there.
+    is expected of it is there; and `CommandError` where it was ended, or where
+    DataLad failed.
     """
     clone, container = step.cwd, job.study.container
     start = log_size(job)
-    os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
     try:
         with observed(job):
             job.run = run_in_container(
@@ -107,6 +107,11 @@ def seal_part(job: Job, step: Step) -> None:
     if commit := commit_index(clone / target.path, job.bases[target.path], message):
         link = f"{SUBDATASET},{commit},{target.path}"
         call_git(["update-index", "--add", "--cacheinfo", link], cwd=clone)
+
+
+def set_job_environment(job: Job, clone: Path) -> None:
+    """Give this process, from now on, the variables that the app and its mounts need."""
+    os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
 
 
 def seal(job: Job, step: Step) -> None:

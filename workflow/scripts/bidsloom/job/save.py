@@ -17,7 +17,7 @@ from pathlib import Path
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree
 from ..base.runners import call, call_annex, call_git, call_git_records
-from ..base.text import printable
+from ..base.text import a_few, printable
 from ..containers.runtimes import dataset_roots
 from ..datasets.annex import SYMLINK, key_size, link_key, pointer_key
 from ..datasets.attributes import OWN_ATTRIBUTES
@@ -41,7 +41,7 @@ def stage_outputs(job: Job, clone: Path) -> Saved:
     if survey.faults:
         raise refuse(job, survey.faults)
     carry_out(survey, clone)
-    faults = []
+    faults: list[str] = []
     for target in job.targets:
         own = {
             target.inside(path): entry
@@ -64,7 +64,7 @@ def refuse(job: Job, faults: Sequence[str]) -> WorkflowFailure:
     """A failure that names what cannot be a result."""
     head = f"{job.study.container.name} ended for {job.unit.name}, but its result cannot be saved: "
     return WorkflowFailure(
-        head + "; ".join(faults[:5]),
+        head + a_few(list(faults), 5),
         hint="change what the app writes, by its arguments or its version; nothing of this "
         "unit was pushed.",
         failure_class=FailureClass.APP_ERROR,
@@ -90,7 +90,9 @@ def look_at_outputs(job: Job, clone: Path) -> Survey:
         exists=lambda path: (clone / path).exists(),
         content_of=lambda path, key: find_content(job, clone, path, key),
     )
-    return decide(entries, unit=job.unit, places=places, leave_out=getattr(container,"leave_out",()))
+    return decide(
+        entries, unit=job.unit, places=places, leave_out=container.leave_out
+    )
 
 
 def is_committed(clone: Path, path: str) -> bool:
@@ -101,7 +103,7 @@ def is_committed(clone: Path, path: str) -> bool:
 def find_content(job: Job, clone: Path, path: str, key: str) -> Path | None:
     """The file with the content of an annexed file that a link names, wherever it leads."""
     file = Path(os.path.realpath(clone / path))
-    if file.is_file() and file.name == os.path.basename(os.readlink(clone / path)):
+    if file.is_file() and file.name == (clone / path).readlink().name:
         return file
     # A link copied from elsewhere leads nowhere, yet names its content.
     for source in job.sources:
@@ -139,9 +141,8 @@ def existing(place: Path, folders: Iterable[str]) -> list[str]:
     return [
         folder
         for folder in folders
-        if os.path.lexists(place / folder) or call_git_records(
-            ["ls-files", "-z", "--", folder], cwd=place
-        )
+        if os.path.lexists(place / folder)
+        or call_git_records(["ls-files", "-z", "--", folder], cwd=place)
     ]
 
 
@@ -204,7 +205,7 @@ def compare(place: Path, folders: Sequence[str], own: dict[str, Entry]) -> Itera
 def is_same(file: Path, entry: Entry, mode: str, blob: str) -> bool:
     """True where an entry of the index holds the very content that was written."""
     if mode == SYMLINK:
-        target = os.readlink(file)
+        target = str(file.readlink())
         if blob != blob_id(os.fsencode(target), like=blob):
             return False
         if entry.kind is Kind.LINK:
@@ -215,7 +216,7 @@ def is_same(file: Path, entry: Entry, mode: str, blob: str) -> bool:
 
 
 def blob_id(content: bytes, *, like: str) -> str:
-    """git's name of a blob, in the digest that another name is of."""
+    """Git's name of a blob, in the digest that another name is of."""
     digest = hashlib.sha256() if len(like) == 64 else hashlib.sha1()
     digest.update(b"blob %d\0" % len(content))
     digest.update(content)

@@ -1,7 +1,7 @@
 """The commands of one job, in order.
 
-Nothing here is carried out: a job works through these steps, and a dry run
-prints them, ready to be pasted into a shell.
+Nothing is executed here: a job carries out these steps, and a dry run prints
+them, ready to be pasted into a shell.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..base.runners import Step
 from ..containers.runtimes import mount_places, scratch_folder
 from ..datasets.annex import is_annexed
 from ..datasets.branches import format_trailers, head_of
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import publish_command
 from ..datasets.stores import StoreKind
 from .app_command import app_command, filter_file, unit_filter
@@ -22,12 +22,12 @@ from .unit_job import Job
 
 # $1: the path of an output that is a dataset of its own, $2: the commit that
 # the job started from there, $3: the message of what it wrote, $4, $5: trailers.
-# DataLad gave that commit the run record, which holds for the output dataset.
+# DataLad gave that commit the run record, which is valid in the output dataset.
 SEAL_PART = """\
 (cd "$1" && { [ "$(git rev-parse HEAD)" = "$2" ] ||
 git commit -q --amend --no-verify -m "$3" --trailer "$4" --trailer "$5"; }) && git add -- "$1"
 """
-PART = "The run record stands in the dataset {}, which registers this one at {}."
+PART = "The run record is in the dataset {}, which registers this one at {}."
 # $@: files to fetch; git-annex by itself knows no patterns.
 GET = 'git ls-files -z -- "$@" | git annex get -q -z --batch'
 # The private special remote onto a bare store's objects, in a job's clone.
@@ -83,7 +83,7 @@ def group_input_steps(job: Job, clone: Path) -> Iterator[Step]:
 
 
 def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
-    """What the app finds ready: its `/tmp` with mount points, and its filter file."""
+    """What is ready before the app starts: its `/tmp` with mount points, and its filter file."""
     yield from mount_steps(job, clone)
     if path := filter_file(job):
         script = 'mkdir -p "$(dirname "$1")" && printf "%s\\n" "$2" > "$1"'
@@ -131,7 +131,7 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield Step("push_branch", push, clone / target.path)
 
 
-def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def push_content_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """The annexed files that a job wrote to a dataset, to its store."""
     outputs = existing_outputs(job, clone, target)
     if not outputs:
@@ -152,13 +152,13 @@ def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     yield Step("push_content", copy, place)
 
 
-def is_written(job: Job, clone: Path, target: Target) -> bool:
+def is_written(job: Job, clone: Path, target: OutputDataset) -> bool:
     """False for a part of the output that a finished job added nothing to."""
     place = clone / target.path
     return not place.exists() or head_of(place, "HEAD") != job.bases[target.path]
 
 
-def existing_outputs(job: Job, clone: Path, target: Target) -> list[str]:
+def existing_outputs(job: Job, clone: Path, target: OutputDataset) -> list[str]:
     """What of a dataset the app wrote to, relative to it; all of it before it ran."""
     if target.path:
         return ["."]

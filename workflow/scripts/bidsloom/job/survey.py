@@ -73,20 +73,19 @@ def list_entries(root: Path, folders: Iterable[str], *, apart: Iterable[str] = (
     found: list[Entry] = []
     apart = set(apart)
     for folder in folders:
-        path = os.path.join(root, folder)
-        if os.path.islink(path) or not os.path.isdir(path):
-            if os.path.lexists(path):
-                found.append(describe_entry(folder, os.lstat(path), path))
-            continue
-        found += walk(path, folder, apart)
+        path = root / folder
+        if path.is_dir() and not path.is_symlink():
+            found += walk(path, folder, apart)
+        elif os.path.lexists(path):
+            found.append(describe_entry(folder, path.lstat(), path))
     return sorted(found, key=lambda entry: entry.path)
 
 
-def walk(folder: str, relative: str, apart: set[str]) -> Iterator[Entry]:
+def walk(folder: Path, relative: str, apart: set[str]) -> Iterator[Entry]:
     """The entries below one folder."""
-    mode = os.lstat(folder).st_mode
+    mode = folder.lstat().st_mode
     if mode & 0o700 != 0o700:
-        os.chmod(folder, stat.S_IMODE(mode) | 0o700)
+        folder.chmod(stat.S_IMODE(mode) | 0o700)
     with os.scandir(folder) as entries:
         listed = list(entries)
     for entry in listed:
@@ -95,18 +94,18 @@ def walk(folder: str, relative: str, apart: set[str]) -> Iterator[Entry]:
             if relative not in apart:
                 yield Entry(path, Kind.GIT)
         elif entry.is_dir(follow_symlinks=False):
-            yield from walk(entry.path, path, apart)
+            yield from walk(Path(entry.path), path, apart)
         else:
-            yield describe_entry(path, entry.stat(follow_symlinks=False), entry.path)
+            yield describe_entry(path, entry.stat(follow_symlinks=False), Path(entry.path))
 
 
-def describe_entry(relative: str, status: os.stat_result, path: str) -> Entry:
+def describe_entry(relative: str, status: os.stat_result, path: Path) -> Entry:
     """An entry that is no folder; a file that its owner cannot read is made readable."""
     if stat.S_ISLNK(status.st_mode):
-        return Entry(relative, Kind.LINK, target=os.readlink(path))
+        return Entry(relative, Kind.LINK, target=str(path.readlink()))
     if stat.S_ISREG(status.st_mode):
         if not status.st_mode & 0o400:
-            os.chmod(path, stat.S_IMODE(status.st_mode) | 0o400)
+            path.chmod(stat.S_IMODE(status.st_mode) | 0o400)
         return Entry(relative, Kind.FILE, size=status.st_size)
     return Entry(relative, Kind.SPECIAL)
 
@@ -184,12 +183,10 @@ def decide_link(entry: Entry, places: Places, survey: Survey) -> None:
         )
         return
     if target.startswith("/"):
-        survey.relinked[path] = os.path.relpath(inside, os.path.dirname(path) or ".")
+        survey.relinked[path] = os.path.relpath(inside, PurePosixPath(path).parent)
         survey.notes.append(f"{printable(path)}: an absolute link, made relative")
     if not places.exists(inside):
-        survey.notes.append(
-            f"{printable(path)}: a link to {printable(inside)}, which is not there"
-        )
+        survey.notes.append(f"{printable(path)}: a link to {printable(inside)}, which is not there")
     survey.kept[path] = entry
 
 
@@ -201,7 +198,7 @@ def path_inside(path: str, target: str, roots: Sequence[str]) -> str | None:
                 found = os.path.normpath(target[len(root) :].lstrip("/") or ".")
                 return None if found.startswith("..") else found
         return None
-    found = os.path.normpath(os.path.join(os.path.dirname(path), target))
+    found = os.path.normpath(PurePosixPath(path).parent / target)
     return None if found == ".." or found.startswith("../") else found
 
 

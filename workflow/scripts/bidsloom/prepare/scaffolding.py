@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.files import write_text
-from ..base.paths import SCRIPTS
+from ..base.paths import STANDALONE
 from ..base.runners import call_datalad, call_git, call_git_lines, call_git_success
 from ..config import Study
 from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
@@ -23,22 +23,22 @@ from ..datasets.clones import (
     CONTAINERS_PATH,
     CONTAINERS_SETTING,
     VERSION_SETTING,
-    clone_containers,
     further_setting,
+    pin_containers,
 )
 from ..datasets.output_datasets import (
     APP_SETTING,
     OUTPUT_SETTING,
     STUDY_SETTING,
-    Target,
-    output_target,
+    OutputDataset,
+    main_output,
 )
 from ..datasets.stores import MAIN, REMOTE, last_line, read_setting
 from ..records.fingerprints import MADE_FROM, made_from
 
-# What the registered image is known by, beside what containers-add writes.
+# The setting with the image's id, beside those that containers-add writes.
 IMAGE_ID = "bidsloom-id"
-PACK_SCRIPT = SCRIPTS / "pack_outputs.py"
+PACK_SCRIPT = STANDALONE / "pack_outputs.py"
 README = """\
 # {name}
 
@@ -50,8 +50,8 @@ Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a
 """
 
 
-def mark_dataset(study: Study, target: Target) -> None:
-    """Write the marks by which a dataset's store is known again."""
+def mark_dataset(study: Study, target: OutputDataset) -> None:
+    """Write the settings by which a dataset's store is recognized later."""
     settings = target.dataset / ".datalad" / "config"
     set_in_file(settings, STUDY_SETTING, study.name)
     set_in_file(settings, APP_SETTING, study.container.name)
@@ -72,7 +72,7 @@ def refuse_registered_outputs(study: Study) -> None:
             )
 
 
-def register_output(study: Study, target: Target, base: str) -> None:
+def register_output(study: Study, target: OutputDataset, base: str) -> None:
     """Register an output as a subdataset of the output dataset.
 
     Raises `WorkflowFailure` where results lie there already: they were written
@@ -108,7 +108,7 @@ def write_scaffolding(
     made = json.dumps(made_from(study, image_id), indent=1, sort_keys=True)
     write_text(dataset / MADE_FROM, f"{made}\n")
     settings = dataset / ".datalad" / "config"
-    mark_dataset(study, output_target(study))
+    mark_dataset(study, main_output(study))
     set_in_file(settings, VERSION_SETTING, study.input_version)
     register_subdataset(study, study.input_path, study.input_url, commit, source=study.input)
     for given in study.further_inputs:
@@ -223,7 +223,7 @@ def add_container(study: Study, call_fmt: str) -> None:
 
 def register_container_dataset(study: Study) -> None:
     """Register the container dataset, of which `containers-add --image` would want a work tree."""
-    container, commit = study.container, clone_containers(study)
+    container, commit = study.container, pin_containers(study)
     register_subdataset(study, CONTAINERS_PATH, container.dataset, commit, source=study.containers)
     settings = study.dataset / ".datalad" / "config"
     set_in_file(settings, CONTAINERS_SETTING, container.dataset_version)
@@ -232,6 +232,6 @@ def register_container_dataset(study: Study) -> None:
 def registered_key(study: Study) -> str:
     """The annex key of the registered image."""
     if study.container.dataset:
-        return key_in_dataset(study, clone_containers(study))
+        return key_in_dataset(study, pin_containers(study))
     image = call_git(["show", f"HEAD:{image_path(study)}"], cwd=study.dataset)
     return image.rpartition("/")[2]

@@ -1,5 +1,6 @@
 """Which jobs there are, what they ask for, what SLURM knows of them.
 
+batch_job    process the units of a batch
 batches      units that share a job
 cancel       end the jobs of some units
 in_progress  units that a process of this machine is working at
@@ -7,4 +8,5 @@ job_scripts  a script for each unit, to submit by hand
 requests     CPUs, memory and time of a job
 retry        whether another attempt is worth it
 slurm        SLURM's queue, and why a job ended
+watch        what is known of the running jobs, for Snakemake's SLURM plugin
 """

@@ -1,0 +1,7 @@
+"""What people type: `bidsloom new`, `status`, `cancel`, `job`, `schema`.
+
+command_line  the command `bidsloom`
+job           one unit by hand; also `process_subject.py`
+new_study     a folder for a new study
+status        what became of every unit, and cancel some; also `status.py`
+"""
