@@ -3,6 +3,7 @@
 app_command  the app's command line
 clone_steps  the commands of a job's clones
 failures     what a failure means
+find_result    the result of the unit, in the output store
 group_job    the job of the app's group level
 measure      what a job takes: time, memory, disk
 open_job     the job of a unit, by its name

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 from ..base.datalad_run import run_in_container
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
-from ..base.runners import Step, call_git, node_name
-from ..containers.runtimes import job_environment, scratch_folder, start_failure
+from ..base.runners import Step, call, call_git, node_name
+from ..containers.runtimes import PACK, job_environment, scratch_folder, start_failure
 from ..datasets.annex import SUBDATASET
 from ..datasets.branches import format_trailers
+from ..units.completeness import expects_digest
 from ..units.unit import Unit
 from .app_command import app_command, filter_file
 from .failures import is_full, log_size, log_tail, was_ended
+from .judgement import find_reasons, is_all_there
 from .measure import content_size, observed
 from .save import stage_outputs
 from .steps import PART, run_inputs, run_message, run_outputs
@@ -83,7 +86,11 @@ def save_outputs(job: Job, step: Step) -> None:
     """Take everything that the app wrote into git, once for all datasets."""
     if job.saved or not job.run:
         return
-    clone = Path(job.run.dataset)
+    clone = job.run.dataset
+    if job.run.exit_code and job.study.container.archive:
+        # The recorded command packs only what ended well.
+        outputs = job.study.container.outputs
+        call([sys.executable, "-I", str(clone / PACK), *outputs], cwd=clone)
     saved = stage_outputs(job, clone)
     if not saved.files:
         raise WorkflowFailure(
@@ -94,6 +101,7 @@ def save_outputs(job: Job, step: Step) -> None:
             exit_code=0,
         )
     job.saved = saved
+    job.reasons = find_reasons(job, clone, saved.files, exit_code=job.run.exit_code)
     files = (clone / path for path in saved.files)
     job.output = {"files": len(saved.files), "bytes": content_size(files)}
 
@@ -130,7 +138,13 @@ def seal(job: Job, step: Step) -> None:
 
 def trailers(job: Job) -> str:
     """What the end of a result's commit says of it."""
-    return format_trailers(job.unit.name, job.fingerprint)
+    return format_trailers(
+        job.unit.name,
+        job.fingerprint,
+        expects=expects_digest(job.study.container),
+        exit_code=job.run.exit_code if job.run else 0,
+        reasons=job.reasons,
+    )
 
 
 def commit_index(place: Path, parent: str, message: str) -> str | None:
@@ -165,7 +179,3 @@ def narrow(paths: list[str], unit: Unit) -> list[str]:
                 break
         covered.add("/".join(parts[:length]))
     return sorted(covered)
-
-
-def is_all_there(job: Job, clone: Path) -> bool:
-    return False

@@ -90,9 +90,7 @@ def look_at_outputs(job: Job, clone: Path) -> Survey:
         exists=lambda path: (clone / path).exists(),
         content_of=lambda path, key: find_content(job, clone, path, key),
     )
-    return decide(
-        entries, unit=job.unit, places=places, leave_out=container.leave_out
-    )
+    return decide(entries, unit=job.unit, places=places, leave_out=container.leave_out)
 
 
 def is_committed(clone: Path, path: str) -> bool:

@@ -126,7 +126,7 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield from push_content_steps(job, clone, target)
     ref = f"refs/heads/{job.branch}"
     for target in targets:
-        base, seen = job.bases[target.path], job.seen.get(target.path) or ""
+        base, seen = job.bases[target.path], job.head_seen(target)
         push = publish_command(target.store, ref, base=base, seen=seen)
         yield Step("push_branch", push, clone / target.path)
 
