@@ -34,14 +34,16 @@ format: setup
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
+# Fails for a broken link or anchor, and for a page that is in no table of contents.
 docs: setup
 	$(BIN)/python tools/describe_config.py > config/README.md
+	$(BIN)/sphinx-build -q -W --keep-going -n -E -d .cache/docs docs site
 
 setup: .venv/made
 
-.venv/made: requirements.txt
+.venv/made: requirements.txt requirements-test.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -qq --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install -qq --disable-pip-version-check -r requirements.txt -r requirements-test.txt
 	$(BIN)/python -m compileall -q .venv || true
 	@touch $@
 

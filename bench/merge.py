@@ -20,8 +20,8 @@ from synthetic import make_dataset, make_job_branches
 MERGE = """
 from bidsloom.merge.merge import merge_branches
 merged = merge_branches(study)
-assert not merged["unmerged"], merged["unmerged"]
-assert len(merged["merged"]) == {branches}
+assert not merged.unmerged, merged.unmerged
+assert len(merged.merged) == {branches}
 """
 
 # git-annex comes after the merge: its filter, started once for every branch,

@@ -21,8 +21,9 @@ from bidsloom.base.runners import call_annex, call_git, set_up_environment
 from bidsloom.config import read_config, read_study
 from bidsloom.datasets.branches import FINGERPRINT_TRAILER, UNIT_TRAILER
 from bidsloom.job.clone_steps import clone_steps
-from bidsloom.job.process import push, work
+from bidsloom.job.process import push_result, work
 from bidsloom.job.unit_job import Job
+from bidsloom.records.prepared import require_prepared
 from bidsloom.units.unit_tables import read_unit
 
 
@@ -52,7 +53,7 @@ def main() -> None:
     config, unit, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     set_up_environment()
     study = read_study(read_config(config))
-    prepared = json.loads((study.results / "prepared.json").read_text())
+    prepared = require_prepared(study)
     job = Job(study, read_unit(study, unit), prepared)
     folder.mkdir()
     clone = folder / "dataset"
@@ -64,7 +65,7 @@ def main() -> None:
     if "plain" in sys.argv[4:]:
         push_plainly(job, clone)
     else:
-        push(job, clone, commit)
+        push_result(job, clone, commit)
     (folder / "pushed").write_text(str(time.monotonic() - start))
 
 

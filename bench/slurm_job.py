@@ -22,9 +22,9 @@ from measure import REPOSITORY, Table, interleave, ratio_of, run_alone, run_meas
 from study import APP, BenchStudy, label, make_study
 from synthetic import make_dataset
 
-sys.path.insert(0, str(REPOSITORY / "tests" / "slurm"))
+sys.path.insert(0, str(REPOSITORY / "tests"))
 
-from cluster import Cluster
+from helpers.cluster import Cluster
 
 # Units in one job, where they share it.
 SHARED = 10

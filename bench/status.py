@@ -35,21 +35,21 @@ SECONDS = 2
 
 # Writes the notes that jobs would have left, with the fingerprints asked for.
 NOTES = """
-import json
 from bidsloom.merge.merge import merge_branches
 from bidsloom.base.files import write_json
 from bidsloom.units.listing import read_units
 from bidsloom.records.fingerprints import unit_fingerprint
-write_json(study.results / "merged.json", merge_branches(study))
-image = json.loads((study.results / "prepared.json").read_text())["image"]
+from bidsloom.records.prepared import require_prepared
+merge_branches(study)
+image = require_prepared(study).image
 attempt = {{"failure_class": "app_error", "message": "bench failed", "exit_code": 1, "hint": "?"}}
 for n, unit in enumerate(read_units(study)):
     record = {{"unit": unit.name, "fingerprint": unit_fingerprint(study, unit, image)}}
     record |= {{"commit": "0" * 40, "attempt": 1, "seconds": {{"run": 1.0, "push": 1.0}}}}
     if n < {done}:
-        write_json(study.results / "jobs" / f"{{unit.name}}.json", record)
+        write_json(study.files.record(unit.name), record)
     elif n % 10 == 0:
-        write_json(study.results / "attempts" / f"{{unit.name}}.json", [attempt])
+        write_json(study.files.attempts(unit.name), [attempt])
 """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bidsloom.base.runners import set_up_environment
-from studies import make_input, make_workspace
+from helpers.studies import make_input, make_workspace
 
 GIT_CONFIG = """\
 [user]
@@ -71,3 +71,23 @@ def undisturbed_tree(tmp_path_factory, input_dataset):
 def pytest_collection_modifyitems(items):
     """The cluster's tests first: they take longest, and another worker does the rest meanwhile."""
     items.sort(key=lambda item: "slurm" not in item.path.parts)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One worker runs all tests of the cluster, so that one cluster is started.
+
+    With `--dist loadfile` only; xdist honours its groups with `loadgroup` alone.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadFileOrCluster(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            scope = super()._split_scope(nodeid)
+            return "tests/slurm" if scope.startswith("tests/slurm/") else scope
+
+    if config.getvalue("dist") != "loadfile":
+        return None
+    # In the order of collection; otherwise files with many tests come before long ones.
+    config.option.loadscopereorder = False
+    return LoadFileOrCluster(config, log)

@@ -5,8 +5,8 @@ import shlex
 import pytest
 import yaml
 from bidsloom.config import read_study
-from conftest import need
-from studies import JOB_SCRIPT, REPOSITORY, Workspace, make_input, run
+from helpers.containers import need
+from helpers.studies import JOB_SCRIPT, REPOSITORY, Workspace, make_input, run
 
 EXAMPLES = REPOSITORY / "config" / "examples"
 

@@ -4,12 +4,10 @@ import json
 import re
 
 import pytest
-from conftest import LICENSE, use_everything
-from studies import git, run
+from helpers.containers import LICENSE, use_everything
+from helpers.studies import git, run
 
 RUNTIMES = ["apptainer", "charliecloud", "podman"]
-
-pytestmark = pytest.mark.xdist_group("containers")
 
 
 @pytest.fixture(autouse=True)

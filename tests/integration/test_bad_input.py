@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from studies import git, make_input, run
+from helpers.studies import git, make_input, run
 
 
 def bare_git(path, *files):
@@ -201,9 +201,9 @@ CASES = [
     (input_url_missing, "cannot be cloned"),
     (input_no_git, "cannot be cloned"),
     (input_no_bids, "no dataset_description.json"),
-    (input_no_subjects, "holds no subjects"),
+    (input_no_subjects, "has no subjects"),
     (input_bad_label, "'sub-01;rm -rf'"),
-    (version_unknown, "'v99' is no branch, tag or commit"),
+    (version_unknown, "'v99' is not a branch, tag or commit"),
     (subject_absent, "sub-77"),
     (label_file_missing, "pilot.txt, which cannot be read"),
     (excluded_absent, "did you mean sub-01?"),
@@ -217,8 +217,8 @@ CASES = [
     (output_work_tree, "no bare git repository"),
     (output_folder_with_files, "no bare git repository"),
     (output_url_unreachable, "cannot be read"),
-    (outputs_alike, "the same place as 'probe'"),
-    (output_inside_input, "the same place as 'sourcedata/raw'"),
+    (outputs_alike, "the same folder as 'probe'"),
+    (output_inside_input, "the same folder as 'sourcedata/raw'"),
     (image_missing, "missing.sif cannot be read"),
     (name_slash, "container.name is 'fmri/prep'"),
     (name_space, "container.name is 'fmri prep'"),
@@ -258,7 +258,7 @@ def test_all_faults_in_one_pass(workspace):
     work_dir_missing(workspace)
     output_folder_with_files(workspace)
     said = workspace.snakemake(check=False).stderr
-    assert "3 things stand in the way" in said
+    assert "3 problems were found; nothing was started" in said
 
 
 def test_missing_git_identity(workspace, own_home):

@@ -1,11 +1,9 @@
 """Several units in one job (`hpc.units_per_job`)."""
 
-import json
-
 import psutil
 import pytest
-from studies import make_input, make_workspace
-from test_faults import kill, wait_for
+from helpers.studies import make_input, make_workspace
+from helpers.waiting import exit_code, kill, wait_for
 
 LABELS = ["01", "02", "03", "04", "05"]
 
@@ -46,7 +44,7 @@ def test_batches_end_in_the_same_tree(batched, single_tree):
             f"sub-{label} sees ['sub-{label}']"
             in (batched.results / "logs" / f"sub-{label}.log").read_text()
         )
-        record = json.loads((batched.results / "jobs" / f"sub-{label}.json").read_text())
+        record = batched.record(f"sub-{label}")
         assert record["unit"] == f"sub-{label}"
     # However many go into a job the next time.
     for size in (2, 3, 1):
@@ -101,7 +99,7 @@ def test_killed_in_the_middle_of_a_batch(batched, single_tree):
 def test_cancelled_batch_ends_at_once(batched):
     """SIGTERM ends the unit at work, and none is begun after it; no clone is left."""
     batched.config["hpc"]["units_per_job"] = 5
-    (batched.switches / "slow-02").write_text("60")
+    (batched.switches / "slow-02").write_text("3600")
     process = batched.start()
     wait_for(lambda: "02" in batched.runs())
     (job,) = (
@@ -112,7 +110,7 @@ def test_cancelled_batch_ends_at_once(batched):
         and not child.parent().cmdline()[-1].endswith("process_batch.py")
     )
     job.terminate()
-    assert process.wait(timeout=30) != 0
+    assert exit_code(process, 30) != 0
     assert ["01", "02"] == batched.runs()
     assert ["cancelled"] == [a["failure_class"] for a in batched.attempts("sub-02")]
     assert "sub-01.html" in batched.tree()

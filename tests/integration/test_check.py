@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from studies import git, make_input, run
+from helpers.studies import git, make_input, run
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def test_check_before_a_study(workspace):
         assert level_of(table, what) == "ok", table
     assert "answers --help: usage:" in table
     assert "fetched sub-0" in table
-    assert "a commit went there and back" in table
+    assert "a commit was pushed and read back" in table
     assert not workspace.store.parent.exists()
     assert list(workspace.scratch.iterdir()) == []
     assert workspace.runs() == []
@@ -74,7 +74,7 @@ def test_store_is_left_as_it_was(workspace):
     """Neither a push that went well nor one that failed leaves a probe branch behind."""
     workspace.snakemake()
     before = workspace.branches()
-    assert "went there and back" in workspace.snakemake("--cores", "1", "check").stdout
+    assert "was pushed and read back" in workspace.snakemake("--cores", "1", "check").stdout
     assert before == workspace.branches()
     assert "Nothing to be done" in workspace.snakemake().stderr
     # A folder where the branch's file would be.
@@ -97,5 +97,5 @@ def test_url_store(workspace, tmp_path):
     ssh.write_text('#!/bin/sh\nshift $(($# - 1))\nexec sh -c "$1"\n')
     ssh.chmod(0o755)
     table = workspace.snakemake("--cores", "1", "check", env={"GIT_SSH": str(ssh)}).stdout
-    assert "a commit went there and back" in table
+    assert "a commit was pushed and read back" in table
     assert git("for-each-ref", cwd=store) == ""

@@ -3,7 +3,7 @@
 import pytest
 from bidsloom.config import read_study
 from bidsloom.merge.merge import merge_branches
-from studies import Workspace, make_input, make_workspace, run
+from helpers.studies import Workspace, make_input, make_workspace, run
 
 GROUPS = {"01": "patient", "02": "patient", "03": "control", "04": "patient", "05": "patient"}
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from studies import REPOSITORY, git, run
+from helpers.studies import REPOSITORY, git, run
 
 FILES = ["Snakefile", "config", "demo", "profiles", "slurm", "workflow"]
 

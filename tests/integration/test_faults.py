@@ -1,6 +1,5 @@
 """Apps that fail, runs that are killed, branches that disagree."""
 
-import json
 import os
 import random
 import shutil
@@ -8,21 +7,8 @@ import signal
 import time
 
 import pytest
-from studies import JOB_SCRIPT, git, run
-
-
-def kill(process) -> None:
-    """SIGKILL to Snakemake and everything it started."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def wait_for(condition, seconds=60):
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+from helpers.studies import JOB_SCRIPT, git, run
+from helpers.waiting import exit_code, kill, wait_for
 
 
 def test_failed_subject_is_visible_and_holds_up_nobody(workspace, undisturbed_tree):
@@ -71,11 +57,8 @@ def test_failed_clone_can_be_kept(workspace):
 
 def test_killed_while_the_app_runs(workspace, undisturbed_tree):
     """SIGKILL in mid-run: the next run ends in the same tree and leaves no clone."""
-    (workspace.switches / "wait").touch()
-    process = workspace.start()
-    wait_for(workspace.runs)
-    kill(process)
-    (workspace.switches / "wait").unlink()
+    with workspace.held_jobs() as process:
+        kill(process)
     workspace.snakemake("--cores", "2", "--nolock")
     assert undisturbed_tree == workspace.tree()
     assert list(workspace.scratch.iterdir()) == []
@@ -125,11 +108,9 @@ def test_killed_at_random_moments(workspace, undisturbed_tree, kind, seed):
 
 def test_interrupted_run_cleans_up(workspace):
     """Ctrl-C ends the app, removes its clone and is told as cancelled."""
-    (workspace.switches / "wait").touch()
-    process = workspace.start()
-    wait_for(workspace.runs)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=60) != 0
+    with workspace.held_jobs() as process:
+        os.killpg(process.pid, signal.SIGINT)
+        assert exit_code(process) != 0
     assert list(workspace.scratch.iterdir()) == []
     # Two run at once; which ones is the scheduler's choice.
     for label in workspace.runs():
@@ -151,7 +132,7 @@ def test_two_jobs_of_one_subject_cannot_both_win(workspace):
     )
     assert workspace.runs() == ["01", "01"]
     assert workspace.branches().count("job/probe/sub-01") == 1
-    record = json.loads((workspace.results / "jobs" / "sub-01.json").read_text())
+    record = workspace.record("sub-01")
     assert git("rev-parse", "job/probe/sub-01", cwd=workspace.store) == record["commit"]
 
 
@@ -202,13 +183,10 @@ def test_store_that_is_gone_for_a_while(workspace, undisturbed_tree):
     """A store that vanishes during the run fails the push; the result is kept and pushed later."""
     workspace.config["subjects"] = {"include": ["01"]}
     workspace.snakemake("--cores", "1", "prepare_study", "list_subjects")
-    (workspace.switches / "wait").touch()
-    process = workspace.start("--cores", "1")
-    wait_for(workspace.runs)
     away = workspace.store.with_name("away")
-    shutil.move(workspace.store, away)
-    (workspace.switches / "wait").unlink()
-    assert process.wait(timeout=180) != 0
+    with workspace.held_jobs("--cores", "1") as process:
+        shutil.move(workspace.store, away)
+    assert exit_code(process) != 0
     assert workspace.attempts("sub-01")[-1]["failure_class"] == "store_unavailable"
     shutil.move(away, workspace.store)
     workspace.config["subjects"] = {}

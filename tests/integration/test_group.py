@@ -1,6 +1,6 @@
 """The app's group level, on what is merged."""
 
-from studies import git, run
+from helpers.studies import git, run
 
 FILES = ["name\tfiles", "sub-01_desc-probe.json\t2", "sub-02_desc-probe.json\t2"]
 

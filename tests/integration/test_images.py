@@ -1,14 +1,11 @@
 """Where images come from, and how many copies of one there are."""
 
-import http.server
 import json
 import shutil
-import threading
-from functools import partial
 
 import pytest
-from studies import PROBE_APP, git, run
-from test_places import QuietHandler
+from helpers.servers import serve_folder
+from helpers.studies import PROBE_APP, git, run
 
 BIG = """\
 #!/bin/sh
@@ -93,11 +90,8 @@ def image_url(tmp_path):
     """The probe app behind a URL."""
     (tmp_path / "served").mkdir()
     shutil.copyfile(PROBE_APP, tmp_path / "served" / "probe.sif")
-    handler = partial(QuietHandler, directory=str(tmp_path / "served"))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/probe.sif"
-    server.shutdown()
+    with serve_folder(tmp_path / "served") as url:
+        yield f"{url}/probe.sif"
 
 
 def test_image_by_url(workspace, tmp_path, image_url, undisturbed_tree):

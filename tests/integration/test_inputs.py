@@ -2,7 +2,7 @@
 
 import json
 
-from studies import git, make_input, make_workspace, run, write_unit
+from helpers.studies import git, make_input, make_workspace, run, write_unit
 
 
 def write_derivative(root, subjects):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from studies import REPOSITORY, git, run
+from helpers.studies import REPOSITORY, git, run
 
 
 @dataclass

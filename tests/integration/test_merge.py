@@ -6,10 +6,12 @@ import shutil
 import signal
 
 import pytest
-from bidsloom import locations, merge, runners, tidy
+from bidsloom.base import runners
 from bidsloom.config import Study, read_study
+from bidsloom.datasets import locations
+from bidsloom.merge import merge, remove_branches
 from bidsloom.merge.merge import merge_branches
-from studies import git, make_workspace, run
+from helpers.studies import git, make_workspace, run
 
 ELSEWHERE = "5f1d1ab2-6e1c-4a5e-9d57-00000000000e"
 
@@ -153,7 +155,9 @@ def test_branch_that_a_job_replaced_meanwhile_stays(unmerged, monkeypatch, momen
     newer = message.replace("Bidsloom-Fingerprint: ", "Bidsloom-Fingerprint: newer=1 ")
     base = git("rev-parse", f"{ref}^", cwd=unmerged.store)
     commit = git("commit-tree", f"{ref}^{{tree}}", "-p", base, "-m", newer, cwd=unmerged.store)
-    module, name = (tidy, "unmoved") if moment == "in the midst of it" else (merge, "publish")
+    module, name = (
+        (remove_branches, "unmoved") if moment == "in the midst of it" else (merge, "publish")
+    )
     original = getattr(module, name)
 
     def replace(*args, **kwargs):
@@ -165,7 +169,7 @@ def test_branch_that_a_job_replaced_meanwhile_stays(unmerged, monkeypatch, momen
     merge_branches(study_of(unmerged))
     monkeypatch.undo()
     assert ["base", "git-annex", "job/probe/sub-02", "main"] == unmerged.branches()
-    assert ["sub-02"] == merge_branches(study_of(unmerged))["merged_now"]
+    assert ("sub-02",) == merge_branches(study_of(unmerged)).merged_now
     assert ["base", "git-annex", "main"] == unmerged.branches()
 
 
@@ -178,10 +182,10 @@ def test_second_merge_writes_nothing(unmerged, monkeypatch):
     monkeypatch.setattr(merge, "remove_branches", None)
     second = merge_branches(study)
     assert before == heads(unmerged.store)
-    assert (first["main"], [], first["merged"]) == (
-        second["main"],
-        second["merged_now"],
-        second["merged"],
+    assert (first.main, (), first.merged) == (
+        second.main,
+        second.merged_now,
+        second.merged,
     )
 
 

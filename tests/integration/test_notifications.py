@@ -14,7 +14,7 @@ from bidsloom.base.errors import ConfigFailure, WorkflowFailure
 from bidsloom.config import read_study
 from bidsloom.config.study import Notify
 from bidsloom.reporting.notifications import Addresses, send_message, take_addresses
-from studies import git, run
+from helpers.studies import git, run
 
 SECRET = "hush4711"
 

@@ -4,11 +4,11 @@ import shutil
 import zipfile
 
 import pytest
-from bidsloom import publish
 from bidsloom.base.errors import CommandError, WorkflowFailure
 from bidsloom.config import Study, read_study
+from bidsloom.merge import publish
 from bidsloom.merge.merge import merge_branches
-from studies import git, run
+from helpers.studies import git, run
 
 SURFACES = "sourcedata/surfaces"
 
@@ -106,7 +106,7 @@ def test_nothing_is_half_merged(unmerged, monkeypatch):
             break
     monkeypatch.undo()
     merged = merge_branches(study)
-    assert ["sub-01", "sub-02", "sub-03"] == merged["merged"]
+    assert ("sub-01", "sub-02", "sub-03") == merged.merged
     assert link == git("rev-parse", "main", cwd=unmerged.surfaces)
     assert ["base", "git-annex", "main"] == unmerged.branches(unmerged.surfaces)
     assert ["base", "git-annex", "main"] == unmerged.branches()

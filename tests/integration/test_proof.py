@@ -3,10 +3,10 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
-from studies import git
+from helpers.studies import git
+from helpers.waiting import exit_code
 
 
 def proof_of(workspace) -> dict:
@@ -70,14 +70,10 @@ def test_interrupted_proof_leaves_nothing(workspace):
     """Ctrl-C ends the app that runs again, and its clone is removed."""
     workspace.config["subjects"] = {"include": ["01"]}
     workspace.snakemake()
-    (workspace.switches / "wait").touch()
-    process = workspace.start("--cores", "1", "prove")
-    while len(workspace.runs()) < 2:
-        assert process.poll() is None, (workspace.root / "snakemake.out").read_text()
-        time.sleep(0.1)
-    app = next(p for p in workspace.switches.glob("ran-01-*") if is_alive(p))
-    os.killpg(process.pid, signal.SIGINT)
-    process.wait(timeout=120)
+    with workspace.held_jobs("--cores", "1", "prove") as process:
+        app = next(p for p in workspace.switches.glob("ran-01-*") if is_alive(p))
+        os.killpg(process.pid, signal.SIGINT)
+        exit_code(process)
     assert list(workspace.scratch.iterdir()) == []
     assert not is_alive(app)
     assert not (workspace.results / "proof.json").exists()

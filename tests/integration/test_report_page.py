@@ -7,12 +7,13 @@ import zipfile
 
 import pytest
 from bidsloom.base.files import read_tsv
+from bidsloom.records.unit_state import UnitState
 from bidsloom.reporting.causes import find_causes
 from bidsloom.reporting.report_page import Pages, render_page
 from bidsloom.reporting.sizing import Usage
 from bidsloom.reporting.unit_states import Row
-from browser import Browser
-from studies import Workspace, make_workspace, run
+from helpers.browser import Browser
+from helpers.studies import Workspace, make_workspace, run
 
 EVIL = "</script><b id=evil>Füße</b> \udcff & \u2028 'quoted' \"twice\""
 
@@ -69,7 +70,7 @@ def test_report_tells_what_ran_and_what_it_took(study):
         told["sizing"]["whole"]["jobs"],
         told["sizing"]["whole"]["cost"]["value"] / told["sizing"]["whole"]["core_hours"]["value"],
     )
-    record = json.loads((study.results / "jobs" / "sub-01.json").read_text())
+    record = study.record("sub-01")
     rows = {row["unit"]: row for row in read_tsv(study.results / "report.tsv")}
     assert str(record["cpu_seconds"]) == rows["sub-01"]["cpu_seconds"]
     assert record["peak"]["scratch_mb"] > 0
@@ -121,14 +122,25 @@ def many_rows(n: int) -> list[Row]:
         if i % 50 == 7:
             reason, log = f"probe failed for {unit}.", ("one", EVIL)
             rows.append(
-                Row(unit, "failed", "app_error", 1, attempts=2, reason=reason, next=EVIL, log=log)
+                Row(
+                    unit,
+                    UnitState.FAILED,
+                    "app_error",
+                    1,
+                    attempts=2,
+                    reason=reason,
+                    next=EVIL,
+                    log=log,
+                )
             )
         elif i % 50 == 8:
             rows.append(Row(unit, "running late"))
         else:
             seconds = round(draw.lognormvariate(8, 0.5), 1)
             usage = Usage(seconds=seconds, run_seconds=seconds, memory_mb=draw.gauss(5000, 500))
-            rows.append(Row(unit, "merged", seconds=seconds, commit=f"{i:040x}", usage=usage))
+            rows.append(
+                Row(unit, UnitState.MERGED, seconds=seconds, commit=f"{i:040x}", usage=usage)
+            )
     return rows
 
 

@@ -4,10 +4,7 @@ import json
 import shutil
 
 import pytest
-from studies import JOB_SCRIPT, Workspace, git, make_input, make_workspace, run
-
-# One worker makes the finished study, and looks at it from all sides.
-pytestmark = pytest.mark.xdist_group("study")
+from helpers.studies import JOB_SCRIPT, Workspace, git, make_input, make_workspace, run
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +50,7 @@ def test_each_subject_has_its_own_commit(finished):
             "log", "main", "--format=%s", f"--grep=Bidsloom-Unit: {unit}", cwd=finished.store
         )
         assert f"[DATALAD RUNCMD] probe {unit}" == found
-    record = json.loads((finished.results / "jobs" / "sub-01.json").read_text())
+    record = finished.record("sub-01")
     assert record["branch"] == "job/probe/sub-01"
     assert git("rev-parse", "main:sourcedata/raw", cwd=finished.store) == record["input_commit"]
     assert record["seconds"]["run"] > 0

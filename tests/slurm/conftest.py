@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,13 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, missing_programs
-from studies import REPOSITORY, STATUS_SCRIPT, Workspace, make_input, make_workspace, run
+from helpers.cluster import Cluster, missing_programs
+from helpers.studies import REPOSITORY, STATUS_SCRIPT, Workspace, make_input, make_workspace, run
+from helpers.waiting import limit, wait_for
 
 INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
 
@@ -57,7 +56,14 @@ class ClusterStudy(Workspace):
     def command(self, *args) -> list[str]:
         # From the repository root, by the profile's name alone.
         return [
-            *("timeout", "--kill-after=10", "400", "snakemake", "--profile", "slurm"),
+            *(
+                "timeout",
+                f"--kill-after={limit(10)}",
+                str(limit(400)),
+                "snakemake",
+                "--profile",
+                "slurm",
+            ),
             *("--directory", str(self.root), "--configfile", str(self.write_config())),
             *("--slurm-init-seconds-before-status-checks", "3"),
             *map(str, args),
@@ -89,15 +95,17 @@ class ClusterStudy(Workspace):
         """Unit -> what status.py tells of it."""
         return {unit["unit"]: unit for unit in json.loads(self.status("--json").stdout)["units"]}
 
-    def job_of(self, unit: str, seconds: float = 90) -> str:
+    def job_of(self, unit: str) -> str:
         """SLURM's id of the running job of a unit."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            for line in self.cluster.ask("squeue", "-h", "-t", "R", "-o", "%i %k").splitlines():
-                if line.endswith(f"_{unit}"):
-                    return line.split()[0]
-            time.sleep(0.1)
-        pytest.fail(f"no running job of {unit}: {(self.root / 'snakemake.out').read_text()}")
+        jobs: list[str] = []
+
+        def is_running() -> bool:
+            lines = self.cluster.ask("squeue", "-h", "-t", "R", "-o", "%i %k").splitlines()
+            jobs.extend(line.split()[0] for line in lines if line.endswith(f"_{unit}"))
+            return bool(jobs)
+
+        wait_for(is_running, 90, f"the start of a job of {unit}")
+        return jobs[0]
 
 
 @pytest.fixture(scope="session")
@@ -118,5 +126,3 @@ def study(shared_disk, cluster, three_subjects, request):
     made = ClusterStudy(plain.root, plain.config, cluster=cluster)
     yield made
     cluster.ask("scancel", "-u", cluster.user)
-    with contextlib.suppress(FileNotFoundError):
-        (made.switches / "wait").unlink()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-LIBRARY = Path(__file__).parents[2] / "workflow" / "scripts" / "bidsloom"
+REPOSITORY = Path(__file__).parents[2]
+TESTS = REPOSITORY / "tests"
+LIBRARY = REPOSITORY / "workflow" / "scripts" / "bidsloom"
 
 # From top to bottom; rooms of one floor do not know each other.
 FLOORS = [
@@ -16,7 +18,8 @@ FLOORS = [
     ["reporting"],
     ["scheduling", "proof"],
     ["prepare", "job", "merge"],
-    ["records", "checks"],
+    ["checks"],
+    ["records"],
     ["units", "containers"],
     ["datasets"],
     ["config"],
@@ -157,3 +160,60 @@ def test_files_stay_short():
         for path in LIBRARY.rglob("*.py")
     }
     assert {} == {name: lines for name, lines in lengths.items() if lines > 350}
+
+
+def imported_tests(path: Path) -> list[str]:
+    """Test modules, and conftest files, that a file imports."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module or ''}.{alias.name}" for alias in node.names]
+    return [
+        name
+        for name in names
+        if any(part.startswith("test_") or part == "conftest" for part in name.split("."))
+    ]
+
+
+def test_no_test_imports_another():
+    """What several tests need is in tests/helpers, or a fixture."""
+    found = {
+        path.relative_to(TESTS).as_posix(): imported_tests(path) for path in TESTS.rglob("*.py")
+    }
+    assert {} == {path: names for path, names in found.items() if names}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from test_reading import OLD",
+        "import conftest",
+        "from ..config.test_reading import OLD",
+        "def late():\n    from unit.config import test_reading",
+    ],
+)
+def test_a_planted_import_of_a_test_is_found(tmp_path, text):
+    """The guard sees every way to write one."""
+    (tmp_path / "test_planted.py").write_text(text)
+    assert 1 == len(imported_tests(tmp_path / "test_planted.py"))
+
+
+def test_unit_tests_mirror_the_rooms():
+    """A test of a module has its name, in a folder with the name of its room."""
+    scripts = {
+        path.stem
+        for folder in ("workflow/scripts", "tools")
+        for path in (REPOSITORY / folder).rglob("*.py")
+        if not path.is_relative_to(LIBRARY)
+    }
+    tested = {"scripts": scripts, "demo": {path.stem for path in REPOSITORY.glob("demo/*.py")}}
+    for room in FLOOR_OF:
+        # A test that goes through several modules of a room has the name of the room.
+        tested[room] = {room, *(path.stem for path in LIBRARY.glob(f"{room}/*.py"))}
+    assert [] == [
+        path.relative_to(TESTS).as_posix()
+        for path in sorted(TESTS.glob("unit/*/test_*.py"))
+        if path.stem.removeprefix("test_") not in tested.get(path.parent.name, ())
+    ]

@@ -9,17 +9,17 @@ import shlex
 
 from snakemake.cli import get_argument_parser
 
-from bidsloom.base.errors import ConfigFailure, WorkflowFailure, letter
+from bidsloom.base.errors import ConfigFailure, WorkflowFailure, error_message
 from bidsloom.base.paths import SCRIPTS
 from bidsloom.base.runners import set_up_environment
 from bidsloom.checks.findings import Finding, failures, fault_findings, findings_table
 from bidsloom.config import Study, read_study
 from bidsloom.main_process.ending import conclude_run, describe_check, load_addresses
-from bidsloom.main_process.opening import look_around, open_study, renew_check
+from bidsloom.main_process.opening import look_around, open_study, remove_old_check
 from bidsloom.main_process.start_message import Reasons, describe_start
 from bidsloom.records.open_study import OpenStudy
 from bidsloom.reporting.notifications import Addresses
-from bidsloom.scheduling.batches import BATCH, lay_out_batches
+from bidsloom.scheduling.batches import BATCH, replace_batches
 from bidsloom.units.listing import listing_key
 from bidsloom.units.unit import GROUP, UNIT
 
@@ -57,7 +57,7 @@ def end_with(problems: list[WorkflowFailure]) -> None:
     if ONLY_CHECK:
         print(findings_table([*FOUND, *fault_findings(problems)]))
         sys.exit(1)
-    sys.exit(letter(problems))
+    sys.exit(error_message(problems))
 
 
 def look_at_study(study: Study) -> OpenStudy:
@@ -72,7 +72,7 @@ def look_at_study(study: Study) -> OpenStudy:
         opened = open_study(study, busy=is_busy(), here=HERE)
     if ONLY_CHECK or not is_busy():
         partition = "" if HERE else asked_partition(study) or "default"
-        renew_check(opened, partition=partition, anew=ONLY_CHECK)
+        remove_old_check(opened, partition=partition, anew=ONLY_CHECK)
     return opened
 
 
@@ -116,7 +116,7 @@ workflow.modifier_stack[0].globals["WHY"] = WHY
 
 if OPENED and not ONLY_CHECK:
     if STUDY.resources.units_per_job > 1:
-        BATCHES = lay_out_batches(OPENED, busy=is_busy())
+        BATCHES = replace_batches(OPENED, busy=is_busy())
     print("bidsloom: " + "\n".join(describe_start(OPENED)), file=sys.stderr)
 if OPENED:
     watch_slurm(STUDY)

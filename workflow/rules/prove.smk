@@ -16,7 +16,7 @@ rule prove:
     retries: 0
     envmodules:
         *STUDY.resources.modules,
-    threads: STUDY.resources.cpus
+    threads: STUDY.resources.job.cpus
     resources:
         **job_resources(STUDY, lambda wildcards, attempt: proof_request(STUDY, PROFILE)),
     message:

@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 from bidsloom.config import Study
+from bidsloom.config.request import Request
 from bidsloom.scheduling.job_scripts import sbatch_options
 from bidsloom.scheduling.requests import (
     ProfileDefaults,
-    Request,
     batch_request,
     check_request,
     proof_request,
@@ -33,7 +33,7 @@ def profile_default(name: str) -> str | int | None:
 
 PROFILE = ProfileDefaults(
     mem_mb=profile_default("mem_mb"),
-    runtime=profile_default("runtime"),
+    minutes=profile_default("runtime"),
     partition=profile_default("slurm_partition"),
     account=profile_default("slurm_account"),
 )
@@ -63,10 +63,10 @@ def job_resources(study: Study, request: Callable[[Any, int], Request]) -> dict:
         "gpu": asked.gpus,
         "slurm_extra": asked.sbatch or None,
     }
-    if asked.mem_mb or PROFILE.mem_mb:
+    if asked.job.mem_mb or PROFILE.mem_mb:
         wanted["mem_mb"] = lambda wildcards, attempt: request(wildcards, attempt).mem_mb
-    if asked.runtime or PROFILE.runtime:
-        wanted["runtime"] = lambda wildcards, attempt: request(wildcards, attempt).runtime
+    if asked.job.minutes or PROFILE.minutes:
+        wanted["runtime"] = lambda wildcards, attempt: request(wildcards, attempt).minutes
     return {name: value for name, value in wanted.items() if value is not None}
 
 

@@ -19,7 +19,7 @@ rule process_subject:
         "<study>/logs/{unit}.log",
     envmodules:
         *STUDY.resources.modules,
-    threads: STUDY.resources.cpus
+    threads: STUDY.resources.job.cpus
     resources:
         **job_resources(
             STUDY, lambda wildcards, attempt: unit_request(STUDY, PROFILE, wildcards.unit)
@@ -43,7 +43,7 @@ rule process_batch:
         "<study>/batches/{batch}.log",
     envmodules:
         *STUDY.resources.modules,
-    threads: STUDY.resources.cpus
+    threads: STUDY.resources.job.cpus
     resources:
         **job_resources(
             STUDY, lambda wildcards, attempt: request_for_batch(wildcards.batch, attempt)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from bidsloom.base.entry_point import entry_point
 from bidsloom.base.errors import WorkflowFailure
-from bidsloom.base.files import write_json
 from bidsloom.config import read_study
 from bidsloom.merge.merge import merge_branches
 
@@ -12,12 +11,11 @@ if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         study = read_study(snakemake.config)
         merged = merge_branches(study)
-        write_json(study.results / "merged.json", merged)
-        if merged["unmerged"]:
+        if merged.unmerged:
             raise WorkflowFailure(
-                f"{len(merged['unmerged'])} unit(s) were left unmerged:\n"
-                + "\n".join(f"  {unit}: {why}" for unit, why in merged["unmerged"].items()),
-                hint=f"see {study.results / 'report.html'}; the others are merged.",
+                f"{len(merged.unmerged)} unit(s) were left unmerged:\n"
+                + "\n".join(f"  {unit}: {why}" for unit, why in merged.unmerged.items()),
+                hint=f"see {study.files.report_page}; the others are merged.",
             )
         if snakemake.output:
-            Path(snakemake.output[0]).write_text(merged["main"] + "\n")
+            Path(snakemake.output[0]).write_text(f"{merged.main}\n")

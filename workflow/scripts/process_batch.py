@@ -5,6 +5,7 @@ from pathlib import Path
 from bidsloom.base.entry_point import entry_point
 from bidsloom.base.files import write_json
 from bidsloom.config import read_study
+from bidsloom.config.request import Request
 from bidsloom.scheduling.batch_job import process_batch
 
 if __name__ == "__main__":
@@ -12,10 +13,6 @@ if __name__ == "__main__":
         done = process_batch(
             read_study(snakemake.config),
             snakemake.wildcards.batch,
-            requested={
-                "threads": snakemake.threads,
-                "mem_mb": snakemake.resources.get("mem_mb"),
-                "runtime": snakemake.resources.get("runtime"),
-            },
+            requested=Request.of_job(snakemake.threads, snakemake.resources),
         )
         write_json(Path(snakemake.output.done), {"commits": done})

@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 
 from bidsloom.base.entry_point import entry_point
-from bidsloom.base.files import write_json
 from bidsloom.base.runners import describe_scheduler_job
 from bidsloom.config import read_study
+from bidsloom.config.request import Request
 from bidsloom.job.open_job import open_job
 from bidsloom.job.process import process_unit
 
@@ -20,15 +20,11 @@ if "snakemake" in globals():
             read_study(snakemake.config),
             snakemake.wildcards.unit,
             log_file=log_file,
-            requested={
-                "threads": snakemake.threads,
-                "mem_mb": snakemake.resources.get("mem_mb"),
-                "runtime": snakemake.resources.get("runtime"),
-            },
+            requested=Request.of_job(snakemake.threads, snakemake.resources),
         )
         if scheduler_job := describe_scheduler_job():
             logging.info(scheduler_job)
-        write_json(Path(snakemake.output.record), process_unit(job))
+        process_unit(job)
 elif __name__ == "__main__":
     from bidsloom.commands.job import main
 

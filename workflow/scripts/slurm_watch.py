@@ -1,4 +1,4 @@
-"""Watch over SLURM jobs: none is waited for in vain, each end gets its cause.
+"""Stop waiting for jobs that SLURM ended or lost, and record why each job ended.
 
 Works in Snakemake's main process, around snakemake-executor-plugin-slurm
 2.8.0, which waits for ever for a job
@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from bidsloom.config import Study
+from bidsloom.config.request import Request
 from bidsloom.scheduling.retry import is_worth_retrying
 from bidsloom.scheduling.slurm import job_prefix
 from bidsloom.scheduling.watch import Watch
@@ -71,11 +72,7 @@ def watch_slurm(study: Study) -> None:
             facts = (
                 job_info.external_jobid,
                 job_info.aux.get("slurm_logfile"),
-                {
-                    "threads": job.threads,
-                    "mem_mb": job.resources.get("mem_mb"),
-                    "runtime": job.resources.get("runtime"),
-                },
+                Request.of_job(job.threads, job.resources),
             )
             if unit:
                 attempts = watch.conclude(unit, *facts)
@@ -84,7 +81,7 @@ def watch_slurm(study: Study) -> None:
                 last, worth = watch.conclude_batch(batch, *facts)
             if not worth:
                 job.attempt = max(job.attempt, job.restart_times + 1)
-            msg = "\n".join(f"{each['failure_class']}: {each['message']}" for each in last)
+            msg = "\n".join(f"{each.failure_class}: {each.message}" for each in last)
         elif job.name in CHECKS:
             watch.conclude_check(CHECKS[job.name], msg)
         report(self, job_info, msg=msg, **details)

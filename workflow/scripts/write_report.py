@@ -2,10 +2,12 @@
 
 from bidsloom.base.entry_point import entry_point
 from bidsloom.config import read_study
-from bidsloom.reporting.report import write_report
+from bidsloom.reporting.report import note_run, write_report
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         # Rule write_report comes last in a run that went well; target `report` at any time.
-        outcome = "finished" if snakemake.rule == "write_report" else ""
-        write_report(read_study(snakemake.config), outcome=outcome)
+        study = read_study(snakemake.config)
+        if snakemake.rule == "write_report":
+            note_run(study, outcome="finished")
+        write_report(study)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import shutil
 
-import glm
 import nibabel
 import numpy as np
-import planted
 import pytest
-from studies import REPOSITORY, Workspace, git, run
+from apps.fitlins import glm, planted
+from helpers.studies import REPOSITORY, Workspace, git, run
 
 pytestmark = pytest.mark.apps
 

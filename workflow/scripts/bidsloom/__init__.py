@@ -8,7 +8,8 @@ main_process   opens a study when Snakemake starts, and concludes it
 reporting      states, status, report, messages
 scheduling     requests, retries, batches, SLURM  |  proof: compute again, compare
 prepare        the study dataset  |  job: one unit  |  merge: into main
-records        results/<study>/, fingerprints, why due  |  checks: what a machine needs
+checks         what a machine needs before a job
+records        results/<study>/, fingerprints, why due
 units          who is processed, and why not  |  containers: image and runtime
 datasets       git, git-annex, DataLad: stores, clones, branches, locks
 config         YAML -> Study

@@ -1,9 +1,10 @@
 """Programs, files, errors and text.  Knows nothing of studies.
 
-entry_point  how a script starts: its log, and its end without a traceback
+entry_point  how a script starts, logs, and ends without a traceback
 errors       what can go wrong, in words for the person at the terminal
-files        small files, written complete or not at all
-paths        where the workflow's own files lie
+files        small files, written completely or not at all
+paths        where the workflow's own files are
+patterns     patterns of paths, as regular expressions
 runners      the only module that starts programs
 text         tables and lists for the terminal
 """

@@ -1,4 +1,4 @@
-"""What every entry point does first and last: environment, log, letters."""
+"""What every script does first and last: environment, log, error messages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import ConfigFailure, WorkflowFailure, letter
+from .errors import ConfigFailure, WorkflowFailure, error_message
 from .runners import set_up_environment
 
 
 def end_once(number: int, _frame: object) -> None:
-    """End the process as a signal asks; further ones are not listened to."""
+    """End the process on a signal, and ignore the signals that come after it."""
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, signal.SIG_IGN)
     sys.exit(128 + number)
@@ -23,12 +23,12 @@ def end_once(number: int, _frame: object) -> None:
 
 @contextlib.contextmanager
 def entry_point(log_file: str | Path | None = None, *, failure_code: int = 1) -> Iterator[None]:
-    """Run a script's work with its log, and end it with a letter where it fails.
+    """Run a script's work with its log; a `WorkflowFailure` ends it with an error message.
 
-    Everything that this process and its children print goes to `log_file`;
-    the letter goes there and to the terminal.  SIGTERM ends the work like
-    Ctrl-C does, so that clean-up runs; what signals come after the first one
-    do not cut that short.
+    Everything that this process and its children print goes to `log_file`.
+    The error message goes there and to the terminal, and the process ends
+    with `failure_code`.  SIGTERM ends the work as Ctrl-C does, so that the
+    clean-up runs; further signals do not interrupt the clean-up.
     """
     set_up_environment()
     signal.signal(signal.SIGTERM, end_once)
@@ -47,7 +47,7 @@ def entry_point(log_file: str | Path | None = None, *, failure_code: int = 1) ->
     try:
         yield
     except WorkflowFailure as e:
-        text = letter(e.problems if isinstance(e, ConfigFailure) else [e]) + "\n"
+        text = error_message(e.problems if isinstance(e, ConfigFailure) else [e]) + "\n"
         if log_file is not None:
             print(text, file=sys.stderr, flush=True)
         os.write(terminal, text.encode(errors="replace"))

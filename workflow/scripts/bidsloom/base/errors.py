@@ -1,12 +1,12 @@
-"""What can go wrong, told to the person at the terminal."""
+"""What can go wrong, in words for the person at the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
+from enum import StrEnum
 
 
-class FailureClass(str, Enum):
+class FailureClass(StrEnum):
     """Why an attempt at a unit ended without a result."""
 
     APP_ERROR = "app_error"
@@ -66,23 +66,23 @@ class CommandError(Exception):
 
 
 class ConfigFailure(WorkflowFailure):
-    """One or more faults of a configuration, or of what it names."""
+    """Several problems at once: faults of a configuration, or of what it names."""
 
     def __init__(self, problems: list[WorkflowFailure]) -> None:
         super().__init__("\n".join(str(p) for p in problems))
         self.problems = problems
 
 
-def letter(problems: list[WorkflowFailure]) -> str:
-    """All problems in one text for the terminal, each with its hint."""
+def error_message(problems: list[WorkflowFailure]) -> str:
+    """One text for the terminal with all problems, each with its hint."""
     if len(problems) == 1:
         return f"bidsloom: {problems[0]}"
-    head = f"bidsloom: {len(problems)} things stand in the way, and nothing was started:"
+    head = f"bidsloom: {len(problems)} problems were found; nothing was started:"
     body = (f"{n}. {p}".replace("\n", "\n   ") for n, p in enumerate(problems, 1))
     return "\n".join([head, *body])
 
 
 def refuse(problems: Iterable[WorkflowFailure]) -> None:
-    """Raise all problems at once, if there are any."""
-    if problems := list(problems):
-        raise ConfigFailure(problems)
+    """Raise `ConfigFailure` with all problems, if there are any."""
+    if found := list(problems):
+        raise ConfigFailure(found)

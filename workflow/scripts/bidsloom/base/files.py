@@ -1,8 +1,8 @@
-"""Small files that tell what happened: records, attempts, tables.
+"""Small files that record what happened: JSON, tables, text.
 
-All of them can be derived again from the output store; losing them loses
-nothing.  Written under a temporary name first, so that a reader (or a killed
-writer) never leaves half a file.
+All of them can be made again from the output store, so losing one loses
+nothing.  Each is written under a temporary name first: no reader ever sees
+half a file, and no killed writer leaves one.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from .runners import end_processes_in
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
-        # A name that is not UTF-8 is written as JSON would write it.
+        # File names that are not UTF-8 are written with escapes, as JSON does.
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as f:
             f.write(text)
-        # mkstemp's 0600 would hide the file from colleagues.
+        # mkstemp makes files with mode 0600, which colleagues could not read.
         temporary.chmod(0o666 & ~current_umask())
         temporary.replace(path)
     except BaseException:
@@ -46,12 +46,12 @@ def current_umask() -> int:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file completely or not at all."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file; None where it is missing or cut short."""
+    """The value in a JSON file; None where the file is missing or incomplete."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError):
@@ -59,7 +59,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_tsv(path: Path, columns: list[str], rows: Iterable[Mapping]) -> None:
-    """Write a table as BIDS does: tabs, a header, `n/a` for what is unknown."""
+    """Write a table as BIDS does: tabs, a header, `n/a` for unknown values."""
     lines = ["\t".join(columns)]
     for row in rows:
         cells = ("n/a" if row.get(c) in (None, "") else str(row[c]) for c in columns)
@@ -68,7 +68,7 @@ def write_tsv(path: Path, columns: list[str], rows: Iterable[Mapping]) -> None:
 
 
 def iterate_tsv(path: Path) -> Iterator[dict[str, str]]:
-    """Rows of a table, one at a time; none where it is missing."""
+    """Rows of a table, one at a time; none where the file is missing."""
     try:
         with path.open(newline="") as f:
             yield from csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -77,12 +77,12 @@ def iterate_tsv(path: Path) -> Iterator[dict[str, str]]:
 
 
 def read_tsv(path: Path) -> list[dict[str, str]]:
-    """Rows of a table; none where it is missing."""
+    """Rows of a table; none where the file is missing."""
     return list(iterate_tsv(path))
 
 
 def find_row(path: Path, **cell: str) -> dict[str, str] | None:
-    """The first row with the given cell, without the whole table in memory."""
+    """The first row with the given cell; the table is never in memory as a whole."""
     ((column, value),) = cell.items()
     return next((row for row in iterate_tsv(path) if row[column] == value), None)
 
@@ -93,10 +93,13 @@ def digest(value: object) -> str:
 
 
 def remove_tree(path: Path, *, tries: int = 5) -> None:
-    """Remove a folder with annexed content, whose folders are read-only.
+    """Remove a folder with annexed content, which has read-only folders.
 
-    git-annex may still be tidying its own files there when its caller is
-    back: what appears or disappears meanwhile is looked for again.
+    git-annex may still add or remove files of its own there after the command
+    that started it has returned, so removal is tried several times.  Programs
+    that still work in the folder are ended.
+
+    Raises `OSError` where the folder cannot be removed.
     """
     for left in reversed(range(tries)):
         try:

@@ -1,4 +1,4 @@
-"""Where the workflow's own files lie: in a repository, or in an installed package."""
+"""Where the workflow's own files are: in a repository, or in an installed package."""
 
 from __future__ import annotations
 
@@ -13,5 +13,7 @@ SCRIPTS = REPOSITORY / "workflow" / "scripts"
 # Programs of their own, which import nothing of the library.
 STANDALONE = SCRIPTS / "standalone"
 SCHEMA_FILE = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
+# Sets of files by which an app's result is complete, one file an app.
+COMPLETENESS = REPOSITORY / "workflow" / "completeness"
 EXAMPLES = REPOSITORY / "config" / "examples"
 PROFILES = REPOSITORY / "profiles"

@@ -25,10 +25,10 @@ import psutil
 from .errors import CommandError
 
 # A job may be started by absolute path, without its environment activated;
-# git finds `git-annex` through PATH.  Not resolved: the link lies in the
-# environment, what it points to does not.
+# git finds `git-annex` through PATH.  The link is not resolved: it is in the
+# environment's folder, the interpreter that it points to is not.
 TOOL_DIR = str(Path(sys.executable).parent)
-# What a program may be given to read.
+# Types of a program's standard input.
 Stdin = str | bytes | None
 # No prompt may ever hang a job; background `git gc` would race with the clean-up
 # of a clone, and pruning during pushes corrupts a store.
@@ -38,14 +38,14 @@ GIT_SETTINGS = {
     "init.defaultBranch": "main",
     "advice.detachedHead": "false",
 }
-# For commands that make a repository, before git-annex knows it: nothing of
-# it shall stand in a location log.
+# For commands that make a repository which no location log may mention; set
+# before git-annex initialises it.
 PRIVATE = {"GIT_CONFIG_PARAMETERS": "'annex.private'='true'"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """A command of the sequence; `name` says which part of the job it is."""
+    """One command of a job; `name` says which part of the job it belongs to."""
 
     name: str
     argv: list[str]
@@ -69,8 +69,8 @@ def set_up_environment(extra: Mapping[str, str] | None = None) -> None:
     os.environ["DATALAD_UI_PROGRESSBAR"] = "none"
     os.environ["DATALAD_LOG_LEVEL"] = "error"
     os.environ.update(extra or {})
-    # Variables that a git hook or an outer git leaves behind would redirect
-    # every call below into somebody else's repository.
+    # A git hook, or a git that started this process, may have set these; then
+    # every git call below would work on another repository.
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
         os.environ.pop(name, None)
     count = int(os.environ.get("GIT_CONFIG_COUNT", 0))
@@ -91,10 +91,10 @@ def call(
     env: Mapping[str, str] | None = None,
     timeout: float | None = None,
 ) -> bytes:
-    """Run a program and give its standard output.
+    """Run a program and return its standard output.
 
-    Raises `CommandError` when it ends with another exit code than 0, or takes
-    more than `timeout` seconds.
+    Raises `CommandError` where its exit code is not 0, or it takes more than
+    `timeout` seconds.
     """
     try:
         done = subprocess.run(
@@ -111,7 +111,7 @@ def call(
         raise CommandError(cmd, str(cwd), -1, f"no answer within {timeout} s") from e
     if done.returncode:
         stderr = done.stderr.decode(errors="replace")
-        # git-annex tells some of its failures on standard output.
+        # git-annex prints some of its errors on standard output.
         said = stderr if stderr.strip() else done.stdout.decode(errors="replace")[-2000:]
         raise CommandError(cmd, str(cwd), done.returncode, said)
     return done.stdout
@@ -124,24 +124,24 @@ def call_git(
     stdin: Stdin = None,
     env: Mapping[str, str] | None = None,
 ) -> str:
-    """Output of a git command, without the final newline."""
+    """Output of a git command, without the final newline.  Raises `CommandError`."""
     return call(["git", *args], cwd=cwd, stdin=stdin, env=env).decode().rstrip("\n")
 
 
 def call_git_lines(args: list[str], *, cwd: Path, stdin: Stdin = None) -> list[str]:
-    """Lines that a git command prints."""
+    """Lines that a git command prints.  Raises `CommandError`."""
     return call_git(args, cwd=cwd, stdin=stdin).splitlines()
 
 
 def call_git_records(args: list[str], *, cwd: Path) -> list[str]:
-    """NUL-separated records that a git command prints (`-z`)."""
-    # Paths in a dataset need not be UTF-8.
+    """NUL-separated records that a git command prints (`-z`).  Raises `CommandError`."""
+    # Paths in a dataset may contain bytes that are not UTF-8.
     out = call(["git", *args], cwd=cwd).decode(errors="surrogateescape")
     return out.rstrip("\0").split("\0") if out else []
 
 
 def call_git_success(args: list[str], *, cwd: Path) -> bool:
-    """True where a git command ends with exit code 0."""
+    """True where a git command ends with exit code 0; never raises `CommandError`."""
     try:
         call(["git", *args], cwd=cwd)
     except CommandError:
@@ -150,17 +150,20 @@ def call_git_success(args: list[str], *, cwd: Path) -> bool:
 
 
 def call_annex(args: list[str], *, cwd: Path, stdin: Stdin = None) -> str:
-    """Output of a git-annex command, without the final newline."""
+    """Output of a git-annex command, without the final newline.  Raises `CommandError`."""
     return call(["git", "annex", *args], cwd=cwd, stdin=stdin).decode().rstrip("\n")
 
 
 def call_datalad(args: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    """Output of a DataLad command, run in a process of its own."""
+    """Output of a DataLad command, run in a process of its own.  Raises `CommandError`."""
     return call(["datalad", *args], cwd=cwd, env=env).decode()
 
 
 def read_objects(names: Iterable[str], *, repository: Path) -> Iterator[bytes]:
-    """Contents of git objects, in the order of their names, by one process."""
+    """Contents of git objects, in the order of their names, read by one process.
+
+    Raises `CommandError` where an object is missing.
+    """
     names = list(names)
     if not names:
         return
@@ -186,11 +189,11 @@ def run_in_container(
 ) -> None:
     """`datalad containers-run --explicit` in this process.
 
-    In-process because a DataLad start costs more than all the git calls of a
-    job, and because the results tell the app's exit code from DataLad's own
-    failures, which the command line's exit code does not.  No inputs are
-    declared: DataLad would look for each once more, and what reads them has
-    fetched them.
+    In this process because starting DataLad costs more than all the git calls
+    of a job, and because its results separate the app's exit code from
+    DataLad's own failures; the exit code of the command line does not.
+    No inputs are declared: the job has fetched them already, and DataLad
+    would check each of them again.
 
     Raises
     ------
@@ -226,16 +229,17 @@ def run_in_container(
 def import_containers_run() -> Callable[..., Iterator[dict]]:
     """DataLad's containers-run.
 
-    Its package takes one function from `datalad.coreapi`, which imports all of
-    DataLad, boto3 included: 0.3 s of each job.  It is lent that function alone.
+    Its package needs one function of `datalad.coreapi`, a module that imports
+    all of DataLad, boto3 included: 0.3 s of each job.  We pass in a stub module
+    that holds only that function.
     """
     from datalad.local.subdatasets import Subdatasets
 
     name = "datalad.coreapi"
     if name not in sys.modules:
-        lent = types.ModuleType(name)
-        lent.subdatasets = Subdatasets.__call__
-        sys.modules[name] = lent
+        stub = types.ModuleType(name)
+        vars(stub)["subdatasets"] = Subdatasets.__call__
+        sys.modules[name] = stub
         try:
             from datalad_container.containers_run import ContainersRun
         finally:
@@ -246,20 +250,20 @@ def import_containers_run() -> Callable[..., Iterator[dict]]:
 
 
 def node_name() -> str:
-    """Name of this node, SLURM's where it has one."""
+    """Name of this node: the one that SLURM uses, else the host name."""
     return os.environ.get("SLURMD_NODENAME", socket.gethostname())
 
 
 def describe_scheduler_job() -> str:
-    """The SLURM job that this process belongs to, with its node and its log; empty outside one."""
+    """The SLURM job of this process, with its node and its log; empty outside a job."""
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return ""
     try:
-        told = call(["scontrol", "show", "job", job], cwd=Path("/")).decode()
+        shown = call(["scontrol", "show", "job", job], cwd=Path("/")).decode()
     except (CommandError, OSError):
-        told = ""
-    log = re.search(r"StdOut=(.*)", told)
+        shown = ""
+    log = re.search(r"StdOut=(.*)", shown)
     return f"SLURM job {job} on {node_name()}" + (f"; SLURM's own log: {log[1]}" if log else "")
 
 
@@ -277,7 +281,7 @@ def end_children() -> None:
 
 
 def end_processes_in(path: Path) -> None:
-    """Kill programs that still work in a folder whose job is dead."""
+    """Kill programs whose working directory is in a folder; its job has ended."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if Path(process.cwd()).is_relative_to(path):

@@ -1,4 +1,4 @@
-"""Tables of plain text that fit a terminal."""
+"""Text for the terminal: tables that fit it, and lists that stay short."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 GAP = "  "
-# Below this a column is not narrowed: words would be torn apart.
+# No column becomes narrower than this: words would be broken.
 NARROWEST = 12
 
 
 def text_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None
 ) -> str:
-    """Rows below their columns' names; what is too wide for the terminal goes on below."""
+    """Rows below their columns' names; cells that are too wide continue on the next line."""
     width = width or shutil.get_terminal_size((120, 40)).columns
     rows = [[" ".join(cell.split()) for cell in row] for row in rows]
     cells = [columns, *rows]
@@ -26,8 +26,14 @@ def text_table(
     return "\n".join(lines)
 
 
+def a_few(names: Sequence[str], n: int) -> str:
+    """The first `n` names, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(names) - n} more" if len(names) > n else ""
+    return ", ".join(names[:n]) + more
+
+
 def fit(widths: Sequence[int], total: int) -> list[int]:
-    """Widths of columns, the widest narrowed until all fit, as far as that goes."""
+    """Widths of columns: the widest are narrowed until all fit, but not below `NARROWEST`."""
     widths = list(widths)
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - total
     while excess > 0 and max(widths) > NARROWEST:

@@ -1,11 +1,14 @@
 """What a machine must have before a job: at a start, by `check`, on a node, in each job.
 
-at_start        the list of checks
-bids_validator  bids-validator's findings
-findings        a check and what it found
-lock_file       the lock file, and that it locks between nodes
+Functions named `check_...` raise `WorkflowFailure` where something is wrong;
+functions named `tell_...` return, for the table, what is there.
+
+at_start        the checks when Snakemake starts, and those of each job
+bids_validator  the errors that bids-validator finds
+findings        a check, what it found, and the table of findings
+lock_file       checks of the lock file, and whether it locks between nodes
 machine         single checks of the machine
-mounts          what the app is to see of the machine
+mounts          checks of the files and folders that the app can see
 on_node         the checks that run where jobs run
 trials          checks that try: start the container, fetch a file, push a commit
 """

@@ -1,22 +1,21 @@
-"""Look at everything a study names before anything is submitted.
+"""Check everything that a study names, before anything is submitted.
 
-Runs in Snakemake's main process, for a dry run too, and writes nothing to any
-store.  What it finds is kept under `results/<study>/` (a clone of the input
-without a work tree, the list of units), so that a second look costs no second
-index and a job's start costs none at all.
+These checks run in Snakemake's main process, also for a dry run, and write
+nothing to any store.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from ..base.errors import WorkflowFailure
 from ..config import Study
-from ..containers.image import ImageKind, image_id, image_kind
+from ..containers.image import ImageKind, identify_image, image_kind
 from ..containers.runtimes import Runtime, check_runtime, choose_runtime
-from ..datasets.output_datasets import Target, all_targets, check_target
+from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs
 from ..units.unit import Units
-from .findings import Look
+from .findings import Check
 from .lock_file import check_lock_file
 from .machine import (
     check_identity,
@@ -30,77 +29,77 @@ from .machine import (
     tell_tools,
     tell_version,
 )
-from .mounts import mount_looks
+from .mounts import mount_checks
 
 
-def looks_at_start(study: Study, *, here: bool) -> Iterator[Look]:
-    """What is looked at each time Snakemake starts; nothing of it takes long."""
+def checks_at_start(study: Study, *, here: bool) -> Iterator[Check]:
+    """The checks each time Snakemake starts; all are quick.  `here`: jobs run on this machine."""
     yield TOOLS
-    yield Look("git identity", "user.name and user.email", check_identity, tell_identity)
+    yield Check("git identity", "user.name and user.email", check_identity, tell_identity)
     if here:
-        yield Look(
+        yield Check(
             "common.work_dir", "a folder to write to", lambda: check_work_dir(study.work_dir)
         )
     if image_kind(study) is ImageKind.FILE:
-        yield Look(
+        yield Check(
             "container.image",
             "a file that can be read",
-            lambda: image_id(study),
+            lambda: identify_image(study),
             lambda: study.container.image,
         )
-    yield Look(
+    yield Check(
         "container.runtime",
         "its program on PATH",
         lambda: check_runtime(study, here=here),
         lambda: tell_runtime(choose_runtime(study)),
     )
-    yield from mount_looks(study, bare=runs_bare(study))
+    yield from mount_checks(study, bare=runs_bare(study))
     urls = [("datalad.input_repo", study.input_url)]
     urls += [(f"datalad.inputs {f.path}", f.url) for f in study.further_inputs]
     for what, url in urls:
         key = what.partition(" ")[0]
-        yield Look(
+        yield Check(
             what,
             "a dataset",
-            lambda url=url, key=key: check_input_url(url, key=key),
-            lambda url=url: url,
+            partial(check_input_url, url, key=key),
+            partial(str, url),
         )
-    for target in all_targets(study):
-        yield Look(
-            name_of(target),
+    for output in list_outputs(study):
+        yield Check(
+            name_of(output),
             "this study's store, or none yet; writable",
-            lambda target=target: check_target(target, study),
-            lambda target=target: tell_target(target, study),
+            partial(check_output_store, output, study),
+            partial(tell_output_store, output, study),
         )
     if study.lock_file:
-        yield Look(
+        yield Check(
             "datalad.lock_file",
             "a file that can be written to",
-            lambda: check_lock_file(study.lock_file),
+            partial(check_lock_file, study.lock_file),
             lambda: str(study.lock_file),
         )
 
 
-def looks_at_place(study: Study, runtime: Runtime) -> Iterator[Look]:
-    """What a job needs of the place it runs in."""
+def checks_on_machine(study: Study, runtime: Runtime) -> Iterator[Check]:
+    """The checks of the machine that a job runs on."""
     yield TOOLS
     bare = runtime is Runtime.NONE
     if not bare:
-        yield Look(
+        yield Check(
             "container.runtime",
             "its program on PATH",
             lambda: check_program(runtime.program),
             lambda: tell_runtime(runtime),
         )
-    yield from mount_looks(study, bare=bare)
+    yield from mount_checks(study, bare=bare)
 
 
-TOOLS = Look("programs", "git 2.31 or newer, git-annex, datalad", check_tools, tell_tools)
+TOOLS = Check("programs", "git 2.31 or newer, git-annex, datalad", check_tools, tell_tools)
 
 
-def scratch_look(study: Study, units: Units) -> Look:
-    """A look at the space on the scratch disk."""
-    return Look(
+def scratch_check(study: Study, units: Units) -> Check:
+    """The check of the space on the scratch disk."""
+    return Check(
         "common.work_dir",
         "room for the largest unit",
         lambda: check_scratch(study, units),
@@ -109,7 +108,7 @@ def scratch_look(study: Study, units: Units) -> Look:
 
 
 def runs_bare(study: Study) -> bool:
-    """Whether the app runs without a container; no where none is found to run it."""
+    """True where the app runs without a container; False also where no runtime is found."""
     try:
         return choose_runtime(study) is Runtime.NONE
     except WorkflowFailure:
@@ -117,18 +116,18 @@ def runs_bare(study: Study) -> bool:
 
 
 def tell_runtime(runtime: Runtime) -> str:
-    """The runtime and its version, as far as it is here."""
+    """The runtime and its version, as far as it is installed here."""
     if runtime is Runtime.NONE:
         return "none: the image runs without isolation"
     return tell_version(runtime.program)
 
 
-def name_of(target: Target) -> str:
-    """A dataset that jobs write to, as the config names it."""
-    return f"datalad.output_repos {target.path}".rstrip()
+def name_of(output: OutputDataset) -> str:
+    """A dataset that jobs write to, as the findings name it."""
+    return f"datalad.output_repos {output.path}".rstrip()
 
 
-def tell_target(target: Target, study: Study) -> str:
-    """What a store holds."""
-    there = check_target(target, study)
-    return f"{target.store.url} {'holds this study' if there else 'will be made'}"
+def tell_output_store(output: OutputDataset, study: Study) -> str:
+    """What a store holds.  Raises `WorkflowFailure` as `check_output_store` does."""
+    there = check_output_store(output, study)
+    return f"{output.store.url} {'holds this study' if there else 'will be made'}"

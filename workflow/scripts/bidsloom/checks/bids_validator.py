@@ -1,7 +1,8 @@
-"""What bids-validator says of a sample of subjects.
+"""The errors that bids-validator finds in a sample of subjects.
 
-It wants a work tree, which nobody makes for 50,000 subjects, nor for a remote
-dataset: some subjects are laid out without their data, as git has them.
+The validator needs a work tree.  Making one of 50,000 subjects, or of a remote
+dataset, would take too long.  So some subjects are checked out, without the
+content of annexed files.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .trials import trial_folder
 
 VALIDATOR = "bids-validator-deno"
 SUBJECTS = 10
-# What it tells by names alone.
+# Errors that it finds from file names only.
 BY_NAME = {
     "NOT_INCLUDED",
     "MISSING_REQUIRED_ENTITY",
@@ -39,12 +40,15 @@ BY_NAME = {
 
 
 def has_validator() -> bool:
-    """Whether the validator is installed."""
+    """True where the validator is installed."""
     return shutil.which(VALIDATOR) is not None
 
 
 def validate_sample(study: Study, units: Units) -> str:
-    """Validate some subjects' files; raises `Caution` where the validator finds errors."""
+    """Validate the files of some subjects, and return how many were validated.
+
+    Raises `Caution` where the validator finds errors, or does not work.
+    """
     processed = sorted({f"sub-{unit.subject}" for unit in units.units})
     subjects = sample(processed, SUBJECTS)
     root = read_root(study.input, units.commit)
@@ -52,44 +56,46 @@ def validate_sample(study: Study, units: Units) -> str:
     others = any(name.startswith("sub-") and name not in subjects for name in root)
     errors, without_text = find_errors(study, units.commit, [*files, *subjects])
     errors = [e for e in errors if counts(e["code"], others=others, without_text=without_text)]
-    whole = f"{len(subjects)} of {len(processed)} subject(s)"
+    validated = f"{len(subjects)} of {len(processed)} subject(s)"
     if errors:
         raise Caution(
-            f"{whole}: {describe(errors)}",
-            hint="mend the dataset, or name what is meant to be there in its .bidsignore; "
-            f"all of it: {VALIDATOR} <a clone of the input>",
+            f"{validated}: {describe_errors(errors)}",
+            hint="correct the dataset, or list files that are there on purpose in its .bidsignore; "
+            f"to validate all subjects: {VALIDATOR} <a clone of the input>",
         )
-    return f"{whole}: no errors{' in file names' if without_text else ''}"
+    return f"{validated}: no errors{' in file names' if without_text else ''}"
 
 
 def find_errors(study: Study, commit: str, paths: list[str]) -> tuple[list[dict], bool]:
-    """The validator's errors in some paths of the input, and whether text files lie in the annex.
+    """The validator's errors in some paths of the input, and whether text files are annexed.
 
-    Nothing is fetched: git has the text, or the validator does not see it.
+    Nothing is fetched, so the validator cannot read annexed text files.
+
+    Raises `Caution` where the validator does not work.
     """
     with trial_folder(study) as folder:
-        raw, told = folder / "bids", folder / "told.json"
+        raw, report = folder / "bids", folder / "report.json"
         try:
             call([*CLONE, str(study.input), str(raw)], cwd=folder)
             call(["sh", "-c", LAY_OUT, "lay-out", commit, *paths], cwd=raw)
             call(
                 [VALIDATOR, "--ignoreWarnings", "--ignoreNiftiHeaders", "--format", "json"]
-                + ["--outfile", str(told), str(raw)],
+                + ["--outfile", str(report), str(raw)],
                 cwd=folder,
                 timeout=300,
             )
         except CommandError as e:
-            # It ends with an error where it found one, and tells it all the same.
-            if not told.exists():
-                raise Caution(f"{VALIDATOR} gave no answer: {e.stderr.strip()[:200]}") from e
+            # It also ends with an exit code other than 0 where the dataset has errors.
+            if not report.exists():
+                raise Caution(f"{VALIDATOR} wrote no report: {e.stderr.strip()[:200]}") from e
         texts = [path for suffix in ("json", "tsv") for path in raw.rglob(f"*.{suffix}")]
-        issues = read_json(told)["issues"]["issues"]
+        issues = read_json(report)["issues"]["issues"]
         errors = [issue for issue in issues if issue["severity"] == "error"]
         return errors, any(not path.exists() for path in texts)
 
 
 def counts(code: str, *, others: bool, without_text: bool) -> bool:
-    """Whether an error is one of the dataset, and not only of what was laid out of it."""
+    """True for an error of the dataset; False for one that comes from checking out only a part."""
     if others and code == "SIDECAR_WITHOUT_DATAFILE":
         return False
     return code in BY_NAME or not without_text
@@ -101,10 +107,10 @@ def sample(names: list[str], size: int) -> list[str]:
     return names[::step]
 
 
-def describe(errors: list[dict]) -> str:
-    """Errors by kind, each with its first place."""
-    places: dict[str, str] = {}
+def describe_errors(errors: list[dict]) -> str:
+    """The most frequent kinds of errors, each with the first path where it occurs."""
+    paths: dict[str, str] = {}
     for error in errors:
-        places.setdefault(error["code"], error.get("location", ""))
-    counts = Counter(error["code"] for error in errors)
-    return "; ".join(f"{code} ({n}) at {places[code]}" for code, n in counts.most_common(5))
+        paths.setdefault(error["code"], error.get("location", ""))
+    numbers = Counter(error["code"] for error in errors)
+    return "; ".join(f"{code} ({n}) at {paths[code]}" for code, n in numbers.most_common(5))

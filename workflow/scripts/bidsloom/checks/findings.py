@@ -1,7 +1,7 @@
-"""What is looked at before a study, and what was found there.
+"""Checks before a study runs, and what they found.
 
-The same looks serve two readers: a start of Snakemake refuses, with a letter,
-what stands in the way; `snakemake check` tells all of it in a table.
+The same checks have two uses.  When Snakemake starts, a failed check ends it
+with an error message; `snakemake check` shows all findings in a table.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..base.text import text_table
 
 
 class Level(str, Enum):
-    """How a look ended; a warning stops nothing."""
+    """How a check ended; a warning does not stop anything."""
 
     OK = "ok"
     WARNING = "warning"
@@ -28,19 +28,20 @@ class Level(str, Enum):
 
 
 class Caution(WorkflowFailure):
-    """Worth knowing, and no reason to stop."""
+    """A problem that the user should know, but no reason to stop: a warning in the table."""
 
 
 def nothing() -> Any:
-    """Look at nothing, and tell nothing."""
+    """Check nothing, and say nothing."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """One thing to look at.
+class Check:
+    """One thing to check; `what` names it, `wanted` says what is expected.
 
-    `check` refuses it with a `WorkflowFailure`.  `tell` says what is there,
-    for the table alone, and may take its time; it may refuse, too.
+    `check` raises a `WorkflowFailure` where it is not as expected.  `tell`
+    returns what is there; it is called only for the table, so it may be slow,
+    and it may raise a `WorkflowFailure` too.
     """
 
     what: str
@@ -51,7 +52,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a look found, and what to do about it."""
+    """What a check found, and what to do about it; `where` is the node."""
 
     what: str
     level: Level
@@ -62,21 +63,21 @@ class Finding:
     failure: WorkflowFailure | None = None
 
 
-def take(looks: Iterable[Look], *, telling: bool = False) -> list[Finding]:
-    """Take every look; with `telling` also say what is well."""
-    return [take_one(look, telling=telling) for look in looks]
+def run_checks(checks: Iterable[Check], *, telling: bool = False) -> list[Finding]:
+    """Run every check; with `telling` also find out what is there, for the table."""
+    return [run_check(check, telling=telling) for check in checks]
 
 
-def take_one(look: Look, *, telling: bool) -> Finding:
-    """Take one look."""
+def run_check(check: Check, *, telling: bool) -> Finding:
+    """Run one check; a failure becomes a finding and is not raised."""
     where = node_name()
     try:
-        look.check()
-        said = look.tell() if telling else None
+        check.check()
+        said = check.tell() if telling else None
     except WorkflowFailure as e:
         level = Level.WARNING if isinstance(e, Caution) else Level.FAILURE
-        return Finding(look.what, level, where, e.message, look.wanted, e.hint, e)
-    return Finding(look.what, Level.OK, where, said or "", look.wanted)
+        return Finding(check.what, level, where, e.message, check.wanted, e.hint, e)
+    return Finding(check.what, Level.OK, where, said or "", check.wanted)
 
 
 def fault_findings(faults: Iterable[WorkflowFailure]) -> list[Finding]:
@@ -89,7 +90,7 @@ def fault_findings(faults: Iterable[WorkflowFailure]) -> list[Finding]:
 
 
 def failures(findings: Iterable[Finding]) -> list[WorkflowFailure]:
-    """What stands in the way, as letters."""
+    """The findings that stop a start, each as a `WorkflowFailure`."""
     found = []
     for f in findings:
         if isinstance(f.failure, ConfigFailure):
@@ -100,21 +101,22 @@ def failures(findings: Iterable[Finding]) -> list[WorkflowFailure]:
 
 
 def write_findings(path: Path, findings: Iterable[Finding]) -> None:
-    """Keep findings for another process."""
+    """Write findings to a file, for another process."""
     write_json(path, [dataclasses.asdict(replace(f, failure=None)) for f in findings])
 
 
 def read_findings(path: Path) -> list[Finding]:
-    """Findings that another process kept; none where it kept none."""
+    """The findings in a file that another process wrote; none where there is no file."""
     return [Finding(**{**f, "level": Level(f["level"])}) for f in read_json(path) or []]
 
 
 def findings_table(findings: Iterable[Finding]) -> str:
-    """What was found, for the terminal; of one thing in one place the last and worst word."""
+    """All findings as a table for the terminal; for one thing on one node, only the worst."""
     worst: dict[tuple[str, str], Finding] = {}
     order = list(Level)
     for f in findings:
         known = worst.get((f.what, f.where))
+        # Of equals, the last one: it was made later.
         if known is None or order.index(f.level) >= order.index(known.level):
             worst[f.what, f.where] = f
     rows = [[f.level.value, f.what, f.where, f.found, f.wanted, f.remedy] for f in worst.values()]

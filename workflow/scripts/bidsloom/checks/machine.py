@@ -1,4 +1,8 @@
-"""What a place must have: `check_` refuses with a letter, `tell_` says what is there."""
+"""Single checks of the machine: programs, identity, modules, scratch folder, input.
+
+Functions named `check_...` raise `WorkflowFailure` where something is wrong;
+functions named `tell_...` return, for the table, what is there.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +18,29 @@ from ..config import Study
 from ..config.values import is_local_path
 from ..units.unit import Units
 
-# Since then git takes its settings from the environment (GIT_CONFIG_COUNT).
+# Older ones do not read settings from the environment (GIT_CONFIG_COUNT).
 OLDEST_GIT = (2, 31)
 
 
 def check_tools() -> None:
-    """Refuse to start without the programs that every job needs."""
+    """Refuse a machine without the programs that every job needs, or with an old git."""
     for tool in ("git", "git-annex"):
         check_program(tool)
+    git = git_version()
+    if tuple(int(part) for part in re.findall(r"\d+", git)[:2]) < OLDEST_GIT:
+        raise WorkflowFailure(
+            f"git {git} is too old.",
+            hint="load a newer one (module load git), or install it.",
+        )
+
+
+def git_version() -> str:
+    """The version of git on PATH, such as `2.43.0`."""
+    return call_git(["version"], cwd=Path("/")).split()[2]
 
 
 def check_program(name: str) -> None:
-    """Refuse to start without a program."""
+    """Refuse a machine without a program."""
     if shutil.which(name) is None:
         raise WorkflowFailure(
             f"The program {name} was not found on PATH.",
@@ -35,21 +50,16 @@ def check_program(name: str) -> None:
 
 
 def tell_tools() -> str:
-    """Versions of what a job runs; refuses a git that is too old."""
-    git = call_git(["version"], cwd=Path("/")).split()[2]
-    if tuple(int(part) for part in re.findall(r"\d+", git)[:2]) < OLDEST_GIT:
-        raise WorkflowFailure(
-            f"git {git} is too old.",
-            hint="load a newer one (module load git), or install it.",
-        )
+    """Versions of the programs and packages that a job uses."""
     annex = call(["git-annex", "version", "--raw"], cwd=Path("/")).decode().partition("-")[0]
-    told = [f"git {git}", f"git-annex {annex}"]
-    told += [f"{name} {version(name)}" for name in ("datalad", "datalad-container", "snakemake")]
-    return ", ".join(told)
+    versions = [f"git {git_version()}", f"git-annex {annex}"]
+    packages = ("datalad", "datalad-container", "snakemake")
+    versions += [f"{name} {version(name)}" for name in packages]
+    return ", ".join(versions)
 
 
 def tell_version(program: str) -> str:
-    """What a program says of its version."""
+    """The first line that a program prints for `--version`."""
     try:
         return call([program, "--version"], cwd=Path("/"), timeout=60).decode().split("\n")[0]
     except (CommandError, OSError):
@@ -57,8 +67,8 @@ def tell_version(program: str) -> str:
 
 
 def check_identity() -> None:
-    """Refuse to start where git could not sign a commit."""
-    # Not `git var GIT_COMMITTER_IDENT`: it invents an address from the host's name.
+    """Refuse a machine where git has no name and address for commits."""
+    # `git var GIT_COMMITTER_IDENT` does not help: it makes up an address from the host's name.
     for setting, variable in (("user.name", "NAME"), ("user.email", "EMAIL")):
         given = all(os.environ.get(f"GIT_{who}_{variable}") for who in ("AUTHOR", "COMMITTER"))
         if not given and not call_git_success(["config", "--get", setting], cwd=Path.cwd()):
@@ -71,13 +81,13 @@ def check_identity() -> None:
 
 
 def tell_identity() -> str:
-    """The name that commits are signed with."""
+    """The name and address of commits."""
     return call_git(["var", "GIT_AUTHOR_IDENT"], cwd=Path("/")).rpartition(">")[0] + ">"
 
 
 def check_modules(study: Study) -> None:
     """Refuse a node of the cluster where a module of `hpc.modules` is not loaded."""
-    # `module load` of a missing module says so and goes on.
+    # `module load` of a missing module prints an error, but the job continues.
     loaded = os.environ.get("LOADEDMODULES", "").split(":")
     for module in study.resources.modules if "SLURM_JOB_ID" in os.environ else ():
         if not any(name == module or name.startswith(f"{module}/") for name in loaded):
@@ -91,7 +101,7 @@ def check_work_dir(path: Path) -> None:
     """Refuse a scratch folder that is missing or cannot be written to."""
     if not path.is_dir():
         raise WorkflowFailure(
-            f"common.work_dir {path} does not exist or is no folder.",
+            f"common.work_dir {path} does not exist, or is not a folder.",
             hint=f"make it (mkdir -p '{path}'), or name another one.",
         )
     if not os.access(path, os.W_OK | os.X_OK):
@@ -102,7 +112,7 @@ def check_work_dir(path: Path) -> None:
 
 
 def check_scratch(study: Study, units: Units) -> None:
-    """Refuse a scratch folder without room for the largest unit's inputs."""
+    """Refuse a scratch folder without space for the inputs of the largest unit."""
     largest = max(units.units, key=lambda unit: unit.bytes)
     free = shutil.disk_usage(study.work_dir).free
     if free < largest.bytes + 2**20:
@@ -115,7 +125,7 @@ def check_scratch(study: Study, units: Units) -> None:
 
 
 def tell_scratch(study: Study, units: Units) -> str:
-    """What the scratch folder has, against the largest unit."""
+    """The free space of the scratch folder, and how much the largest unit needs."""
     largest = max(units.units, key=lambda unit: unit.bytes)
     free = shutil.disk_usage(study.work_dir).free
     return (
@@ -125,7 +135,7 @@ def tell_scratch(study: Study, units: Units) -> str:
 
 
 def check_input_url(url: str, *, key: str) -> None:
-    """Refuse a local input that is not there, before anything is cloned."""
+    """Refuse a local input that does not exist, before anything is cloned."""
     if is_local_path(url) and not Path(url).is_dir():
         raise WorkflowFailure(
             f"The input dataset {url} does not exist.",

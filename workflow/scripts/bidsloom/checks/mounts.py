@@ -1,37 +1,40 @@
-"""Checks of what the app is to see of the machine: licence, TemplateFlow, further binds."""
+"""Checks of files and folders that the app can see: licence, TemplateFlow, binds."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from ..base.errors import WorkflowFailure
 from ..config import Study
 from ..config.study import Bind
 from ..containers.runtimes import mounts
-from .findings import Look
+from .findings import Check
 
 
-def mount_looks(study: Study, *, bare: bool) -> Iterator[Look]:
-    """Looks at the licence, template folder and binds of the app.
+def mount_checks(study: Study, *, bare: bool) -> Iterator[Check]:
+    """The checks of the licence, the template folder and the binds of the app.
 
-    The scratch folder is mounted too, under its own name, unless the app runs
+    The scratch folder is mounted too, with its own path, unless the app runs
     `bare`, without a container.
     """
     container = study.container
     if not bare:
         wanted = "a path that a container runtime can mount"
-        yield Look("common.work_dir", wanted, lambda: check_mountable(study.work_dir))
-    keys = {container.freesurfer_license: "container.freesurfer_license"}
-    keys[container.templateflow_home] = "container.templateflow_home"
+        yield Check("common.work_dir", wanted, lambda: check_mountable(study.work_dir))
+    keys = {
+        container.freesurfer_license: "container.freesurfer_license",
+        container.templateflow_home: "container.templateflow_home",
+    }
     for bind in mounts(container):
         key = keys.get(bind.source, "container.binds")
-        yield Look(
+        yield Check(
             f"{key} {bind.source}" if key == "container.binds" else key,
             "there and readable",
-            lambda bind=bind, key=key: check_mount(bind, key),
-            lambda bind=bind: f"{bind.source}, for the app at {bind.target}",
+            partial(check_mount, bind, key),
+            partial("{0.source}, for the app at {0.target}".format, bind),
         )
 
 
@@ -46,13 +49,13 @@ def check_mountable(work_dir: Path) -> None:
 
 
 def check_mount(bind: Bind, key: str) -> None:
-    """Refuse one mount that is missing, or whose path a runtime would misread."""
+    """Refuse a mount that is missing, or whose path a runtime would misread."""
     folder = bind.source.is_dir()
     if not os.access(bind.source, os.R_OK | (os.X_OK if folder else 0)):
         what = "cannot be read" if bind.source.exists() else "does not exist"
         raise WorkflowFailure(
             f"{key} {bind.source} {what}.",
-            hint="correct the path, or mount the disk it is on.",
+            hint="correct the path, or mount the disk that it is on.",
         )
     if key == "container.freesurfer_license" and folder:
         raise WorkflowFailure(

@@ -1,44 +1,45 @@
-"""What is looked at where jobs run: on a node of the cluster, or here.
+"""The checks that run where jobs run: on a node of the cluster, or on this machine.
 
-The rule `check_node` takes these looks before the first jobs of a day, and
-whenever somebody asks for the target `check`.
+The rule `check_node` runs them before the first jobs of a day, and for the
+target `check`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from ..base.files import read_json
 from ..config import Study
 from ..containers.runtimes import Runtime, choose_runtime
 from ..datasets.clones import pin_further, pin_input
-from ..datasets.output_datasets import all_targets
+from ..datasets.output_datasets import list_outputs
+from ..records.prepared import read_prepared
 from ..units.listing import cached_units
 from ..units.unit import Units
-from .at_start import looks_at_place, name_of, scratch_look, tell_runtime
+from .at_start import checks_on_machine, name_of, scratch_check, tell_runtime
 from .bids_validator import has_validator, validate_sample
-from .findings import Finding, Look, failures, take
+from .findings import Check, Finding, failures, run_checks
 from .lock_file import check_lock
 from .machine import check_modules, check_work_dir
 from .trials import try_container, try_input, try_store
 
 
-def look_on_node(study: Study) -> list[Finding]:
-    """What a job will meet in this place; nothing is tried where something is missing."""
-    # Both were done when Snakemake started, and are read from its notes.
+def check_this_node(study: Study) -> list[Finding]:
+    """Run all checks here; if one fails, those that depend on it are not run."""
+    # Snakemake cloned and listed at its start; here the results are read from files.
     commit = pin_input(study)
     units = cached_units(study, commit, pin_further(study))
     found: list[Finding] = []
-    for looks in (runtime_looks, looks_before_trials, trials):
-        found += take(looks(study, units), telling=True)
+    for checks in (runtime_checks, checks_before_trials, trials):
+        found += run_checks(checks(study, units), telling=True)
         if failures(found):
             break
     return found
 
 
-def runtime_looks(study: Study, units: Units) -> Iterator[Look]:
-    """Whether anything here runs the image."""
-    yield Look(
+def runtime_checks(study: Study, units: Units) -> Iterator[Check]:
+    """The check that a program here can run the image."""
+    yield Check(
         "container.runtime",
         "its program on PATH",
         tell=lambda: tell_runtime(runtime_here(study)),
@@ -46,50 +47,53 @@ def runtime_looks(study: Study, units: Units) -> Iterator[Look]:
 
 
 def runtime_here(study: Study) -> Runtime:
-    """The runtime that jobs use; the choice is made where the study is prepared."""
-    prepared = read_json(study.results / "prepared.json")
+    """The runtime that jobs use; it was chosen when the study was prepared.
+
+    Raises `WorkflowFailure` where the study is not prepared and none is found.
+    """
+    prepared = read_prepared(study)
     if prepared and study.container.runtime == "auto" and not study.container.call_fmt:
-        return Runtime(prepared["runtime"])
+        return prepared.runtime
     return choose_runtime(study)
 
 
-def looks_before_trials(study: Study, units: Units) -> Iterator[Look]:
-    """Programs, mounts and the scratch folder."""
+def checks_before_trials(study: Study, units: Units) -> Iterator[Check]:
+    """The checks of programs, mounts and the scratch folder."""
     if study.resources.modules:
-        yield Look("hpc.modules", "loaded", lambda: check_modules(study))
-    yield from looks_at_place(study, runtime_here(study))
-    yield Look("common.work_dir", "a folder to write to", lambda: check_work_dir(study.work_dir))
-    yield scratch_look(study, units)
+        yield Check("hpc.modules", "loaded", lambda: check_modules(study))
+    yield from checks_on_machine(study, runtime_here(study))
+    yield Check("common.work_dir", "a folder to write to", lambda: check_work_dir(study.work_dir))
+    yield scratch_check(study, units)
 
 
-def trials(study: Study, units: Units) -> Iterator[Look]:
-    """What a job does, in small."""
+def trials(study: Study, units: Units) -> Iterator[Check]:
+    """Small trials of what a job does."""
     smallest = min(units.units, key=lambda unit: unit.bytes)
-    yield Look(
+    yield Check(
         "container",
         "starts, and answers --version or --help",
         tell=lambda: try_container(study),
     )
-    yield Look(
+    yield Check(
         "datalad.input_repo",
         "a file can be fetched",
         tell=lambda: try_input(study, units.commit, smallest),
     )
-    for target in all_targets(study):
-        yield Look(
-            name_of(target),
-            "a commit goes there and back",
-            tell=lambda target=target: try_store(study, target.store),
+    for output in list_outputs(study):
+        yield Check(
+            name_of(output),
+            "a commit can be pushed and read back",
+            tell=partial(try_store, study, output.store),
         )
-    token = (read_json(study.results / "prepared.json") or {}).get("lock_token")
-    if token:
-        yield Look(
+    prepared = read_prepared(study)
+    if prepared and (token := prepared.lock_token):
+        yield Check(
             "datalad.lock_file",
             "the file that the study was prepared with",
             lambda: check_lock(study, token),
             lambda: str(study.lock_file),
         )
     if has_validator():
-        yield Look(
+        yield Check(
             "BIDS", "no errors by bids-validator", tell=lambda: validate_sample(study, units)
         )

@@ -1,8 +1,8 @@
-"""What a job does, tried in small before there is one.
+"""Small trials of what jobs do, before the first job.
 
-The container starts as it will in jobs, one file is fetched from the input as
-jobs fetch theirs, a commit goes to the output store and comes back.  Each
-trial works in a folder of its own in the scratch space.
+They start the container, fetch one file from the input, and push a commit to
+the output store and read it back, each in the way that jobs do it.  Each trial
+works in its own folder on the scratch disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..base.runners import (
     read_objects,
 )
 from ..config import Study
-from ..containers.image import image_file, image_path
+from ..containers.image import find_image, image_path
 from ..containers.runtimes import (
     Runtime,
     call_format,
@@ -45,17 +45,21 @@ from ..datasets.output_datasets import check_writable
 from ..datasets.pushes import outlive_locks, publish_command
 from ..datasets.stores import BASE, Store, StoreKind, is_git_directory, last_line, list_remote_heads
 from ..datasets.thin_clones import CLONE, lay_out_steps, remotes_of
+from ..records.prepared import read_prepared
 from ..units.unit import Unit
 from .findings import Caution
 
-# An image of some GB on a busy file system takes its time to start.
+# An image of some GB on a busy file system needs minutes to start.
 CONTAINER_SECONDS = 600
 AS_NOBODY = ["-c", "user.name=bidsloom", "-c", "user.email=bidsloom"]
 
 
 @contextlib.contextmanager
 def trial_folder(study: Study) -> Iterator[Path]:
-    """A private folder in the scratch space, for the time of a trial."""
+    """A temporary folder on the scratch disk, removed after the trial.
+
+    Raises `WorkflowFailure` where it cannot be made.
+    """
     try:
         folder = Path(tempfile.mkdtemp(prefix="bidsloom-check-", dir=study.work_dir))
     except OSError as e:
@@ -74,8 +78,13 @@ def trial_folder(study: Study) -> Iterator[Path]:
 
 
 def try_container(study: Study) -> str:
-    """Start the app as jobs do; gives what it says of its version."""
-    image = image_file(study)
+    """Start the app as jobs do, and return what it prints for `--version` or `--help`.
+
+    Raises `WorkflowFailure` where it does not start, and `Caution` where it
+    answers neither, or the image is not here yet.
+    """
+    prepared = read_prepared(study)
+    image = find_image(study, prepared=prepared.image if prepared else None)
     if image is None:
         raise Caution(
             f"The image {study.container.image} is not here yet.",
@@ -94,26 +103,26 @@ def try_container(study: Study) -> str:
                 return f"answers {flag}: {(said.strip() or '(nothing)').splitlines()[0][:100]}"
     name, lines = study.container.name, ended.stderr.splitlines()
     words = start_failure(runtime, ended.exit_code, lines)
-    # 126 and 127: a shell that could not run, or not find, a program.
+    # A shell ends with 126 or 127 where it cannot run, or cannot find, a program.
     if words or ended.exit_code < 0 or ended.exit_code in (126, 127):
         raise WorkflowFailure(
             f"{name} does not start: {words or last_line(ended.stderr)}",
-            hint="see that container.image is whole, and what container.runtime, call_fmt and "
-            "executable say.",
+            hint="check that container.image is complete, and that container.runtime, call_fmt and "
+            "executable are right.",
             failure_class=FailureClass.NODE_FAILURE,
         )
     raise Caution(
         f"{name} answers neither --version nor --help (exit code {ended.exit_code}): "
         f"{last_line(ended.stderr)[:200]}",
-        hint="a BIDS App should; if it does in your hands, see container.executable.",
+        hint="a BIDS App should; if it does when you start it by hand, check container.executable.",
     )
 
 
 def lay_out_app(study: Study, runtime: Runtime, dataset: Path, image: Path) -> None:
-    """A folder in which the call format finds what it finds in a job's clone."""
-    place = dataset / image_path(study)
-    place.parent.mkdir(parents=True)
-    place.symlink_to(image)
+    """Make a folder with everything that the call format needs of a job's clone."""
+    link = dataset / image_path(study)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(image)
     folders, files = mount_places(study, runtime, scratch_folder(dataset) / "tmp")
     for path in [*folders, *(dataset / closed for closed in git_folders(study))]:
         path.mkdir(parents=True, exist_ok=True)
@@ -122,9 +131,12 @@ def lay_out_app(study: Study, runtime: Runtime, dataset: Path, image: Path) -> N
 
 
 def start_app(study: Study, runtime: Runtime, dataset: Path, *arguments: str) -> str:
-    """Run the app with some arguments by the study's call format; gives what it prints."""
+    """Run the app with some arguments by the study's call format, and return what it prints.
+
+    Raises `CommandError` where it fails or takes too long.
+    """
     image = image_path(study)
-    # In two rounds: the first is containers-run's, the second DataLad's run.
+    # It is formatted twice: first as containers-run does it, then as DataLad's run does.
     once = call_format(study).format(
         python=sys.executable,
         img=image,
@@ -144,10 +156,13 @@ def start_app(study: Study, runtime: Runtime, dataset: Path, *arguments: str) ->
 
 
 def try_input(study: Study, commit: str, unit: Unit) -> str:
-    """Fetch a unit's smallest annexed file as its job will."""
+    """Fetch a unit's smallest annexed file as its job will; return what was fetched.
+
+    Raises `WorkflowFailure` where it cannot be fetched.
+    """
     smallest = smallest_file(study.input, commit, unit) if is_annexed(study.input) else None
     if smallest is None:
-        return "all of it lies in git"
+        return "git has all of its content; there is nothing to fetch"
     path, key = smallest
     with trial_folder(study) as folder:
         raw = folder / "input"
@@ -162,7 +177,7 @@ def try_input(study: Study, commit: str, unit: Unit) -> str:
         except CommandError as e:
             raise WorkflowFailure(
                 f"{path} cannot be fetched from {study.input_url}: {last_line(e.stderr)}",
-                hint="see that the input, and the places its content lies in, are reachable "
+                hint="check that the input, and the remotes that have its content, can be reached "
                 "from here.",
                 failure_class=FailureClass.INPUT_UNAVAILABLE,
             ) from e
@@ -170,7 +185,7 @@ def try_input(study: Study, commit: str, unit: Unit) -> str:
 
 
 def smallest_file(repository: Path, commit: str, unit: Unit) -> tuple[str, str] | None:
-    """Path and key of the smallest annexed file of a unit, as far as links tell."""
+    """Path and key of the smallest annexed file of a unit; only links count, not unlocked files."""
     links = {}
     for record in call_git_records(["ls-tree", "-r", "-z", commit, unit.folder], cwd=repository):
         head, _, path = record.partition("\t")
@@ -190,12 +205,15 @@ def smallest_file(repository: Path, commit: str, unit: Unit) -> tuple[str, str] 
 
 
 def try_store(study: Study, store: Store) -> str:
-    """Clone from the output store, push a commit to a probe branch, and see it there.
+    """Clone the output store, push a commit to a probe branch, and read it back.
 
-    The branch is removed again, whatever happens.  A store that is not there
-    yet is tried in a passing one beside its place.
+    The branch is removed again, whatever happens.  If the store does not exist
+    yet, a temporary one is made in its parent folder.
+
+    Raises `WorkflowFailure` where the commit does not arrive, and `Caution`
+    where the branch cannot be removed.
     """
-    with trial_folder(study) as folder, standing_store(store) as tried:
+    with trial_folder(study) as folder, existing_store(store) as tried:
         clone = folder / "dataset"
         branch = f"probe/{study.name}-{uuid4().hex[:12]}"
         try:
@@ -210,7 +228,7 @@ def try_store(study: Study, store: Store) -> str:
             ]
             commit = call_git([*AS_NOBODY, *message], cwd=clone)
             call_git(["update-ref", "--no-deref", "HEAD", commit], cwd=clone)
-            with locked(study.lock_file), passing_branch(tried, branch, clone):
+            with locked(study.lock_file), removed_branch(tried, branch, clone):
                 push = publish_command(tried, f"refs/heads/{branch}", base=base, seen="")
                 outlive_locks(lambda: call(push, cwd=clone))
                 back = list_remote_heads(tried, f"refs/heads/{branch}").get(branch)
@@ -221,13 +239,13 @@ def try_store(study: Study, store: Store) -> str:
         objects = tried.repository and tried.repository / "annex" / "objects"
         if objects and store.kind is StoreKind.BARE and objects.is_dir():
             check_writable(objects)
-    return f"{store.url}: a commit went there and back" + (
-        "" if tried == store else " (to a passing store beside it; it is made later)"
+    return f"{store.url}: a commit was pushed and read back" + (
+        "" if tried == store else " (in a temporary store beside it; the store is made later)"
     )
 
 
 def open_clone(store: Store, clone: Path) -> str:
-    """A clone of the store's scaffolding, an empty one where it has none; gives its commit."""
+    """Clone the store's branch `base`, and return its commit; without one, make an empty clone."""
     if BASE in list_remote_heads(store, f"refs/heads/{BASE}"):
         call([*CLONE, "--branch", BASE, store.git_url, str(clone)], cwd=clone.parent)
         return call_git(["rev-parse", "HEAD"], cwd=clone)
@@ -236,42 +254,48 @@ def open_clone(store: Store, clone: Path) -> str:
 
 
 def commit_nothing(repository: Path) -> str:
-    """A commit without files, and without a parent."""
+    """Make a commit without files and without a parent, and return its hash."""
     tree = call_git(["mktree"], cwd=repository, stdin="")
     return call_git([*AS_NOBODY, "commit-tree", "-m", BASE, tree], cwd=repository)
 
 
 def store_failure(store: Store, words: str) -> WorkflowFailure:
-    """A letter about a store that a commit did not reach."""
+    """The failure for a store that a commit did not reach."""
     return WorkflowFailure(
-        f"The output store {store.url} did not take a probe branch: {words}",
-        hint="see that it is mounted here, writable, and has space.",
+        f"A probe branch could not be pushed to the output store {store.url}: {words}",
+        hint="check that it is mounted here, is writable, and has space.",
         failure_class=FailureClass.STORE_UNAVAILABLE,
     )
 
 
 @contextlib.contextmanager
-def standing_store(store: Store) -> Iterator[Store]:
-    """The store, or one for the time being beside its place where it does not stand yet."""
+def existing_store(store: Store) -> Iterator[Store]:
+    """The store, or where it does not exist yet, a temporary one in its parent folder.
+
+    Raises `WorkflowFailure` where nothing can be written there.
+    """
     if store.repository is None or is_git_directory(store.repository):
         yield store
         return
-    beside = store.repository.parent
-    while not os.path.lexists(beside):
-        beside = beside.parent
-    check_writable(beside)
-    passing = Path(tempfile.mkdtemp(prefix=".bidsloom-check-", dir=beside))
+    parent = store.repository.parent
+    while not os.path.lexists(parent):
+        parent = parent.parent
+    check_writable(parent)
+    temporary = Path(tempfile.mkdtemp(prefix=".bidsloom-check-", dir=parent))
     try:
-        call_git(["init", "-q", "--bare"], cwd=passing)
-        call_git(["update-ref", f"refs/heads/{BASE}", commit_nothing(passing)], cwd=passing)
-        yield Store(str(passing), StoreKind.BARE, passing)
+        call_git(["init", "-q", "--bare"], cwd=temporary)
+        call_git(["update-ref", f"refs/heads/{BASE}", commit_nothing(temporary)], cwd=temporary)
+        yield Store(str(temporary), StoreKind.BARE, temporary)
     finally:
-        remove_tree(passing)
+        remove_tree(temporary)
 
 
 @contextlib.contextmanager
-def passing_branch(store: Store, branch: str, clone: Path) -> Iterator[None]:
-    """Remove a branch of the store at the end, whatever happens."""
+def removed_branch(store: Store, branch: str, clone: Path) -> Iterator[None]:
+    """Remove a branch of the store at the end, whatever happens.
+
+    Raises `Caution` where it cannot be removed.
+    """
     try:
         yield
     finally:
@@ -285,6 +309,6 @@ def passing_branch(store: Store, branch: str, clone: Path) -> Iterator[None]:
             if left:
                 raise Caution(
                     f"The branch {branch} cannot be removed from {store.url}; merged job "
-                    "branches will stay there, too.",
-                    hint="allow the deletion of branches there.",
+                    "branches will stay there too.",
+                    hint="allow deleting branches there.",
                 )

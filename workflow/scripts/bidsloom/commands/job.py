@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 
 from ..base.entry_point import entry_point
-from ..base.files import write_json
 from ..config import read_config, read_study
 from ..containers.runtimes import job_environment
 from ..job.clone_steps import clone_steps
@@ -15,7 +14,7 @@ from ..job.open_job import open_job
 from ..job.process import process_unit
 from ..job.steps import compute_steps, push_steps
 from ..job.unit_job import Job
-from ..units.unit import GROUP
+from ..units.unit import GROUP, join_name
 
 ABOUT = "Process one unit of a prepared study and push its job branch."
 
@@ -41,23 +40,20 @@ def run(arguments: argparse.Namespace) -> None:
     """Process the unit, or print its job's commands."""
     with entry_point():
         study = read_study(read_config(arguments.config))
-        job = open_job(study, named_unit(arguments), by_hand=True)
+        job = open_job(study, chosen_unit(arguments), by_hand=True)
         if arguments.dry_run:
             show_commands(job)
             return
         record = process_unit(job)
-        write_json(study.results / "jobs" / f"{job.unit.name}.json", record)
-        print(f"{job.unit.name} is done: {record['branch']} at {record['commit']}")
+        print(f"{job.unit.name} is done: {record.branch} at {record.commit}")
 
 
-def named_unit(arguments: argparse.Namespace) -> str:
+def chosen_unit(arguments: argparse.Namespace) -> str:
     """The unit that `--subject` and `--session` name, or the group."""
     if arguments.group:
         return GROUP
-    name = f"sub-{arguments.subject.removeprefix('sub-')}"
-    if arguments.session:
-        name += f"_ses-{arguments.session.removeprefix('ses-')}"
-    return name
+    session = arguments.session and arguments.session.removeprefix("ses-")
+    return join_name(arguments.subject.removeprefix("sub-"), session)
 
 
 def show_commands(job: Job) -> None:

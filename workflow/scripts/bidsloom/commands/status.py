@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..base.entry_point import entry_point
-from ..base.errors import WorkflowFailure, letter
+from ..base.errors import WorkflowFailure, error_message
 from ..config import Study, read_config, read_study
 from ..reporting.live_status import current_rows
-from ..reporting.status_text import count_states, exit_code, status_text
-from ..reporting.unit_states import Row
+from ..reporting.status_text import exit_code, status_text
+from ..reporting.unit_states import Row, count_states
 from ..scheduling.cancel import cancel_units
 from ..units.unit import unit_name
 
@@ -105,7 +105,7 @@ def run_cancel(arguments: argparse.Namespace) -> NoReturn:
 
 def warn(failure: WorkflowFailure) -> None:
     """Tell what could not be asked."""
-    print(letter([failure]), file=sys.stderr)
+    print(error_message([failure]), file=sys.stderr)
 
 
 def read_rows(study: Study) -> list[Row]:

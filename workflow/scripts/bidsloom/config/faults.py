@@ -1,4 +1,4 @@
-"""Faults of a configuration: each with key, value, what is expected and a hint."""
+"""Faults of a configuration.  Each names the key, its value, what is expected, and a hint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 from ..base.errors import WorkflowFailure
 from ..base.paths import SCHEMA_FILE
 
-# What a job fills into the app's arguments, and the key that it needs for it.
+# Placeholders in the app's arguments that a job fills in, and the key that each needs.
 PLACEHOLDERS = {
     "threads": None,
     "mem_mb": "hpc.mem",
@@ -22,9 +22,10 @@ PLACEHOLDERS = {
     "work_dir": None,
     "freesurfer_license": "container.freesurfer_license",
 }
-# What datalad-container takes an image from.
+# URL schemes from which datalad-container fetches images.
 IMAGE_URLS = ("docker", "shub", "http", "https")
-LABEL_KEYS = tuple(f"subjects.{key}" for key in ("include", "exclude", "sessions", "require"))
+LABELS = ("include", "exclude", "sessions", "require", "accept")
+LABEL_KEYS = tuple(f"subjects.{key}" for key in LABELS)
 QUOTES = 'put labels in quotes, "001"; without them YAML reads a number and drops the zeros.'
 
 
@@ -35,7 +36,7 @@ def load_schema() -> dict:
 
 
 def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Every fault of a configuration, each with key, value, what is expected and a hint."""
+    """Every fault of a configuration; it is not raised but returned, so that all are shown."""
     if not isinstance(config, Mapping):
         yield WorkflowFailure(
             f"The configuration is {config!r}; expected: keys with values.",
@@ -53,7 +54,7 @@ def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
 
 
 def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Keys of the container section that ask for each other."""
+    """Keys of the section `container` that need or exclude each other."""
     container = value_at(config, "container")
     if not isinstance(container, Mapping):
         return
@@ -71,28 +72,29 @@ def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
         )
     if container.get("group_level") and container.get("archive"):
         yield WorkflowFailure(
-            "container.group_level and container.archive are both set, but the group level reads "
-            "files, which lie in archives then.",
+            "container.group_level and container.archive are both set, but the group level cannot "
+            "read files that are packed in archives.",
             hint="delete one of the two.",
         )
     image = container.get("image")
-    is_url = isinstance(image, str) and "://" in image
-    if is_url and image.partition("://")[0] not in IMAGE_URLS:
-        yield WorkflowFailure(
-            f"container.image is {image!r}; expected: a path, or a URL that starts with "
-            f"{', '.join(f'{known}://' for known in IMAGE_URLS)}.",
-            hint=nearest(image.partition("://")[0], list(IMAGE_URLS)),
-        )
-    if is_url and container.get("dataset"):
-        yield WorkflowFailure(
-            f"container.image is the URL {image!r}, but container.dataset is set.",
-            hint="give the image's path inside that dataset, or delete container.dataset.",
-        )
+    if isinstance(image, str) and "://" in image:
+        scheme = image.partition("://")[0]
+        if scheme not in IMAGE_URLS:
+            yield WorkflowFailure(
+                f"container.image is {image!r}; expected: a path, or a URL that starts with "
+                f"{', '.join(f'{known}://' for known in IMAGE_URLS)}.",
+                hint=nearest(scheme, list(IMAGE_URLS)),
+            )
+        if container.get("dataset"):
+            yield WorkflowFailure(
+                f"container.image is the URL {image!r}, but container.dataset is set.",
+                hint="give the image's path inside that dataset, or delete container.dataset.",
+            )
     yield from find_placeholder_faults(config)
 
 
 def find_subjects_faults(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Keys of the subjects section that do not go together, or ask for nothing."""
+    """Keys of the section `subjects` that exclude each other, or have no effect."""
     sessions = value_at(config, "subjects", "sessions")
     if sessions and value_at(config, "subjects", "processing_level") != "session":
         yield WorkflowFailure(
@@ -110,7 +112,7 @@ def find_subjects_faults(config: Mapping) -> Iterator[WorkflowFailure]:
 
 
 def find_notify_faults(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Two places of the addresses, of which one would be forgotten."""
+    """Addresses for notifications in two places; only one of them would be read."""
     notify = value_at(config, "notify")
     if isinstance(notify, Mapping) and notify.get("urls_variable") and notify.get("urls_file"):
         yield WorkflowFailure(
@@ -120,7 +122,7 @@ def find_notify_faults(config: Mapping) -> Iterator[WorkflowFailure]:
 
 
 def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Placeholders in the app's arguments that are unknown, or cannot be filled."""
+    """Placeholders in the app's arguments that are unknown, or have no value."""
     arguments = value_at(config, "container", "bids_args")
     outputs = as_list(value_at(config, "container", "outputs") or [""])
     known = [*PLACEHOLDERS, *(f"output_{n}" for n, _ in enumerate(outputs, start=1))]
@@ -129,19 +131,19 @@ def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
             key = f"container.bids_args.{name}"
             if word not in known:
                 yield WorkflowFailure(
-                    f"{key} holds {{{word}}}, which is not known.",
+                    f"{key} contains {{{word}}}, which is not a known placeholder.",
                     hint=nearest(word, known),
                 )
             needed = PLACEHOLDERS.get(word)
             if needed and not value_at(config, *needed.split(".")):
                 yield WorkflowFailure(
-                    f"{key} holds {{{word}}}, but {needed} is not set.",
+                    f"{key} contains {{{word}}}, but {needed} is not set.",
                     hint=f"set {needed}, or give {key} a value of its own.",
                 )
 
 
 def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Places in the output dataset that are named twice, or lie inside each other."""
+    """Folders of the output dataset that are named twice, or are inside each other."""
     places = [("datalad.input_path", value_at(config, "datalad", "input_path") or "sourcedata/raw")]
     if value_at(config, "container", "dataset"):
         places.append(("container.dataset", "containers"))
@@ -155,19 +157,19 @@ def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
         if not isinstance(place, str):
             continue
         for other_key, other in named:
-            # Some file systems do not tell Upper from lower case.
+            # Some file systems treat upper and lower case as the same.
             a, b = f"{place}/".lower(), f"{other}/".lower()
             if a.startswith(b) or b.startswith(a):
                 yield WorkflowFailure(
-                    f"{key} names {place!r}, which is the same place as {other!r} "
-                    f"of {other_key}, or lies inside it; expected: folders apart from each other.",
+                    f"{key} names {place!r}, which is the same folder as {other!r} of {other_key}, "
+                    "or one of the two is inside the other; expected: separate folders.",
                     hint="give each a folder of its own.",
                 )
         named.append((key, place))
 
 
 def find_repository_faults(config: Mapping) -> Iterator[WorkflowFailure]:
-    """Output repositories without an output, or of two at once."""
+    """Output repositories that belong to no output, or to two."""
     repositories = as_list(value_at(config, "datalad", "output_repos") or [])
     outputs = as_list(value_at(config, "container", "outputs") or [""])
     own = [value_at(output, "repo") for output in outputs if isinstance(output, Mapping)]
@@ -202,23 +204,24 @@ def value_at(config: Any, *keys: str) -> Any:
 
 
 def describe(error: jsonschema.ValidationError) -> Iterator[WorkflowFailure]:
-    """A schema error in words that name key, value and remedy."""
+    """A schema error in words that name the key, its value and what to do."""
     key = ".".join(str(p) for p in error.absolute_path) or "the configuration"
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    instance: Any = error.instance
     if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        for name in sorted(set(error.instance) - set(known), key=str):
+        known = list(schema["properties"])
+        for name in sorted(set(instance) - set(known), key=str):
             full = f"{key}.{name}" if error.absolute_path else str(name)
             yield WorkflowFailure(f"{full} is not a known key.", hint=nearest(str(name), known))
         return
     if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        full = ".".join([*(str(p) for p in error.absolute_path), missing[0]])
+        required: Any = error.validator_value
+        missing = [name for name in required if name not in instance]
         # jsonschema reports each missing key by itself; its message starts with the name.
-        for name in missing:
-            if error.message.startswith(repr(name)):
-                full = ".".join([*(str(p) for p in error.absolute_path), name])
+        name = next((n for n in missing if error.message.startswith(repr(n))), missing[0])
+        full = ".".join([*(str(p) for p in error.absolute_path), name])
         yield WorkflowFailure(
-            f"{full} is missing.", hint="config/README.md lists every key, with examples."
+            f"{full} is missing.", hint="config/README.md describes every key, with examples."
         )
         return
     if "propertyNames" in error.absolute_schema_path:
@@ -227,7 +230,6 @@ def describe(error: jsonschema.ValidationError) -> Iterator[WorkflowFailure]:
             hint="names consist of letters, digits, '-' and '_'.",
         )
         return
-    schema = error.schema
     wanted = {
         "type": lambda: f"a value of type {' or '.join(as_list(schema.get('type')))}",
         "enum": lambda: "one of " + ", ".join(map(str, schema["enum"])),
@@ -236,29 +238,30 @@ def describe(error: jsonschema.ValidationError) -> Iterator[WorkflowFailure]:
         "minimum": lambda: f"at least {schema['minimum']}",
         "minLength": lambda: "a text that is not empty",
         "pattern": lambda: f"a text of the form {schema['pattern']}",
-    }.get(error.validator, lambda: error.message)()
-    # Somebody may have written there what is a secret.
-    value = "not as it should be" if key.startswith("notify") else repr(error.instance)
+    }.get(str(error.validator), lambda: error.message)()
+    # The value may be a secret.
+    value = "not valid" if key.startswith("notify") else repr(error.instance)
     yield WorkflowFailure(f"{key} is {value}; expected: {wanted}.", hint=hint_for(key, error))
 
 
 def hint_for(key: str, error: jsonschema.ValidationError) -> str:
     """What to type instead."""
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
     if key == "hpc.time" and isinstance(error.instance, int):
         return 'put it in quotes, time: "24:00:00"; without them YAML reads a number.'
     if error.validator == "enum" and isinstance(error.instance, str):
-        return nearest(error.instance, [str(v) for v in error.schema["enum"]])
+        return nearest(error.instance, [str(v) for v in schema["enum"]])
     is_label = error.validator == "type" and key.startswith(LABEL_KEYS)
     if is_label and isinstance(error.instance, int | float):
         return QUOTES
-    examples = error.schema.get("examples")
+    examples = schema.get("examples")
     if examples:
         return f"for example {examples[0]!r}."
-    return f"{error.schema.get('description', 'see config/README.md')}"
+    return f"{schema.get('description', 'see config/README.md')}"
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint with the known name that looks most like `name`."""
+    """A hint with the known name that is most similar to `name`, else with all of them."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}."
 

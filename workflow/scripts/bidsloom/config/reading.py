@@ -1,7 +1,7 @@
 """From a mapping (YAML, JSON, Snakemake's config) to a frozen `Study`.
 
 The only reader of configuration keys.  Types, defaults and descriptions come
-from `workflow/schemas/config.schema.yaml`; what a schema cannot say (two
+from `workflow/schemas/config.schema.yaml`; what a schema cannot express (two
 outputs with the same name, a quoting trap of YAML) is checked in `faults`.
 """
 
@@ -16,9 +16,11 @@ from typing import Any
 import yaml
 
 from ..base.errors import ConfigFailure, WorkflowFailure
+from .expects import find_expects_faults, read_expects
 from .faults import as_list, find_faults, load_schema, value_at
+from .request import Request
+from .results_folder import ResultsFolder
 from .study import (
-    Allocation,
     Bind,
     Container,
     FurtherInput,
@@ -48,32 +50,32 @@ def read_study(config: Mapping, *, base: Path | None = None) -> Study:
     Relative paths in `config` and the `results` folder are relative to
     `base`, by default the working directory.
 
-    Raises `ConfigFailure` naming every fault at once.
+    Raises `ConfigFailure` with every fault.
     """
     base = base or Path.cwd()
     config = restore_on(config)
-    problems = list(find_faults(config))
+    problems = [*find_faults(config), *find_expects_faults(config, base)]
     if problems:
         raise ConfigFailure(problems)
     filled = fill_defaults(config, load_schema())
     common, datalad = filled["common"], filled["datalad"]
     name = filled.get("study", filled["container"]["name"])
-    results = base / "results" / name
+    files = ResultsFolder(base / "results" / name)
     return Study(
         name=name,
-        results=results,
+        results=files.path,
         work_dir=resolve_path(common.get("work_dir", tempfile.gettempdir()), base),
         keep_failed=common["keep_failed"],
         input_url=resolve_url(datalad["input_repo"], base),
         input_version=datalad["input_version"],
         input_path=datalad["input_path"],
         further_inputs=tuple(
-            read_further_input(given, base, clones=results / "inputs")
+            read_further_input(given, base, clone=files.further_input(given["path"]))
             for given in datalad["inputs"]
         ),
         output_url=resolve_url(datalad["output_repos"][0], base),
         further_outputs=tuple(
-            FurtherOutput(path, resolve_url(url, base), results / "outputs" / path)
+            FurtherOutput(path, resolve_url(url, base), files.further_output(path))
             for path, url in output_repositories(filled).items()
             if url
         ),
@@ -107,19 +109,18 @@ def read_selection(subjects: Mapping, base: Path) -> Selection:
         where=subjects["where"].strip(),
         require=tuple(parse_requirement(filters) for filters in subjects["require"]),
         limit=subjects.get("limit"),
+        accept=tuple(f"sub-{label.removeprefix('sub-')}" for label in subjects["accept"]),
     )
 
 
 def read_resources(hpc: Mapping) -> Resources:
     """What one job asks for, by the section `hpc`."""
-    asked, retry = read_allocation(hpc), hpc["retry"]
+    retry = hpc["retry"]
     return Resources(
         check_node=hpc["check_node"],
         units_per_job=hpc["units_per_job"],
-        cpus=asked.cpus,
-        mem_mb=asked.mem_mb,
-        runtime=asked.runtime,
-        group=read_allocation({**hpc, **hpc["group"]}),
+        job=read_request(hpc),
+        group=read_request({**hpc, **hpc["group"]}),
         partition=hpc.get("partition"),
         account=hpc.get("account"),
         qos=hpc.get("qos"),
@@ -129,7 +130,7 @@ def read_resources(hpc: Mapping) -> Resources:
             memory_factor=retry["memory_factor"],
             time_factor=retry["time_factor"],
             max_mem_mb=parse_memory(retry["max_mem"]) if "max_mem" in retry else None,
-            max_runtime=parse_time(retry["max_time"]) if "max_time" in retry else None,
+            max_minutes=parse_time(retry["max_time"]) if "max_time" in retry else None,
         ),
         modules=tuple(hpc["modules"]),
         environment=tuple(sorted((k, str(v)) for k, v in hpc["environment"].items())),
@@ -143,6 +144,7 @@ def read_container(filled: Mapping, base: Path) -> Container:
     app_args = dict(container["bids_args"])
     analysis_level = app_args.pop("analysis_level")
     image, dataset, wanted = container["image"], container["dataset"], container["bids_filter"]
+    expected = read_expects(container, base)
     return Container(
         name=container["name"],
         image=image if dataset else resolve_url(image, base),
@@ -165,11 +167,17 @@ def read_container(filled: Mapping, base: Path) -> Container:
         binds=tuple(parse_bind(text, base) for text in container["binds"]),
         freesurfer_license=optional_path(container["freesurfer_license"], base),
         templateflow_home=optional_path(container["templateflow_home"], base),
+        expects=expected.files,
+        expects_name=expected.name,
+        crash_files=expected.crash_files,
+        on_incomplete=container.get("on_incomplete"),
+        leave_out=tuple(container["leave_out"]),
+        evidence=(*expected.crash_files, *container["evidence"]),
     )
 
 
 def restore_on(config: Any) -> Any:
-    """A configuration whose key `notify.on` is a text: YAML reads a bare `on` as true."""
+    """A configuration in which `notify.on` has its name again: YAML reads a bare `on` as true."""
     notify = value_at(config, "notify")
     if not isinstance(notify, Mapping) or True not in notify:
         return config
@@ -177,7 +185,7 @@ def restore_on(config: Any) -> Any:
 
 
 def read_config(path: Path) -> dict:
-    """The mapping in a YAML or JSON file."""
+    """The mapping in a YAML or JSON file.  Raises `WorkflowFailure` where it cannot be read."""
     try:
         config = yaml.safe_load(path.read_text())
     except OSError as e:
@@ -193,17 +201,17 @@ def read_config(path: Path) -> dict:
     return config or {}
 
 
-def read_allocation(given: Mapping) -> Allocation:
+def read_request(given: Mapping) -> Request:
     """What a job asks for, by the keys of `hpc`."""
-    return Allocation(
+    return Request(
         cpus=given["cpus"],
         mem_mb=parse_memory(given["mem"]) if "mem" in given else None,
-        runtime=parse_time(given["time"]) if "time" in given else None,
+        minutes=parse_time(given["time"]) if "time" in given else None,
     )
 
 
 def output_repositories(config: Mapping) -> dict[str, str]:
-    """Output folder -> the repository of its own, empty where it has none.
+    """Output folder -> its own repository, empty where it has none.
 
     Older configurations list the further repositories under
     `datalad.output_repos`, in the order of the outputs.
@@ -219,14 +227,14 @@ def output_repositories(config: Mapping) -> dict[str, str]:
     return found
 
 
-def read_further_input(given: Mapping, base: Path, *, clones: Path) -> FurtherInput:
+def read_further_input(given: Mapping, base: Path, *, clone: Path) -> FurtherInput:
     """A dataset of `datalad.inputs`."""
     flag = tuple(given.get("flag", "").split())
     return FurtherInput(
         path=given["path"],
         url=resolve_url(given["repo"], base),
         version=given.get("version", ""),
-        clone=clones / given["path"],
+        clone=clone,
         flag=(*flag, "{path}") if len(flag) == 1 else flag,
         required=given.get("required", True),
         shared=tuple(given.get("shared_paths", [])),

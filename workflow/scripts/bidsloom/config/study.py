@@ -1,12 +1,15 @@
 """The frozen `Study`: what a configuration asks for, in types.
 
-Made by `reading.read_study`; everything else takes its values from here.
+Made by `reading.read_study`; all other modules take their values from here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from .request import Request
+from .results_folder import ResultsFolder
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,36 @@ class Bind:
 
 
 @dataclass(frozen=True)
-class Container:
-    """The BIDS App and its command line; `arguments` leaves out the labels.
+class Expectation:
+    """Files that a complete result holds: at least so many that match `pattern`.
 
-    `image` is a file's absolute path, a URL, or a path inside the dataset at
-    `dataset`.  `bids_filter` is JSON, empty for none.
+    With `for_each`, entities as those of a `Requirement`, that many for each
+    input file that has them (None: the entity is absent).  An input and an
+    output file belong together if they agree in the entities that identify a
+    recording, without those of `drop`, or in those of `same` alone.  With
+    `if_any`, an input file counts only if some output shares these entities.
+    """
+
+    pattern: str
+    at_least: int = 1
+    for_each: tuple[tuple[str, tuple[str | int | None, ...]], ...] = ()
+    drop: tuple[str, ...] = ()
+    same: tuple[str, ...] = ()
+    if_any: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Container:
+    """The BIDS App and its command line; `arguments` are without the unit's labels.
+
+    `image` is the absolute path of a file, a URL, or a path inside the dataset
+    at `dataset`.  `bids_filter` is JSON, empty for none.
+
+    `expects` says when a result is complete; `expects_name` is the name of the
+    built-in set or the file that it comes from, empty without one.
+    `crash_files`, `leave_out` and `evidence` are patterns of files that mean a
+    crash, are not kept, and are kept of a failed attempt.  `on_incomplete` is
+    None where the user left the choice to us.
     """
 
     name: str
@@ -47,14 +75,20 @@ class Container:
     binds: tuple[Bind, ...]
     freesurfer_license: Path | None
     templateflow_home: Path | None
+    expects: tuple[Expectation, ...] = ()
+    expects_name: str = ""
+    crash_files: tuple[str, ...] = ()
+    on_incomplete: str | None = None
+    leave_out: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class FurtherInput:
     """A dataset beside the raw one, registered at `path` of the output dataset.
 
-    `flag` is how the app's command line names it, `{path}` standing for its
-    place; `shared` are folders that every unit takes.
+    `flag` names it on the app's command line; `{path}` there stands for its
+    path.  `shared` are folders that every unit gets.
     """
 
     path: str
@@ -68,7 +102,7 @@ class FurtherInput:
 
 @dataclass(frozen=True)
 class FurtherOutput:
-    """An output folder that is a dataset of its own, with a store of its own."""
+    """An output folder that is a separate dataset, with its own store."""
 
     path: str
     url: str
@@ -82,28 +116,17 @@ class RetryPolicy:
     memory_factor: float
     time_factor: float
     max_mem_mb: int | None
-    max_runtime: int | None
-
-
-@dataclass(frozen=True)
-class Allocation:
-    """CPUs, memory (MB) and time (minutes) of one job; None leaves it to the profile."""
-
-    cpus: int
-    mem_mb: int | None
-    runtime: int | None
+    max_minutes: int | None
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one job asks for (MB, minutes); None leaves it to the profile."""
+    """What jobs ask for, one of a unit and that of the group; None leaves it to the profile."""
 
     check_node: bool
     units_per_job: int
-    cpus: int
-    mem_mb: int | None
-    runtime: int | None
-    group: Allocation
+    job: Request
+    group: Request
     partition: str | None
     account: str | None
     qos: str | None
@@ -116,7 +139,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What a report reckons with; without a price it tells no cost."""
+    """Numbers for the report's estimates; without a price it shows no cost."""
 
     parallel_jobs: int
     price_per_core_hour: float | None
@@ -124,15 +147,22 @@ class ReportOptions:
 
 @dataclass(frozen=True)
 class Requirement:
-    """Files that a unit must have: pybids' entities, each with the values that will do."""
+    """Files that a unit must have: pybids' entities, each with the accepted values.
 
-    entities: tuple[tuple[str, tuple[str | int, ...]], ...]
+    None among the values accepts a file without that entity.
+    """
+
+    entities: tuple[tuple[str, tuple[str | int | None, ...]], ...]
     at_least: int = 1
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Who is processed; `include` and `exclude` are labels, or the file that holds them."""
+    """Who is processed; `include` and `exclude` are labels, or a file with labels.
+
+    `accept` names units, or subjects with all their sessions (`sub-01`), whose
+    incomplete results are merged.
+    """
 
     include: tuple[str, ...] | Path = ()
     exclude: tuple[str, ...] | Path = ()
@@ -140,11 +170,12 @@ class Selection:
     where: str = ""
     require: tuple[Requirement, ...] = ()
     limit: int | None = None
+    accept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Notify:
-    """Of which ends people are told, and what holds their addresses, if anything does."""
+    """When to send messages (`success`, `failure`), and where the addresses come from."""
 
     ends: tuple[str, ...]
     variable: str
@@ -178,21 +209,21 @@ class Study:
     prove_seed: int | None
 
     @property
-    def dataset(self) -> Path:
-        """The study dataset: what jobs clone."""
-        return self.results / "dataset"
+    def files(self) -> ResultsFolder:
+        """The paths of `results/<study>/`."""
+        return ResultsFolder(self.results)
 
     @property
-    def batches(self) -> Path:
-        """Notes on units that share a job."""
-        return self.results / "batches"
+    def dataset(self) -> Path:
+        """The study dataset: what jobs clone."""
+        return self.files.dataset
 
     @property
     def input(self) -> Path:
         """The study's clone of the input dataset, without a work tree."""
-        return self.results / "input"
+        return self.files.input
 
     @property
     def containers(self) -> Path:
         """The study's clone of the container dataset, without a work tree."""
-        return self.results / "containers"
+        return self.files.containers

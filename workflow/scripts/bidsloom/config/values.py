@@ -22,7 +22,7 @@ def fill_defaults(config: Mapping, schema: Mapping) -> dict:
 
 
 def app_arguments(arguments: Mapping) -> Iterator[str]:
-    """A BIDS App's flags: `n_cpus: 8` gives `--n_cpus 8`."""
+    """A BIDS App's flags: `n_cpus: 8` becomes `--n_cpus 8`."""
     for name, value in arguments.items():
         if value is None or value is False or value == []:
             continue
@@ -32,17 +32,19 @@ def app_arguments(arguments: Mapping) -> Iterator[str]:
 
 
 def parse_memory(text: str | int) -> int:
-    """Megabytes in `32G`, `512M`, `4000`."""
-    number, unit = re.fullmatch(r"([\d.]+)\s*([KMGT]?)i?B?", str(text)).groups()
-    scale = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024**2}[unit]
-    return max(1, round(float(number) * scale))
+    """Megabytes in `32G`, `512M`, `4000`.  Raises `ValueError` for any other text."""
+    match = re.fullmatch(r"([\d.]+)\s*([KMGT]?)i?B?", str(text))
+    if match is None:
+        raise ValueError(f"{text!r} is not an amount of memory")
+    scale = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024, "T": 1024**2}[match[2]]
+    return max(1, round(float(match[1]) * scale))
 
 
 def parse_time(text: str) -> int:
     """Minutes in `24:00:00`, `1-12:00:00`, `90min`, rounded up.
 
-    Two numbers are hours and minutes after a day (`1-12:30`), minutes and
-    seconds otherwise (`90:00`), as sbatch reads them.
+    Two numbers are hours and minutes if they follow a number of days
+    (`1-12:30`), else minutes and seconds (`90:00`), as for sbatch.
     """
     if match := re.fullmatch(r"(\d+)(min|[smhd])", text):
         seconds = int(match[1]) * {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}[match[2]]
@@ -66,10 +68,10 @@ def optional_path(text: str, base: Path) -> Path | None:
 
 
 def is_local_path(url: str) -> bool:
-    """True for a path, false for a URL or `host:path`."""
+    """True for a path, False for a URL or `host:path`."""
     return "://" not in url and not re.match(r"^[^/]+:(?!/{2})", url)
 
 
 def resolve_url(url: str, base: Path) -> str:
-    """A URL as it stands, a path made absolute."""
+    """A URL unchanged, a path made absolute."""
     return str(resolve_path(url, base)) if is_local_path(url) else url

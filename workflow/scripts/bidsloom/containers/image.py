@@ -1,4 +1,4 @@
-"""The container image: what it is known by, and where it lies."""
+"""The container image: how it is identified, and where its file is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..base.runners import call_git
 from ..config import Study
 from ..config.values import is_local_path
 from ..datasets.annex import content_path
-from ..datasets.clones import CONTAINERS_PATH, clone_containers
+from ..datasets.clones import CONTAINERS_PATH, pin_containers
 
 
 class ImageKind(Enum):
@@ -31,22 +31,29 @@ def image_kind(study: Study) -> ImageKind:
     return ImageKind.FILE if is_local_path(study.container.image) else ImageKind.URL
 
 
-def image_id(study: Study) -> str:
-    """What the image is known by: an annex key, or the URL that it was taken from once.
+def identify_image(study: Study) -> str:
+    """The image's annex key, or the URL that it is fetched from.
 
-    A URL's content is fetched when the study is prepared, and stays as it is
+    Finding the key may clone the container dataset, or read the image and
+    write its key to `results/<study>/image.json`; both happen once.  The
+    content of a URL is fetched when the study is prepared, and stays the same
     until the configuration names another URL.
+
+    Raises `WorkflowFailure` where the image cannot be read or found.
     """
     kind = image_kind(study)
     if kind is ImageKind.URL:
         return study.container.image
     if kind is ImageKind.DATASET:
-        return key_in_dataset(study, clone_containers(study))
+        return key_in_dataset(study, pin_containers(study))
     return key_of_file(study)
 
 
 def key_in_dataset(study: Study, commit: str) -> str:
-    """Annex key (or blob, where it is not annexed) of an image in the container dataset."""
+    """Annex key of an image in the container dataset; its blob if it is not annexed.
+
+    Raises `WorkflowFailure` where the dataset does not have it.
+    """
     container = study.container
     try:
         mode = call_git(["ls-tree", commit, "--", container.image], cwd=study.containers)[:6]
@@ -55,7 +62,7 @@ def key_in_dataset(study: Study, commit: str) -> str:
         raise WorkflowFailure(
             f"container.image {container.image} is not in the container dataset "
             f"{container.dataset} at {commit[:10]}.",
-            hint=f"see what there is: git -C '{study.containers}' ls-tree -r --name-only {commit}",
+            hint=f"list its files: git -C '{study.containers}' ls-tree -r --name-only {commit}",
         ) from e
     if mode != "120000":
         return name
@@ -63,10 +70,12 @@ def key_in_dataset(study: Study, commit: str) -> str:
 
 
 def key_of_file(study: Study) -> str:
-    """The annex key that the study's dataset will give an image file.
+    """The annex key that an image file will have in the study's dataset.
 
-    The digest of a 10 GB image takes half a minute, so it is remembered in
-    `results/<study>/image.json` until the file's size or time changes.
+    Computing it takes half a minute for an image of 10 GB, so it is written to
+    `results/<study>/image.json`, and used until the file's size or time changes.
+
+    Raises `WorkflowFailure` where the file cannot be read.
     """
     image = Path(study.container.image)
     try:
@@ -79,7 +88,7 @@ def key_of_file(study: Study) -> str:
             hint="set container.image to the path of the image file.",
         ) from e
     seen = {"path": str(image), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-    memory = study.results / "image.json"
+    memory = study.files.image
     remembered = read_json(memory)
     if remembered and {k: remembered.get(k) for k in seen} == seen:
         return remembered["key"]
@@ -89,7 +98,10 @@ def key_of_file(study: Study) -> str:
 
 
 def compute_key(image: Path) -> str:
-    """The MD5E key git-annex gives an image file; `containers-add` drops its extension."""
+    """The MD5E key of an image file; without an extension, as `containers-add` registers it.
+
+    Raises `WorkflowFailure` where the file cannot be read.
+    """
     try:
         with image.open("rb") as f:
             digest = hashlib.file_digest(f, "md5").hexdigest()
@@ -108,14 +120,20 @@ def image_path(study: Study) -> str:
     return f".datalad/environments/{study.container.name}/image"
 
 
-def image_file(study: Study) -> Path | None:
-    """The image's content, in a prepared study as jobs find it; None where it is not here."""
-    kind, known = image_kind(study), image_id(study)
+def find_image(study: Study, *, prepared: str | None) -> Path | None:
+    """The image's file, in a prepared study the one that jobs use; None where it is not here.
+
+    `prepared` is the image that the study was prepared with, if it was.  The
+    image is identified first, with the side effects of `identify_image`.
+
+    Raises `WorkflowFailure` where the image cannot be read or found.
+    """
+    kind, known = image_kind(study), identify_image(study)
     if kind is ImageKind.DATASET:
-        if "--" not in known:  # no annex key: it lies in git itself
+        if "--" not in known:  # not an annex key: git itself has the content
             return None
-        path = content_path(study.containers, clone_containers(study), study.container.image)
-    elif (read_json(study.results / "prepared.json") or {}).get("image") == known:
+        path = content_path(study.containers, pin_containers(study), study.container.image)
+    elif prepared == known:
         path = study.dataset / image_path(study)
     elif kind is ImageKind.FILE:
         path = Path(study.container.image)

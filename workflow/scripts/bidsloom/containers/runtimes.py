@@ -1,11 +1,11 @@
 """Container runtimes: how each is called, and how it fails.
 
-A call format stands in the output dataset, and in every run record.  It names
-nothing of this machine: what only a place has (a licence file, a template
-folder, the scratch disk) is handed over in the job's environment.
+A call format is part of the output dataset, and of every run record.  It names
+no path of this machine.  A job passes what only this machine has (a licence
+file, a template folder, the scratch disk) in environment variables.
 
-Every format isolates: a clean environment, no home, the dataset read-only but
-for the output folders, and `/tmp` as the only other place to write to.
+Every format isolates the app: it gets a clean environment, no home folder, and
+the dataset read-only.  It can write only to the output folders and `/tmp`.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ..base.errors import WorkflowFailure
 from ..config import Study
 from ..config.study import Bind, Container
 
-# Further options for runtimes that take none from the environment, quoted for a shell.
+# Variable with options, quoted for a shell, for runtimes that read none from variables.
 OPTIONS = "BIDSLOOM_OPTIONS"
 DOCKER_OPTIONS = "${{{{BIDSLOOM_OPTIONS:---tmpfs /tmp}}}}"
-# Packs what a unit wrote, with `container.archive`; kept in the output dataset.
+# Packs a unit's files, with `container.archive`; a file of the output dataset.
 PACK = "code/pack_outputs.py"
-# Where the app finds them; below `/tmp`, since not every image has a mount
-# point to offer, and not every runtime can make one.
+# Where the app finds them.  They are below `/tmp` because not every image has a
+# mount point for them, and not every runtime can make one.
 LICENSE = "/tmp/freesurfer_license.txt"
 TEMPLATEFLOW = "/tmp/templateflow"
 WORK_DIR = "/tmp/work"
-# A new mount of the dataset, read-only, with the outputs mounted into it
-# before: Charliecloud's own mounts can all be written to.
+# Mounts the outputs, then the dataset again as read-only: the app could write to
+# all of Charliecloud's own mounts.
 GUARD = (
     'for out in {outputs}; do mount --bind "$out" "$out" || exit 1; done; '
     'mount --rbind . . && cd "$PWD" && mount -o remount,bind,ro . && cd "$PWD" || exit 1; '
@@ -42,7 +42,7 @@ GUARD = (
 
 
 class Runtime(str, Enum):
-    """What runs an image; the values are those of `container.runtime`."""
+    """The program that runs an image; the values are those of `container.runtime`."""
 
     APPTAINER = "apptainer"
     SINGULARITY = "singularity"
@@ -53,12 +53,12 @@ class Runtime(str, Enum):
 
     @property
     def program(self) -> str:
-        """The program to be found on PATH."""
+        """The name of the program on PATH."""
         return "ch-run" if self is Runtime.CHARLIECLOUD else self.value
 
     @property
     def takes_sif(self) -> bool:
-        """True for Apptainer and its older name."""
+        """True for Apptainer, and for Singularity, its older name."""
         return self in (Runtime.APPTAINER, Runtime.SINGULARITY)
 
     @property
@@ -70,9 +70,9 @@ class Runtime(str, Enum):
 def choose_runtime(study: Study) -> Runtime:
     """The runtime of a study.
 
-    `auto` takes what the study's own call format names, else the first one on
-    PATH that runs this kind of image, else one of `hpc.modules`: a node may
-    have what the machine that submits lacks.
+    `auto` means the runtime that the study's own call format names, else the
+    first one on PATH that can run this kind of image, else one of
+    `hpc.modules`, since a node may have a program that this machine lacks.
 
     Raises `WorkflowFailure` where none is found.
     """
@@ -87,8 +87,8 @@ def choose_runtime(study: Study) -> Runtime:
     for runtime in fitting:
         if shutil.which(runtime.program):
             return runtime
-    if runtime := named_runtime(" ".join(study.resources.modules)):
-        return runtime
+    if named := named_runtime(" ".join(study.resources.modules)):
+        return named
     raise WorkflowFailure(
         f"No container runtime for {container.image} was found on PATH: looked for "
         f"{' and '.join(fitting)}.",
@@ -98,7 +98,7 @@ def choose_runtime(study: Study) -> Runtime:
 
 
 def check_runtime(study: Study, *, here: bool) -> None:
-    """Refuse to start where the runtime is missing; modules may bring it to a node."""
+    """Refuse a missing runtime; unless jobs run `here`, a module may provide it on a node."""
     runtime = choose_runtime(study)
     if runtime is Runtime.NONE or shutil.which(runtime.program):
         return
@@ -130,8 +130,10 @@ def is_docker_archive(image: str) -> bool:
 def call_format(study: Study) -> str:
     """The call format for `datalad containers-add`.
 
-    Two programs format it: `{img}` and `{cmd}` are filled by containers-run,
-    `{{pwd}}` by run, and by every rerun in its own place.
+    Two programs format it: containers-run fills in `{img}` and `{cmd}`; run,
+    and every rerun, fill in `{{pwd}}` with their own folder.
+
+    Raises `WorkflowFailure` where no runtime is found.
     """
     container = study.container
     call = container.call_fmt or isolating_call(study)
@@ -146,7 +148,7 @@ def isolating_call(study: Study) -> str:
     outputs = shlex.join(container.outputs)
     command = f"{shlex.join(container.executable)} {{cmd}}".lstrip()
     options = " ".join(options_for(study, runtime))
-    # Docker alone cannot have a `/tmp` of its own that a job replaces.
+    # Only Docker cannot combine a `/tmp` of its own with the one that a job mounts there.
     given = DOCKER_OPTIONS if runtime is Runtime.DOCKER else f"${OPTIONS}"
     further = f'eval "set -- {given}" && '
     if runtime.takes_sif:
@@ -167,20 +169,20 @@ def isolating_call(study: Study) -> str:
 
 
 def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
-    """Options that isolate, as they stand in the call format."""
+    """Options that isolate the app, as the call format contains them."""
     container, gpu = study.container, bool(study.resources.gpus)
-    places = [f'"{{{{pwd}}}}/{out}":"{{{{pwd}}}}/{out}"' for out in container.outputs]
-    places += [f'"{{{{pwd}}}}/{git}":"{{{{pwd}}}}/{git}":ro' for git in git_folders(study)]
+    mounted = [f'"{{{{pwd}}}}/{out}":"{{{{pwd}}}}/{out}"' for out in container.outputs]
+    mounted += [f'"{{{{pwd}}}}/{git}":"{{{{pwd}}}}/{git}":ro' for git in git_folders(study)]
     if runtime.takes_sif:
         yield "--containall --no-home"
         yield '-B "{{pwd}}":"{{pwd}}":ro'
-        yield from (f"-B {place}" for place in places)
+        yield from (f"-B {mount}" for mount in mounted)
         yield '--pwd "{{pwd}}"'
         if gpu:
             yield "--nv"
     elif runtime is Runtime.CHARLIECLOUD:
-        # The image's own variables, and no others; its /tmp is the host's
-        # unless a job, or a reader who runs the record again, gives another.
+        # Only the image's own variables.  /tmp is private to the container, unless
+        # a job, or a person who runs the record again, mounts another one.
         yield "--private-tmp --unset-env='*' --set-env --set-env=HOME=/root"
         yield '-b "$PWD:/mnt" -c /mnt'
     else:
@@ -188,7 +190,7 @@ def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
         if runtime is Runtime.DOCKER:
             yield '-u "$(id -u):$(id -g)"'
         yield '-v "{{pwd}}":"{{pwd}}":ro'
-        yield from (f"-v {place}" for place in places)
+        yield from (f"-v {mount}" for mount in mounted)
         yield '-w "{{pwd}}"'
         if container.executable:
             yield '--entrypoint ""'
@@ -197,12 +199,12 @@ def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
 
 
 def git_folders(study: Study) -> list[str]:
-    """Folders inside the outputs that the app must not write to: those of datasets of their own."""
+    """Folders in the outputs that the app must not write to: `.git` of separate datasets."""
     return [f"{further.path}/.git" for further in study.further_outputs]
 
 
 def mounts(container: Container) -> list[Bind]:
-    """What is mounted beside the dataset."""
+    """Files and folders that are mounted besides the dataset."""
     found = list(container.binds)
     if container.freesurfer_license:
         found.append(Bind(container.freesurfer_license, LICENSE))
@@ -212,7 +214,7 @@ def mounts(container: Container) -> list[Bind]:
 
 
 def app_environment(study: Study, runtime: Runtime) -> dict[str, str]:
-    """Variables that the app sees: the study's, and where its files are."""
+    """Variables that the app sees: the study's, and the paths of mounted files."""
     container = study.container
     bare = runtime is Runtime.NONE
     found = dict(study.resources.environment)
@@ -224,10 +226,10 @@ def app_environment(study: Study, runtime: Runtime) -> dict[str, str]:
 
 
 def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, str]:
-    """A job's environment, such that mounts and variables reach the app.
+    """The variables of a job which make mounts and variables reach the app.
 
-    `scratch/tmp` is the app's `/tmp`, on the scratch disk: Apptainer's own
-    holds 64 MB.
+    `scratch/tmp`, on the scratch disk, becomes the app's `/tmp`; the one that
+    Apptainer makes itself has only 64 MB.
     """
     inside = app_environment(study, runtime)
     binds = mounts(study.container)
@@ -254,7 +256,7 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
     else:
         options += [f"--volume={scratch / 'tmp'}:/tmp"]
         options += [f"--volume={mount_text(b)}" for b in binds]
-        # By name alone: the value stands in no list of processes.
+        # Only the name, so that the value is not visible in the list of processes.
         options += [f"--env={name}" for name in inside]
     return inside | {OPTIONS: shlex.join(options)}
 
@@ -265,10 +267,10 @@ def mount_text(bind: Bind) -> str:
 
 
 def start_failure(runtime: Runtime, exit_code: int, said: list[str]) -> str | None:
-    """The runtime's own words where not the app but the runtime failed, else None.
+    """The runtime's own error message where the runtime failed; None where the app did.
 
-    An exit code alone does not tell: 255 is Apptainer's, 125 to 127 podman's
-    and docker's, 1 Charliecloud's, but an app may end with any of them.
+    An exit code is not enough to decide: Apptainer ends with 255, podman and
+    docker with 125 to 127, Charliecloud with 1, but an app may use them too.
     """
     marks = {
         Runtime.APPTAINER: ((255,), r"FATAL:\s+"),
@@ -287,19 +289,20 @@ def start_failure(runtime: Runtime, exit_code: int, said: list[str]) -> str | No
 
 
 def mount_places(study: Study, runtime: Runtime, temporary: Path) -> tuple[list[Path], list[Path]]:
-    """Folders and files that must be there before the app starts, its `/tmp` first.
+    """Folders and files that must exist before the app starts; the first is its `/tmp`.
 
-    Charliecloud mounts onto what is there; the others would make it.
+    Charliecloud needs mount points that exist; the other runtimes make them.
     """
-    folders, files = [temporary], []
+    folders = [temporary]
+    files: list[Path] = []
     for bind in mounts(study.container) if runtime is Runtime.CHARLIECLOUD else ():
         if bind.target.startswith("/tmp/"):
-            place = temporary / bind.target.removeprefix("/tmp/")
-            (folders if bind.source.is_dir() else files).append(place)
-            folders.append(place.parent)
+            path = temporary / bind.target.removeprefix("/tmp/")
+            (folders if bind.source.is_dir() else files).append(path)
+            folders.append(path.parent)
     return folders, files
 
 
 def scratch_folder(clone: Path) -> Path:
-    """What the app may fill beside the clone, on the scratch disk."""
+    """The app's scratch folder: beside the clone, on the scratch disk."""
     return clone.with_name("scratch")

@@ -4,10 +4,10 @@ annex            annexed files as git-annex keeps them
 branches         job branches and their results
 clones           the study's own clones of input and output
 locations        git-annex' notes of which repository holds which content
-locks            the lock file, and one process at a time in the study dataset
-output_datasets  the output dataset, and outputs that are datasets of their own
-pushes           refs into stores
-stores           the kinds of store, and what one holds
+locks            the lock file, and one process at a time in the study's clones
+output_datasets  the output dataset, and outputs that are separate datasets
+pushes           pushing refs and the git-annex branch into stores
+stores           the kinds of store, and what a store holds
 thin_clones      commands for a clone that holds one unit
-unit_results     results on job branches, over all datasets they were written to
+unit_results     a unit's result over all datasets that it was written to
 """

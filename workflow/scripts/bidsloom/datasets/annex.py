@@ -1,4 +1,4 @@
-"""Annexed files as git and git-annex keep them: links, keys, sizes, and where objects lie.
+"""Annexed files as git and git-annex keep them: links, keys, sizes, paths of objects.
 
 Reads repositories without a checkout; knows nothing of BIDS.
 """
@@ -15,18 +15,18 @@ from ..base.runners import call_annex, call_git, call_git_records, read_objects
 
 SYMLINK = "120000"
 FOLDER = "040000"
-# More than any file that git-annex leaves in git to stand for an unlocked one.
+# Bytes; every pointer file (which stands for an unlocked file in git) is smaller.
 POINTER_SIZE = 1000
 SUBDATASET = "160000"
 
 
 def annexed_keys(repository: Path, commit: str, paths: list[str]) -> list[str]:
-    """Keys of the annexed files below some paths, as links or unlocked."""
+    """Keys of the annexed files below some paths, both links and unlocked files."""
     command = ["ls-tree", "-r", "-l", "-z", commit, *paths]
     candidates = []
     for record in call_git_records(command, cwd=repository):
         mode, _, object_id, size = record.partition("\t")[0].split()
-        # An unlocked file's blob is a line with its key.
+        # The first line of an unlocked file's blob contains its key.
         if mode == SYMLINK or (size != "-" and int(size) < POINTER_SIZE):
             candidates.append(object_id)
     contents = read_objects(candidates, repository=repository)
@@ -39,7 +39,7 @@ def annexed_keys(repository: Path, commit: str, paths: list[str]) -> list[str]:
 
 
 def read_file(repository: Path, commit: str, path: str) -> bytes | None:
-    """A committed file, fetched first where it is annexed; None where there is none.
+    """A committed file, fetched first if it is annexed; None where the commit has no such file.
 
     Raises `CommandError` where its content cannot be fetched.
     """
@@ -48,20 +48,20 @@ def read_file(repository: Path, commit: str, path: str) -> bytes | None:
         return None
     if keys := annexed_keys(repository, commit, [path]):
         call_annex(["get", "-q", f"--key={keys[0]}"], cwd=repository)
-        place = call_annex(["contentlocation", keys[0]], cwd=repository)
-        return (repository / place).read_bytes()
+        path = call_annex(["contentlocation", keys[0]], cwd=repository)
+        return (repository / path).read_bytes()
     (content,) = read_objects([entries[0].split()[2]], repository=repository)
     return content
 
 
 def key_size(key: str) -> int:
-    """Bytes of an annexed file, from its key; 0 where the key does not tell."""
+    """Bytes of an annexed file, from its key; 0 where the key has no size."""
     match = re.match(r"[A-Z0-9_]+(?:-[a-zA-Z]\d+)*?-s(\d+)", key)
     return int(match[1]) if match else 0
 
 
 def annex_branch(repository: Path) -> str | None:
-    """The commit of a clone's git-annex branch, as fetched; None where there is none."""
+    """The commit of a clone's git-annex branch, preferably as fetched; None without one."""
     for ref in ("refs/remotes/origin/git-annex", "refs/heads/git-annex"):
         try:
             return call_git(["rev-parse", "--verify", "-q", ref], cwd=repository)
@@ -71,7 +71,7 @@ def annex_branch(repository: Path) -> str | None:
 
 
 def is_annexed(repository: Path) -> bool:
-    """True where a clone knows of git-annex content."""
+    """True where a clone has a git-annex branch."""
     return annex_branch(repository) is not None
 
 
@@ -82,7 +82,7 @@ def content_path(clone: Path, commit: str, path: str) -> Path:
 
 
 def holds_object(repository: Path, key: str) -> bool:
-    """True where a bare repository holds a key's content, of the size the key tells."""
+    """True where a bare repository holds a key's content, with the size that the key states."""
     try:
         size = os.stat(object_path(repository, key)).st_size
     except OSError:
@@ -96,9 +96,9 @@ def object_path(repository: Path, key: str) -> Path:
 
 
 def log_folder(key: str) -> str:
-    """The folder of a key in a git-annex branch, and among a bare repository's objects.
+    """The folder of a key in a git-annex branch, and among the objects of a bare repository.
 
-    git-annex' internals, "hashdirlower".
+    git-annex calls it "hashdirlower" (https://git-annex.branchable.com/internals/hashing/).
     """
     digest = hashlib.md5(os.fsencode(key)).hexdigest()
     return f"{digest[:3]}/{digest[3:6]}/"

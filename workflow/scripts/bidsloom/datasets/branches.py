@@ -1,8 +1,8 @@
-"""Job branches: their names, and what their tips say.
+"""Job branches: their names, and the results at their tips.
 
-The tip of a job branch is the run-record commit of one unit.  Its trailers say
-which unit it is and what it was made from; they outlive the branch, since the
-commit becomes a parent of main.
+The tip of a job branch is the run-record commit of one unit.  Its trailers name
+the unit and the fingerprint of what it was made from.  They remain when the
+branch is removed, since a merge makes the commit a parent of main.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..base.runners import call, call_git, call_git_lines, read_objects
 
 UNIT_TRAILER = "Bidsloom-Unit"
 FINGERPRINT_TRAILER = "Bidsloom-Fingerprint"
-# In a commit of main that takes a unit's files out, once for each unit.
+# In a commit of main that removes the files of units: one trailer for each unit.
 REMOVED_TRAILER = "Bidsloom-Removed"
 _FORMAT = (
     "%H%x00%(trailers:key={0},valueonly,separator=)%x00%(trailers:key={1},valueonly,separator=)"
@@ -58,7 +58,7 @@ def branch_name(app: str, unit: str) -> str:
 
 
 def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
-    """The results among some commits, in their order; others are left out."""
+    """The results among some commits, in their order; commits without trailers are left out."""
     commits = list(commits)
     if not commits:
         return []
@@ -74,7 +74,7 @@ def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
 def read_branches(
     repository: Path, results: Iterable[Result], *, paths: Iterable[str] = ()
 ) -> Iterator[Branch]:
-    """What each result adds to the commit it started from, at some paths or everywhere."""
+    """What each result adds to the commit it started from; with `paths`, only there."""
     results = list(results)
     if not results:
         return
@@ -114,11 +114,11 @@ def list_job_branches(repository: Path, prefix: str, app: str) -> list[Result]:
 
 
 def read_ledger(repository: Path, main: str) -> dict[str, Result]:
-    """Unit -> the result that main holds of it now.
+    """Unit -> the result that main holds of it now; empty where there is no main.
 
-    Main's merges are walked from the newest: the first result of a unit that
-    is met is the one whose files stand in main, unless the unit was removed
-    after it.
+    The merges of main are read from the newest to the oldest.  The first
+    result of a unit is the one whose files are in main, unless a newer commit
+    removed the unit.
     """
     try:
         lines = call_git_lines(
@@ -128,8 +128,8 @@ def read_ledger(repository: Path, main: str) -> dict[str, Result]:
         return {}
     history = []
     for line in lines:
-        parents, _, removed = line.partition("\0")
-        history.append((parents.split()[1:], removed.split()))
+        hashes, _, units = line.partition("\0")
+        history.append((hashes.split()[1:], units.split()))
     merged = [parent for parents, _ in history for parent in parents]
     results = {result.commit: result for result in read_results(repository, merged)}
     ledger: dict[str, Result | None] = {}
@@ -142,7 +142,7 @@ def read_ledger(repository: Path, main: str) -> dict[str, Result]:
 
 
 def head_of(repository: Path, ref: str) -> str | None:
-    """The commit a ref points to, or None."""
+    """The commit that a ref points to; None where there is no such ref."""
     try:
         return call_git(["rev-parse", "--verify", "-q", f"{ref}^{{commit}}"], cwd=repository)
     except CommandError:

@@ -1,7 +1,8 @@
-"""The study's own clones: of the input dataset, and of the output dataset.
+"""The study's own clones: of inputs, of the container dataset, and of output datasets.
 
-Both have no work tree of their own making and are private: they stand in
-nobody's location log.
+They are cloned without a work tree, and are private: no location log mentions
+them.  Functions named `pin_...` clone a dataset if that is still to do, and
+return the commit that the study uses.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
 from ..config import Study
 from ..config.study import FurtherInput
 from .branches import head_of
-from .output_datasets import Target, check_owner
+from .output_datasets import OutputDataset, check_owner
 from .stores import BASE, MAIN, REMOTE, last_line, read_setting, refuse_strangers
 from .thin_clones import share_remotes
 
@@ -25,33 +26,42 @@ CONTAINERS_SETTING = "bidsloom.containers-version"
 CONTAINERS_PATH = "containers"
 
 
-def clone_output(target: Target, study: Study) -> None:
-    """Clone the dataset that a store holds, unless that was done before."""
-    store, dataset = target.store, target.dataset
+def clone_output(output: OutputDataset, study: Study) -> None:
+    """Clone the dataset that a store holds, unless the clone exists.
+
+    Raises `WorkflowFailure` where it cannot be cloned, or is another study's.
+    """
+    store, dataset = output.store, output.dataset
     if not dataset.exists():
         url = store.git_url if store.repository and not store.url.startswith("ria") else store.url
         clone(url, dataset, key="datalad.output_repos")
         call_git(["remote", "rename", "origin", REMOTE], cwd=dataset)
-        check_owner_of_clone(target, study)
+        check_owner_of_clone(output, study)
         share_remotes(dataset)
     elif call_git_success(["remote", "get-url", REMOTE], cwd=dataset):
-        check_owner_of_clone(target, study)
+        check_owner_of_clone(output, study)
 
 
-def check_owner_of_clone(target: Target, study: Study) -> None:
-    """Refuse a URL whose dataset is another study's; mounted stores were looked at directly."""
-    if target.store.repository is None and head_of(target.dataset, f"{REMOTE}/{MAIN}"):
+def check_owner_of_clone(output: OutputDataset, study: Study) -> None:
+    """Refuse a dataset of another study, and remove its clone.
+
+    Mounted stores were checked before they were cloned.
+    """
+    if output.store.repository is None and head_of(output.dataset, f"{REMOTE}/{MAIN}"):
         try:
-            check_owner(target.dataset, f"{REMOTE}/{MAIN}", study, target)
+            check_owner(output.dataset, f"{REMOTE}/{MAIN}", study, output)
         except WorkflowFailure:
-            remove_tree(target.dataset)
+            remove_tree(output.dataset)
             raise
 
 
 def clone(url: str, target: Path, *, key: str) -> None:
-    """Clone a dataset without a work tree, whole or not at all.
+    """Clone a dataset without a work tree, completely or not at all.
 
-    The clone is private: it leaves no trace in anybody's location log.
+    The clone is private: no location log mentions it.  `key` names the URL's
+    configuration key in the error message.
+
+    Raises `WorkflowFailure` where the dataset cannot be cloned.
     """
     temporary = target.with_name(f".{target.name}.cloning")
     if temporary.exists():
@@ -66,7 +76,7 @@ def clone(url: str, target: Path, *, key: str) -> None:
             remove_tree(temporary)
         refuse_strangers(url, e.stderr)
         raise WorkflowFailure(
-            f"{url} ({key}) cannot be cloned: it is no git repository, or cannot be reached. "
+            f"{url} ({key}) cannot be cloned: it is not a git repository, or cannot be reached. "
             f"git says: {clone_error(e.stderr)}",
             hint=f"try it by hand: datalad clone '{url}' /tmp/try-it",
             failure_class=FailureClass.INPUT_UNAVAILABLE,
@@ -76,29 +86,34 @@ def clone(url: str, target: Path, *, key: str) -> None:
 
 
 def clone_error(text: str) -> str:
-    """Git's own words in DataLad's report of a failed clone."""
+    """Git's own error message, out of DataLad's report of a failed clone."""
     fatal = [line for line in text.splitlines() if "fatal: " in line]
     return fatal[-1].partition("fatal: ")[2].strip("'] ") if fatal else last_line(text)
 
 
-def fetch_output(target: Target) -> None:
-    """Learn every branch that a store has now, and forget those it lost."""
+def fetch_output(output: OutputDataset) -> None:
+    """Fetch every branch that a store has now, and forget those that it lost.
+
+    Raises `WorkflowFailure` where the store cannot be read.
+    """
     try:
-        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=target.dataset)
+        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=output.dataset)
     except CommandError as e:
         raise WorkflowFailure(
-            f"The output store {target.store.url} cannot be read: {last_line(e.stderr)}",
+            f"The output store {output.store.url} cannot be read: {last_line(e.stderr)}",
             hint="check that it is mounted and reachable, then start again; nothing was changed.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
 
 
 def pin_input(study: Study) -> str:
-    """The input commit of this study.
+    """Clone the input dataset if it is missing, and return the commit that the study uses.
 
-    A version is resolved when it is first met, and again only when the
-    configuration names another one: a branch that moves on the other side
-    changes no running study.
+    A version is resolved to a commit once, and again only when the
+    configuration names another version.  So a branch that moves on in the
+    input dataset does not change a running study.
+
+    Raises `WorkflowFailure` where the dataset or the version cannot be had.
     """
     version = study.input_version
     return pin(
@@ -113,8 +128,11 @@ def pin_input(study: Study) -> str:
     )
 
 
-def clone_containers(study: Study) -> str:
-    """The commit of the container dataset that this study uses, pinned as the input's is."""
+def pin_containers(study: Study) -> str:
+    """Clone the container dataset if it is missing, and return the commit that the study uses.
+
+    Raises `WorkflowFailure` where the dataset or the version cannot be had.
+    """
     url, version = study.container.dataset, study.container.dataset_version
     return pin(
         study.containers,
@@ -129,7 +147,12 @@ def clone_containers(study: Study) -> str:
 
 
 def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[], str]) -> str:
-    """Clone a dataset beside the study's, once, and remember the commit of a version."""
+    """Clone a dataset to `target`, once, and remember the commit of a version beside it.
+
+    `resolve` returns the commit, once the clone has the dataset's newest state.
+
+    Raises `WorkflowFailure` where the dataset cannot be cloned.
+    """
     memory = target.with_name(f"{target.name}.json")
     asked = {"url": url, "version": version}
     known = read_json(memory) or {}
@@ -148,42 +171,45 @@ def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[],
 
 
 def pin_further(study: Study) -> dict[str, str]:
-    """Path -> the commit of each further input, pinned as the input's is."""
-    return {
-        further.path: pin(
-            further.clone,
-            further.url,
-            further.version,
-            key="datalad.inputs",
-            resolve=lambda further=further: (
-                registered_further(study, further)
-                or resolve_version(
-                    further.clone, further.url, further.version, key="datalad.inputs"
-                )
-            ),
-        )
-        for further in study.further_inputs
-    }
+    """Clone further inputs that are missing, and return path -> the commit that the study uses.
+
+    Raises `WorkflowFailure` where a dataset or its version cannot be had.
+    """
+    return {further.path: pin_one(study, further) for further in study.further_inputs}
+
+
+def pin_one(study: Study, further: FurtherInput) -> str:
+    """Clone a further input if it is missing, and return the commit that the study uses."""
+    clone, url, version, key = further.clone, further.url, further.version, "datalad.inputs"
+    return pin(
+        clone,
+        url,
+        version,
+        key=key,
+        resolve=lambda: (
+            registered_further(study, further) or resolve_version(clone, url, version, key=key)
+        ),
+    )
 
 
 def registered_input(study: Study) -> str | None:
-    """The input commit that the output dataset has registered, if it still holds.
+    """The input commit that the output dataset has registered, if it is of this version.
 
-    Raises `WorkflowFailure` where that commit is not in the input's history:
-    the store then belongs to a study of another dataset.
+    Raises `WorkflowFailure` where the input does not have that commit: the
+    store then belongs to a study of another dataset.
     """
     commit, version = registered(study, study.input_path, VERSION_SETTING)
     if commit and not head_of(study.input, commit):
         raise WorkflowFailure(
             f"The output store {study.output_url} holds results of an input commit "
             f"{commit[:10]}, which {study.input_url} does not have: it is another dataset.",
-            hint="give this study an output store of its own, or correct datalad.input_repo.",
+            hint="give this study its own output store, or correct datalad.input_repo.",
         )
     return commit if version == study.input_version else None
 
 
 def registered_containers(study: Study) -> str | None:
-    """The commit of the container dataset that the output dataset has registered, if it holds."""
+    """The container dataset's commit that the output dataset has registered, if it is valid."""
     commit, version = registered(study, CONTAINERS_PATH, CONTAINERS_SETTING)
     if not commit or not head_of(study.containers, commit):
         return None
@@ -191,7 +217,7 @@ def registered_containers(study: Study) -> str | None:
 
 
 def registered_further(study: Study, further: FurtherInput) -> str | None:
-    """The commit of a further input that the output dataset has registered, if it holds."""
+    """The further input's commit that the output dataset has registered, if it is valid."""
     commit, version = registered(study, further.path, further_setting(further.path))
     if not commit or not head_of(further.clone, commit):
         return None
@@ -204,7 +230,7 @@ def further_setting(path: str) -> str:
 
 
 def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:
-    """The commit of a subdataset of the output dataset, and the version that a setting names."""
+    """The registered commit of a subdataset of the output dataset, and its version's setting."""
     base = head_of(study.dataset, f"{REMOTE}/{BASE}") if study.dataset.exists() else None
     if base is None:
         return None, ""
@@ -216,7 +242,10 @@ def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:
 
 
 def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:
-    """The commit that a version (branch, tag, commit; empty: the default branch) names."""
+    """The commit that a version (branch, tag, commit; empty: the default branch) names.
+
+    Raises `WorkflowFailure` where there is no such version.
+    """
     names = [f"refs/remotes/origin/{version}", f"refs/tags/{version}", version]
     for name in names if version else ["HEAD"]:
         if not name.startswith("-") and (commit := head_of(clone, name)):
@@ -227,6 +256,6 @@ def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:
             hint="save its content first: datalad save",
         )
     raise WorkflowFailure(
-        f"{key} {version!r} is no branch, tag or commit of {url}.",
-        hint=f"see what there is: git -C '{clone}' branch -r; git -C '{clone}' tag",
+        f"{key} {version!r} is not a branch, tag or commit of {url}.",
+        hint=f"list them: git -C '{clone}' branch -r; git -C '{clone}' tag",
     )

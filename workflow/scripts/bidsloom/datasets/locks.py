@@ -1,4 +1,4 @@
-"""Locks: who may change what, and what the dead left locked."""
+"""Locks: the study's lock file, and one process at a time in the study's own clones."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from ..config import Study
 
 @contextlib.contextmanager
 def locked(path: Path | None) -> Iterator[float]:
-    """Hold a file locked; gives the seconds waited.  Without a path, no lock.
+    """Hold a file locked, and return the seconds waited.  Without a path, no lock.
 
-    `flock` is passed on to the server by NFS since Linux 2.6.12, and is
-    released by the kernel when its holder dies.
+    NFS passes `flock` on to the server since Linux 2.6.12; the kernel releases
+    it when the process that holds it dies.
+
+    Raises `WorkflowFailure` where the file cannot be opened.
     """
     if path is None:
         yield 0.0
@@ -38,13 +40,15 @@ def locked(path: Path | None) -> Iterator[float]:
 
 @contextlib.contextmanager
 def exclusive(study: Study) -> Iterator[None]:
-    """Be the only one who changes the study's own clones.
+    """Let only this process change the study's own clones.
 
-    Whoever held this before is gone: lock files that a killed git left in the
-    clones belong to nobody.
+    Once the lock is ours, any `*.lock` file left in these clones is from a
+    process that died; it is removed.
+
+    Raises `WorkflowFailure` where the lock file cannot be opened.
     """
     study.results.mkdir(parents=True, exist_ok=True)
-    with locked(study.results / ".clones.lock"):
+    with locked(study.files.clones_lock):
         inputs = (study.input, *(further.clone for further in study.further_inputs))
         for clone in (study.dataset, *inputs):
             for lock in (clone / ".git").rglob("*.lock") if clone.exists() else ():

@@ -1,9 +1,9 @@
-"""The datasets that jobs write to, and whether their stores are this study's.
+"""The datasets that jobs write to, and whether their stores belong to this study.
 
-There is the output dataset, and each output folder with a repository of its
-own is a subdataset of it.  Jobs and merges treat them alike: the subdatasets
-first, then the output dataset, which names their commits and thereby makes
-them count.
+These are the output dataset and, for each output folder with its own
+repository, a subdataset of it.  Jobs and merges treat all of them alike, in
+this order: first the subdatasets, then the output dataset.  A result in a
+subdataset counts when the output dataset registers its commit.
 """
 
 from __future__ import annotations
@@ -28,16 +28,18 @@ from .stores import (
     store_at,
 )
 
-# Committed in a dataset: the marks by which its store is known again.
+# Settings committed in a dataset, which identify the study that its store belongs to.
 STUDY_SETTING = "bidsloom.study"
 APP_SETTING = "bidsloom.app"
 OUTPUT_SETTING = "bidsloom.output"
 
 
 @dataclass(frozen=True)
-class Target:
-    """A dataset that jobs write to: its place in the output dataset (empty for that itself),
-    the study's own clone of it, and its store.
+class OutputDataset:
+    """A dataset that jobs write to: the output dataset, or a subdataset of it.
+
+    `path` is its path in the output dataset, empty for the output dataset
+    itself; `dataset` is the study's own clone of it.
     """
 
     path: str
@@ -45,11 +47,14 @@ class Target:
     store: Store
 
     def holds(self, path: str) -> bool:
-        """True where a path of the output dataset is this dataset's folder, or lies in it."""
+        """True where a path of the output dataset is this dataset's folder, or is inside it."""
         return not self.path or f"{path}/".startswith(f"{self.path}/")
 
     def inside(self, path: str) -> str:
-        """A path of the output dataset, relative to this dataset (`.` for its folder)."""
+        """A path of the output dataset, relative to this dataset (`.` for its folder).
+
+        Raises `ValueError` where the path is not inside this dataset.
+        """
         return str(PurePosixPath(path).relative_to(self.path)) if self.path else path
 
     def outside(self, path: str) -> str:
@@ -57,20 +62,20 @@ class Target:
         return f"{self.path}/{path}" if self.path else path
 
 
-def owner_of(path: str, targets: Iterable[Target]) -> Target:
-    """The dataset in which a path of the output dataset lies; that itself comes last."""
-    return next(target for target in targets if target.holds(path))
+def owner_of(path: str, outputs: Iterable[OutputDataset]) -> OutputDataset:
+    """The dataset that holds a path; in `outputs`, the output dataset comes last."""
+    return next(output for output in outputs if output.holds(path))
 
 
-def output_target(study: Study) -> Target:
+def main_output(study: Study) -> OutputDataset:
     """The output dataset."""
-    return Target("", study.dataset, store_at(study.output_url, name=study.name))
+    return OutputDataset("", study.dataset, store_at(study.output_url, name=study.name))
 
 
-def further_targets(study: Study) -> list[Target]:
-    """The output folders that are datasets of their own."""
+def list_further_outputs(study: Study) -> list[OutputDataset]:
+    """The output folders that are separate datasets."""
     return [
-        Target(
+        OutputDataset(
             further.path,
             further.dataset,
             store_at(further.url, name=f"{study.name}-{further.path.replace('/', '-')}"),
@@ -79,18 +84,18 @@ def further_targets(study: Study) -> list[Target]:
     ]
 
 
-def all_targets(study: Study) -> list[Target]:
+def list_outputs(study: Study) -> list[OutputDataset]:
     """Every dataset that jobs write to; the output dataset comes last."""
-    return [*further_targets(study), output_target(study)]
+    return [*list_further_outputs(study), main_output(study)]
 
 
-def check_target(target: Target, study: Study) -> bool:
-    """True where the store holds this target of the study, false where it is empty or missing.
+def check_output_store(output: OutputDataset, study: Study) -> bool:
+    """True where the store holds this output of the study, False where it is empty or missing.
 
-    Looks only.  Raises `WorkflowFailure` where it holds something else, cannot
-    be written to, or cannot be reached.
+    It changes nothing.  Raises `WorkflowFailure` where the store holds
+    something else, cannot be written to, or cannot be reached.
     """
-    store = target.store
+    store = output.store
     if store.repository is None:
         if store.url.startswith("ria+"):
             raise WorkflowFailure(
@@ -103,8 +108,8 @@ def check_target(target: Target, study: Study) -> bool:
     if not os.path.lexists(store.repository):
         if store.kind is StoreKind.RIA and not store.alias:
             raise WorkflowFailure(
-                f"The output store {store.url} names a dataset id that is not there.",
-                hint="name an alias instead, ria+file:///path#~name; it is made when missing.",
+                f"The output store {store.url} names a dataset id that does not exist there.",
+                hint="name an alias instead, ria+file:///path#~name; it is made if it is missing.",
             )
         return False
     if not store.repository.is_dir():
@@ -112,64 +117,65 @@ def check_target(target: Target, study: Study) -> bool:
     if not any(store.repository.iterdir()):
         return False
     if not is_git_directory(store.repository):
-        if is_half_made(target):
+        if is_half_made(output):
             return False
         raise foreign(store, "a folder that is no bare git repository")
-    # git-annex makes its branch before anything is pushed; a killed run may
-    # have pushed base and not yet main.
+    # git-annex makes its branch before anything is pushed.  A killed run may
+    # have pushed base, but not main yet.
     heads = set(list_remote_heads(store)) - {"git-annex"}
     if heads:
-        check_owner(store.repository, BASE if BASE in heads else MAIN, study, target)
+        check_owner(store.repository, BASE if BASE in heads else MAIN, study, output)
     return bool(heads)
 
 
-def is_half_made(target: Target) -> bool:
-    """True where a killed run of this very study had begun to make its RIA store."""
-    if target.store.kind is not StoreKind.RIA or not target.dataset.exists():
+def is_half_made(output: OutputDataset) -> bool:
+    """True where a killed run of this study has started to make its RIA store."""
+    if output.store.kind is not StoreKind.RIA or not output.dataset.exists():
         return False
-    place = target.store.repository.resolve()
-    settings = target.dataset / ".datalad" / "config"
+    folder = output.store.mounted.resolve()
+    settings = output.dataset / ".datalad" / "config"
     try:
         own = call_git(
-            ["config", "--file", str(settings), "datalad.dataset.id"], cwd=target.dataset
+            ["config", "--file", str(settings), "datalad.dataset.id"], cwd=output.dataset
         )
     except CommandError:
         return False
-    return own == f"{place.parent.name}{place.name}"
+    return own == f"{folder.parent.name}{folder.name}"
 
 
 def foreign(store: Store, what: str) -> WorkflowFailure:
-    """A letter about a store that is not ours to write to."""
+    """The failure for a store that does not belong to this study; `what` says what it is."""
     return WorkflowFailure(
         f"The output store {store.url} is {what}, not the output dataset of this study.",
-        hint="give datalad.output_repos (or the output's repo) a path that does not exist yet "
-        "(it is made), or the store of this very study.",
+        hint="set datalad.output_repos (or the output's repo) to a path that does not exist yet "
+        "(it is made), or to the store of this study.",
     )
 
 
-def check_owner(repository: Path, revision: str, study: Study, target: Target) -> None:
-    """Refuse a store whose branch is not this target of the study."""
+def check_owner(repository: Path, revision: str, study: Study, output: OutputDataset) -> None:
+    """Refuse a store whose branch is not of this output of this study."""
     found = read_setting(repository, revision, STUDY_SETTING)
     if found is None:
-        raise foreign(target.store, "a repository with other content")
+        raise foreign(output.store, "a repository with other content")
     if found != study.name:
-        raise foreign(target.store, f"the output dataset of study {found!r}")
+        raise foreign(output.store, f"the output dataset of study {found!r}")
     app = read_setting(repository, revision, APP_SETTING)
     if app != study.container.name:
-        # Its results would replace the other app's.
-        raise foreign(target.store, f"the output dataset of the app {app!r}")
-    output = read_setting(repository, revision, OUTPUT_SETTING) or ""
-    if output != target.path:
-        raise foreign(target.store, f"that of the output {output or 'dataset as a whole'!r}")
+        # Results of this app would replace those of the other one.
+        raise foreign(output.store, f"the output dataset of the app {app!r}")
+    path = read_setting(repository, revision, OUTPUT_SETTING) or ""
+    if path != output.path:
+        what = f"the output {path!r}" if path else "the output dataset itself"
+        raise foreign(output.store, f"that of {what}")
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a path that cannot be written to, nor made."""
+    """Refuse a path that cannot be written to, or cannot be made."""
     folder = path
     while not os.path.lexists(folder):
         folder = folder.parent
     try:
-        # A nameless file: nobody ever sees it.
+        # This file never has a name, so nobody sees it.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as e:

@@ -1,4 +1,4 @@
-"""Pushes into stores: refs by compare-and-swap, the git-annex branch, stale locks waited out."""
+"""Pushes into stores: refs, the git-annex branch, and stale lock files in the way."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from ..base.errors import CommandError
 from ..base.runners import call_annex, call_git
 from .stores import REMOTE, Store
 
-# git holds a lock file for milliseconds; one of this age belongs to nobody.
+# git holds a lock file for milliseconds; one of this age is from a process that died.
 STALE_LOCK_SECONDS = 30.0
-# Objects and ref written straight into a store on a mounted file system: a push
-# would list all its branches.  An old value that is not there any more, as of a
-# branch that another job replaced, ends it.
+ANNEX_BRANCH = "refs/heads/git-annex"
+# git-annex in the store may write its branch at any time.
+PUSH_ATTEMPTS = 5
+# Writes objects and one ref straight into a store on a mounted file system, since
+# `git push` would list all branches of the store.  It fails where the ref does
+# not have the old value any more, because another job replaced the branch.
 PUBLISH = """\
 set -e
 count=$(git rev-list --count --objects HEAD "^$3")
@@ -29,16 +32,20 @@ git --git-dir="$1" update-ref "$2" "$(git rev-parse HEAD)" "$4"
 
 
 def push_refs(args: list[str], *, cwd: Path) -> None:
-    """`git push` that outlives what a killed push left behind."""
+    """`git push`, also where a killed push left a lock file.
+
+    Raises `CommandError` where git fails for another reason.
+    """
     outlive_locks(lambda: call_git(["push", "-q", *args], cwd=cwd))
 
 
 def outlive_locks(act: Callable[[], object]) -> None:
-    """Do something to a repository in spite of what a killed git left locked there.
+    """Change a repository, and try again where a lock file is in the way.
 
-    git holds the lock file of a ref for milliseconds; one that is older than
-    `STALE_LOCK_SECONDS` belongs to nobody and is removed.
-    Raises `CommandError` for any other failure at once.
+    git holds the lock file of a ref for milliseconds.  One that is older than
+    `STALE_LOCK_SECONDS` is from a process that died, and is removed.
+
+    Raises `CommandError` at once where `act` fails for another reason.
     """
     while True:
         try:
@@ -59,26 +66,38 @@ def wait_out(lock: Path) -> None:
         lock.unlink()
 
 
-def push_annex_branch(dataset: Path) -> None:
-    """Publish location logs, taking in first what the store knows.
+def push_annex_branch(dataset: Path, *, change: Callable[[], object] | None = None) -> None:
+    """Merge the store's git-annex branch, `change` the merged branch, and push it.
 
-    git-annex in the store may write that branch at any time, so a rejected
-    push is merged and tried again.
+    git-annex in the store may write its branch at any time.  Where the store
+    therefore rejects the push, everything is done again from its new state;
+    `change` has to work more than once.
+
+    Raises `CommandError` where it fails `PUSH_ATTEMPTS` times.
     """
-    for attempt in range(5):
-        call_git(["fetch", "-q", REMOTE], cwd=dataset)
+    # A pattern: unlike one ref, it may match nothing in a new store.
+    fetched = f"+{ANNEX_BRANCH}*:refs/remotes/{REMOTE}/git-annex*"
+    for attempt in range(PUSH_ATTEMPTS):
+        call_git(["fetch", "-q", "--no-tags", REMOTE, fetched], cwd=dataset)
+        # This also commits what an interrupted git-annex left in its journal.
         call_annex(["merge", "-q"], cwd=dataset)
         try:
-            push_refs([REMOTE, "git-annex:git-annex"], cwd=dataset)
+            if change:
+                change()
+            push_refs([REMOTE, f"{ANNEX_BRANCH}:{ANNEX_BRANCH}"], cwd=dataset)
         except CommandError:
-            if attempt == 4:
+            if attempt == PUSH_ATTEMPTS - 1:
                 raise
         else:
             return
 
 
 def publish_command(store: Store, ref: str, *, base: str, seen: str) -> list[str]:
-    """Push HEAD, which starts from `base`, to a ref that was `seen` at a commit or nowhere."""
+    """The command that pushes HEAD, made from `base`, to a ref of a store.
+
+    `seen` is the commit that the ref had, empty for a new ref; the command
+    fails where it has another one now.
+    """
     if store.repository:
         return ["sh", "-c", PUBLISH, "publish", str(store.repository), ref, base, seen]
     lease = f"--force-with-lease={ref}:{seen}"

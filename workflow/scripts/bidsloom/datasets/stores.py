@@ -1,9 +1,9 @@
-"""Where results live: the output store, its kinds, and what it holds.
+"""The output store, which results are pushed to: its kinds, and what it holds.
 
-Three kinds.  A bare git-annex repository on a mounted file system (the
-default), where content is laid straight into `annex/objects`; a RIA store on a
-mounted file system, through DataLad's ORA special remote; and any other URL of
-an existing repository, through what git-annex makes of it.
+There are three kinds.  The default is a bare git-annex repository on a mounted
+file system; jobs write content directly into its `annex/objects`.  A RIA store
+on a mounted file system is used through DataLad's ORA special remote.  Any
+other URL of an existing repository is used as git-annex uses that remote.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from ..config.values import is_local_path
 from .annex import holds_object
 
 MAIN = "main"
-# Scaffolding without results: what job branches start from.  A job's clone
-# thus stays small however many units are merged already.
+# The branch that job branches start from: the dataset without results.  So a
+# job's clone stays small, however many units are merged already.
 BASE = "base"
 # Name of a store's git remote in the study's own clones.
 REMOTE = "output"
@@ -40,7 +40,7 @@ class StoreKind(Enum):
 
 @dataclass(frozen=True)
 class Store:
-    """The output store; `repository` is its git directory where it is mounted."""
+    """The output store; `repository` is its git directory if it is mounted, else None."""
 
     url: str
     kind: StoreKind
@@ -48,8 +48,15 @@ class Store:
     alias: str = ""
 
     @property
+    def mounted(self) -> Path:
+        """The git directory of a mounted store.  Raises `ValueError` for any other store."""
+        if self.repository is None:
+            raise ValueError(f"{self.url} is not on a mounted file system")
+        return self.repository
+
+    @property
     def git_url(self) -> str:
-        """What git fetches from and pushes to."""
+        """The address that git fetches from and pushes to."""
         return str(self.repository) if self.repository else self.url
 
     @property
@@ -59,7 +66,7 @@ class Store:
 
 
 def store_at(url: str, *, name: str) -> Store:
-    """The store at a URL, without a look at it; `name` is its alias in a RIA store."""
+    """The store at a URL; nothing is read there.  `name` is its default alias in a RIA store."""
     if url.startswith("ria+file://"):
         parts = urlsplit(url)
         base, label = Path(unquote(parts.path)), unquote(parts.fragment)
@@ -75,7 +82,10 @@ def store_at(url: str, *, name: str) -> Store:
 
 
 def is_git_directory(path: Path) -> bool:
-    """True where a folder is itself a bare repository, not inside another one."""
+    """True where a folder is itself a bare repository, not a folder inside of one.
+
+    Raises `WorkflowFailure` where it belongs to another user.
+    """
     if not path.is_dir():
         return False
     try:
@@ -88,7 +98,7 @@ def is_git_directory(path: Path) -> bool:
 
 
 def refuse_strangers(path: Path | str, stderr: str) -> None:
-    """Tell what git's "dubious ownership" means, where that is what it said."""
+    """Refuse a repository of another user, if git's message says "dubious ownership"."""
     if "dubious ownership" in stderr:
         raise WorkflowFailure(
             f"git does not touch {path}: the folder belongs to another user.",
@@ -108,7 +118,7 @@ def read_setting(repository: Path, revision: str, key: str) -> str | None:
 
 
 def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, str]:
-    """Branch -> commit in the store."""
+    """Branch -> commit in the store.  Raises `WorkflowFailure` where it cannot be read."""
     try:
         if store.repository and "*" not in pattern:
             return read_head(store.repository, pattern)
@@ -125,50 +135,50 @@ def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, 
 
 
 def read_head(repository: Path, ref: str) -> dict[str, str]:
-    """Branch -> commit for one ref, at the same cost however many there are."""
+    """Branch -> commit for one ref; the cost does not grow with the number of refs."""
     command = [f"--git-dir={repository}", "rev-parse", "--verify", "-q", ref]
     try:
         return {ref.removeprefix("refs/heads/"): call_git(command, cwd=Path("/"))}
     except CommandError as e:
-        if e.exit_code == 1:  # no such ref; any other fault has another code
+        if e.exit_code == 1:  # no such ref; other errors have other codes
             return {}
         raise
 
 
 def last_line(text: str) -> str:
-    """The last line that says something; git-annex' count of failures does not."""
+    """The last line of an error message, without git-annex' count of failures."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not re.fullmatch(r"\w+: \d+ failed", line)] or lines
     return lines[-1] if lines else "(no message)"
 
 
 def make_bare_store(repository: Path, description: str) -> None:
-    """A bare git-annex repository, as the output store of a study."""
+    """Make a bare git-annex repository, the output store of a study, as far as it is missing."""
     repository.mkdir(parents=True, exist_ok=True)
     if not is_git_directory(repository):
         call_git(["init", "-q", "--bare", "--initial-branch", MAIN], cwd=repository)
     if not call_git_success(["config", "annex.uuid"], cwd=repository):
         call_annex(["init", "-q", description], cwd=repository)
-    # git-annex makes it with the first content; jobs write there before.
+    # git-annex makes this folder with the first content; jobs write there themselves.
     (repository / "annex" / "objects").mkdir(parents=True, exist_ok=True)
 
 
 def store_uuid(store: Store, dataset: Path) -> str:
-    """The annex UUID under which the store's content is known."""
+    """The annex UUID of the store."""
     if store.kind is StoreKind.BARE:
-        return call_git(["config", "annex.uuid"], cwd=store.repository)
+        return call_git(["config", "annex.uuid"], cwd=store.mounted)
     return call_git(["config", f"remote.{store.content_remote}.annex-uuid"], cwd=dataset)
 
 
 def missing_keys(store: Store, keys: Iterable[str], *, dataset: Path) -> set[str]:
-    """Those of the annex keys whose content is not in the store, whole.
+    """Those annex keys whose content is missing in the store, or incomplete.
 
-    The store itself is looked at, not a location log: for a bare store each
-    object file and its size, for others what git-annex finds there now.
+    The store itself is asked, not a location log.  In a bare store each object
+    file and its size is checked; in others git-annex checks.
     """
     keys = sorted(set(keys))
     if store.kind is StoreKind.BARE:
-        return {key for key in keys if not holds_object(store.repository, key)}
+        return {key for key in keys if not holds_object(store.mounted, key)}
     if not keys:
         return set()
     found = call_annex(

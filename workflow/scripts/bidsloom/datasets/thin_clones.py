@@ -12,22 +12,23 @@ from pathlib import Path
 from ..base.runners import Step, call_git, call_git_success
 from .annex import annex_branch, content_path, log_folder
 
-# `git clone` of one branch, without a work tree, with the other's objects.
-# annex.private comes before git-annex does, so that the clone stands in no
-# location log; no hook of git-annex is needed, and no commit of its journal.
+# `git clone` of one branch, without a work tree, sharing the source's objects.
+# annex.private is set before git-annex starts, so that no location log mentions
+# the clone.  Hooks of git-annex and commits of its journal are not needed.
 CLONE = ["git", "clone", "-q", "--shared", "--no-checkout", "--no-tags", "--single-branch"]
 CLONE += ["-c", "annex.private=true", "-c", "gc.auto=0", "-c", "core.hooksPath=/dev/null"]
 CLONE += ["-c", "annex.alwayscommit=false"]
-# $1: a commit, the rest: paths.  An index of these alone, laid out before
-# git-annex is there: its filter would start for every file, and its
-# initialisation would look at all that HEAD holds.
+# $1: a commit, the rest: paths.  Makes an index of these paths only, and checks
+# them out before git-annex is initialised: its filter would start for every
+# file, and its initialisation would read all files of HEAD.
 LAY_OUT = """\
 git symbolic-ref HEAD refs/heads/none && git ls-tree -r -z "$@" |
 git update-index -z --index-info && git checkout-index -q -a
 """
-# $1: a git-annex branch, the rest: folders of location logs.  A branch with
-# these, and with all that describes the repositories, which lies at its root.
-# It leaves the clone never, so nobody signs it: a node may not know who you are.
+# $1: a git-annex branch, the rest: folders of location logs.  Makes a branch with
+# these logs, and with the files at the root, which describe the repositories.
+# This branch is never pushed, so it needs no real author; a node may have no git
+# identity.
 SHORTEN = """\
 set -e
 source=$1
@@ -45,22 +46,22 @@ rm "$GIT_INDEX_FILE"
 def lay_out_steps(
     name: str, source: Path, clone: Path, commit: str, *, paths: list[str], keys: list[str]
 ) -> Iterator[Step]:
-    """Some paths of a commit in a clone without a work tree."""
+    """Check out some paths of a commit in a clone without a work tree."""
     yield Step(name, ["sh", "-c", LAY_OUT, "lay-out", commit, *paths], clone)
     yield from annex_steps(name, source, clone, keys=keys)
     yield Step(name, ["git", "update-ref", "--no-deref", "HEAD", commit], clone)
 
 
 def remotes_of(source: Path) -> list[str]:
-    """Options of `git clone` that make the source's remotes those of the clone."""
+    """Options of `git clone` that give the clone the source's own remotes."""
     remotes = f"include.path={source}/.git/bidsloom-remotes"
     return ["-c", remotes, "-c", "remote.study.annex-ignore=true"]
 
 
 def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None) -> Iterator[Step]:
-    """Let a clone be git-annex' with what its source knows of some keys, None for all."""
+    """Initialise git-annex in a clone, with the location logs of some keys (None: of all)."""
     if branch := annex_branch(source):
-        # A repository may keep its logs in other folders than usual; then all are taken.
+        # A repository may keep its logs in unusual folders; then all logs are copied.
         tuned = ["cat-file", "-e", f"{branch}:difference.log"]
         if keys is None or call_git_success(tuned, cwd=source):
             yield Step(name, ["git", "update-ref", "refs/heads/git-annex", branch], clone)
@@ -71,7 +72,7 @@ def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None)
 
 
 def link_image_command(source: Path, clone: Path, image: str, commit: str) -> list[str]:
-    """Lay the image's content into a clone as a link to the study's one copy."""
+    """The command that puts the image into a clone, as a link to the study's one copy."""
     original = content_path(source, commit, image)
     content = clone / original.relative_to(source)
     script = 'mkdir -p "$(dirname "$2")" && ln -s "$1" "$2"'
@@ -79,10 +80,11 @@ def link_image_command(source: Path, clone: Path, image: str, commit: str) -> li
 
 
 def share_remotes(repository: Path) -> Path:
-    """Write a clone's remotes to a file that other clones can include.
+    """Write a clone's remotes to a file that other clones can include; return its path.
 
-    A job's clone comes from here, yet fetches content from the true places;
-    what it took to enable them (a special remote's settings) is already known.
+    A job's clone is made from this one, but fetches content from the original
+    remotes.  The settings that enable these (of a special remote, for example)
+    are in the file.
     """
     target = repository / ".git" / "bidsloom-remotes"
     settings = call_git(

@@ -1,28 +1,28 @@
-"""What jobs announced: the results on job branches, over all datasets they were written to.
+"""The result of a unit, over all datasets that its job wrote to.
 
 A job branch of the output dataset announces a result.  Where an output is a
-dataset of its own, the branch registers a commit of it, which has a job branch
-of its own in that dataset's store.
+separate dataset, that branch registers a commit of it, and the commit is on a
+job branch in that dataset's own store.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .annex import SUBDATASET
 from .branches import Branch, Result, read_branches
-from .output_datasets import Target
+from .output_datasets import OutputDataset
 from .stores import missing_keys
 
 
 @dataclass(frozen=True)
-class Announced:
-    """One unit's result: what it adds to each dataset, by that dataset's place.
+class UnitResult:
+    """One unit's result: path of each dataset -> what the result adds to it.
 
-    `missing` says in words what of it is not in the stores, empty for a whole
-    one.
+    `missing` says in words what the stores lack of it; empty for a complete
+    result.
     """
 
     result: Result
@@ -30,65 +30,72 @@ class Announced:
     missing: str = ""
 
     def joined(self) -> Branch:
-        """All of it as one, with paths relative to the output dataset."""
+        """All parts as one branch, with paths relative to the output dataset."""
         files = {
-            f"{place}/{path}" if place else path: entry
-            for place, part in self.parts.items()
+            f"{folder}/{path}" if folder else path: entry
+            for folder, part in self.parts.items()
             for path, entry in part.files.items()
         }
         keys = frozenset(key for part in self.parts.values() for key in part.keys)
         return Branch(self.result, files, keys)
 
 
-def read_announced(
-    targets: Sequence[Target],
+def read_unit_results(
+    outputs: Sequence[OutputDataset],
     results: Iterable[Result],
     *,
     repositories: Mapping[str, Path],
     heads: Mapping[str, Collection[str]],
-) -> list[Announced]:
-    """The results on some job branches of the output dataset, each looked for in the stores.
+) -> list[UnitResult]:
+    """The results on some job branches of the output dataset, checked against the stores.
 
-    `targets` ends with the output dataset.  `repositories` is where each one's
-    commits are read, `heads` are the commits of its job branches.
+    In `outputs`, the output dataset comes last.  By each dataset's path,
+    `repositories` says where its commits can be read, and `heads` are the
+    commits of its job branches.
     """
-    *further, output = targets
-    own = list(read_branches(repositories[output.path], results))
-    parts: dict[str, dict[str, Branch]] = {branch.result.commit: {} for branch in own}
+    *further, main = outputs
+    branches = list(read_branches(repositories[main.path], results))
+    parts: dict[str, dict[str, Branch]] = {branch.result.commit: {} for branch in branches}
     lost: dict[str, str] = {}
-    for target in further:
+    for output in further:
         registered = {}
-        for branch in own:
-            entry = branch.files.pop(target.path, None)
+        for branch in branches:
+            entry = branch.files.get(output.path)
             if entry is None or entry.mode != SUBDATASET:
                 continue
-            if entry.blob in heads[target.path]:
+            if entry.blob in heads[output.path]:
                 registered[entry.blob] = branch.result
             else:
-                lost[branch.result.commit] = f"its part of {target.path} is not in that store"
+                lost[branch.result.commit] = f"its part of {output.path} is not in that store"
         inner = [Result(r.unit, commit, r.fingerprint) for commit, r in registered.items()]
-        for part in read_branches(repositories[target.path], inner):
-            parts[registered[part.result.commit].commit][target.path] = part
-    for branch in own:
-        parts[branch.result.commit][output.path] = branch
+        for part in read_branches(repositories[output.path], inner):
+            parts[registered[part.result.commit].commit][output.path] = part
+    for branch in branches:
+        parts[branch.result.commit][main.path] = without(branch, [o.path for o in further])
     absent = {}
-    for target in targets:
-        there = [found[target.path] for found in parts.values() if target.path in found]
+    for output in outputs:
+        there = [found[output.path] for found in parts.values() if output.path in found]
         keys = {key for part in there for key in part.keys}
-        absent[target.path] = missing_keys(target.store, keys, dataset=target.dataset)
+        absent[output.path] = missing_keys(output.store, keys, dataset=output.dataset)
     return [
-        Announced(
+        UnitResult(
             branch.result,
             found,
             lost.get(branch.result.commit, "") or describe_absent(found, absent),
         )
-        for branch, found in ((b, parts[b.result.commit]) for b in own)
+        for branch, found in ((b, parts[b.result.commit]) for b in branches)
     ]
 
 
+def without(branch: Branch, paths: Collection[str]) -> Branch:
+    """A branch without the files at some paths."""
+    files = {path: entry for path, entry in branch.files.items() if path not in paths}
+    return replace(branch, files=files)
+
+
 def describe_absent(parts: Mapping[str, Branch], absent: Mapping[str, set[str]]) -> str:
-    """In words, which annexed files of a result are not in the stores."""
-    keys = sorted(key for place, part in parts.items() for key in part.keys & absent[place])
+    """Which annexed files of a result the stores lack, in words; empty for none."""
+    keys = sorted(key for folder, part in parts.items() for key in part.keys & absent[folder])
     if not keys:
         return ""
     return f"{len(keys)} annexed file(s) missing in the store: {', '.join(keys[:3])}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ..config.study import Container
 from ..containers.runtimes import LICENSE, WORK_DIR, Runtime
+from ..units.output_folders import output_folder
 from ..units.unit import GROUP, Unit
 from .unit_job import Job
 
@@ -34,15 +35,6 @@ def app_command(job: Job) -> list[str]:
     ]
 
 
-def output_folder(container: Container, unit: Unit, output: str) -> str:
-    """Where the app writes a unit's results, in one of the output folders."""
-    if container.archive:
-        return f"{output}/{unit.name}"
-    if unit.session and container.session_folders:
-        return f"{output}/ses-{unit.session}"
-    return output
-
-
 def result_path(container: Container, unit: Unit) -> str:
     """Where the output dataset is most likely to hold a unit's results."""
     folder = output_folder(container, unit, container.outputs[0])
@@ -65,9 +57,9 @@ def further_flags(job: Job) -> list[str]:
 
 def placeholder_values(job: Job) -> dict[str, str]:
     """What stands for the placeholders in the app's arguments."""
-    asked, granted = job.study.resources, job.requested
-    threads = granted.get("threads") or asked.cpus
-    mem_mb = granted.get("mem_mb") or asked.mem_mb or 0
+    asked, granted = job.study.resources.job, job.requested
+    threads = granted.cpus or asked.cpus
+    mem_mb = granted.mem_mb or asked.mem_mb or 0
     bare = job.runtime is Runtime.NONE
     return {
         "threads": str(threads),

@@ -1,9 +1,8 @@
 """A job's clones: of the study dataset and of the input, as little as the unit needs.
 
-What the clones share with the study's own is read there, never copied: objects,
-and the image.  Neither the number of subjects nor that of finished units is
-felt: a clone's index lists one unit's files, and its location log one unit's
-keys.
+Objects and the image are read from the study's own clones, never copied.  The
+cost does not grow with the number of subjects or finished units: a clone's
+index lists one unit's files, and its location log one unit's keys.
 """
 
 from __future__ import annotations
@@ -11,38 +10,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..base.runners import Step
+from ..base.runners import Step, call_git
 from ..containers.image import image_path
 from ..datasets.annex import annexed_keys
-from ..datasets.clones import CONTAINERS_PATH, clone_containers
-from ..datasets.output_datasets import Target
+from ..datasets.clones import CONTAINERS_PATH
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.thin_clones import CLONE, annex_steps, lay_out_steps, link_image_command, remotes_of
 from .unit_job import Job
 
 
 def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
     """From nothing to a clone with the unit's tree, on its branch, without data."""
-    study, source, base = job.study, job.study.dataset, job.bases[""]
-    own = ["--origin", "study", "--branch", "base", *remotes_of(source)]
-    yield Step("clone", [*CLONE, *own, str(source), str(clone)], clone.parent)
+    study, dataset, base = job.study, job.study.dataset, job.bases[""]
+    own = ["--origin", "study", "--branch", "base", *remotes_of(dataset)]
+    yield Step("clone", [*CLONE, *own, str(dataset), str(clone)], clone.parent)
     yield from start_steps(job, clone, job.targets[-1])
     if study.container.dataset:
         yield from container_dataset_steps(job, clone)
     else:
-        yield Step("clone", link_image_command(source, clone, image_path(study), base), clone)
+        yield Step("clone", link_image_command(dataset, clone, image_path(study), base), clone)
     for target in job.targets[:-1]:
         yield from output_steps(job, clone, target)
 
     for source in job.sources:
-        target, commit, paths = clone / source.path, source.commit, source.paths
+        place, commit, paths = clone / source.path, source.commit, source.paths
         own = ["--origin", "study", *remotes_of(source.clone)]
-        yield Step("structure", [*CLONE, *own, str(source.clone), str(target)], clone)
+        yield Step("structure", [*CLONE, *own, str(source.clone), str(place)], clone)
         # The unit's files and what BIDS lets it inherit, and no other subject.
         keys = annexed_keys(source.clone, commit, paths) if paths else []
-        yield from lay_out_steps("structure", source.clone, target, commit, paths=paths, keys=keys)
+        yield from lay_out_steps("structure", source.clone, place, commit, paths=paths, keys=keys)
 
 
-def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def output_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """An output that is a dataset of its own, on the job's branch, as it was before any result."""
     place, own = clone / target.path, ["--origin", "study", "--branch", "base"]
     remotes = remotes_of(target.dataset)
@@ -50,19 +49,21 @@ def output_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     yield from start_steps(job, clone, target)
 
 
-def start_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def start_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """The job's branch in a clone without a work tree, checked out where it starts."""
     place, base = clone / target.path, job.bases[target.path]
     yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)
     # What the group level reads lies in main, whose logs are the whole branch.
-    keys = None if job.unit.is_group else []
+    keys: list[str] | None = None if job.unit.is_group else []
     yield from annex_steps("clone", target.dataset, place, keys=keys)
 
 
 def container_dataset_steps(job: Job, clone: Path) -> Iterator[Step]:
     """The container dataset in a job's clone, with one image of it."""
-    study, image, key = job.study, job.study.container.image, job.prepared["container_key"]
-    commit, target = clone_containers(study), clone / CONTAINERS_PATH
+    study, image, key = job.study, job.study.container.image, job.prepared.container_key
+    # As the study dataset registers it; preparing the study has cloned it.
+    registered = f"{job.prepared.bases['']}:{CONTAINERS_PATH}"
+    commit, target = call_git(["rev-parse", registered], cwd=study.dataset), clone / CONTAINERS_PATH
     yield Step("clone", [*CLONE, str(study.containers), str(target)], clone)
     keys = [key] if "--" in key else []  # an image may lie in git itself
     yield from lay_out_steps("clone", study.containers, target, commit, paths=[image], keys=keys)

@@ -1,4 +1,4 @@
-"""What went wrong with a job: any end as a failure with a class, and its last words."""
+"""Why a job ended without a result: a failure with a class, and the last lines of its log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .unit_job import Job
 
 log = logging.getLogger(__name__)
 
-# What the app said before it failed, as far as a record keeps it.
+# How many of the app's last lines a record keeps.
 LOG_LINES = 20
 
 
@@ -26,7 +26,7 @@ def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
     if isinstance(error, (KeyboardInterrupt, SystemExit)) or was_ended(error):
         return WorkflowFailure(
             f"{job.unit.name} was cancelled.",
-            hint="run snakemake again; it starts where it was left.",
+            hint="run snakemake again; it continues where it stopped.",
             failure_class=FailureClass.CANCELLED,
         )
     if isinstance(error, CommandError):
@@ -42,9 +42,9 @@ def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
 
 
 def was_ended(error: BaseException) -> bool:
-    """True for a program that a signal ended which is meant for the whole job.
+    """True for a program that was ended by a signal to the whole job.
 
-    It may be gone before the job itself has heard of the signal.
+    The program may end before the job itself receives the signal.
     """
     ends = (signal.SIGTERM, signal.SIGINT)
     codes = {code for end in ends for code in (-end, 128 + end)}
@@ -52,7 +52,7 @@ def was_ended(error: BaseException) -> bool:
 
 
 def is_full(job: Job, stderr: str) -> bool:
-    """True where a program failed for want of scratch space, whatever it said."""
+    """True where a program failed because the scratch disk is full, whatever its message."""
     full = "No space left on device" in stderr
     return full or shutil.disk_usage(job.study.work_dir).free < 2**20
 

@@ -1,9 +1,9 @@
 """The app's group level: one job on all that is merged.
 
-It goes through the steps of any other job, under the name `group`: its branch
-starts from main instead of base, and is merged like a unit's.  Main is checked
-out whole, since DataLad would take a file that is not there for a deleted one;
-content is fetched as far as `container.group_inputs` says.
+It has the steps of any other job, under the name `group`: its branch starts
+from main instead of base, and is merged like a unit's.  Main is checked out
+completely, since DataLad would record a file that is missing as deleted.  Only
+the content that `container.group_inputs` names is fetched.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..base.errors import WorkflowFailure
 from ..base.files import digest
 from ..config import Study
 from ..datasets.branches import head_of, read_branches, read_ledger
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import REMOTE_MAIN
 from ..records.fingerprints import fingerprint_text, group_fingerprint
 from ..units.unit import GROUP, Unit
@@ -29,8 +29,9 @@ class GroupJob(Job):
     @cached_property
     def bases(self) -> dict[str, str]:
         """Main of every dataset, as the last merge left it."""
-        mains = {target.path: head_of(target.dataset, REMOTE_MAIN) for target in self.targets}
-        if None in mains.values():
+        found = {target.path: head_of(target.dataset, REMOTE_MAIN) for target in self.targets}
+        mains = {path: main for path, main in found.items() if main is not None}
+        if mains.keys() != found.keys():
             raise WorkflowFailure(
                 f"Nothing of study {self.study.name} is merged; the group level has no input.",
                 hint="run `snakemake merge` first.",
@@ -41,9 +42,9 @@ class GroupJob(Job):
     def fingerprint(self) -> str:
         """What the group's result must have been made from: the results in main, and the app."""
         merged = members(self.study, self.bases[""])
-        return fingerprint_text(group_fingerprint(self.study, merged, self.prepared["image"]))
+        return fingerprint_text(group_fingerprint(self.study, merged, self.prepared.image))
 
-    def outdated_files(self, target: Target) -> list[str]:
+    def outdated_files(self, target: OutputDataset) -> list[str]:
         """What main holds of the group level's last result in a dataset."""
         ledger = read_ledger(target.dataset, self.bases[target.path])
         last = [ledger[GROUP]] if GROUP in ledger else []
@@ -52,7 +53,7 @@ class GroupJob(Job):
     @property
     def sources(self) -> list[Source]:
         """The input dataset, all of it, without content."""
-        study, commit = self.study, self.prepared["input_commit"]
+        study, commit = self.study, self.prepared.input_commit
         return [Source(study.input_path, study.input_url, study.input, commit, [])]
 
     @property

@@ -1,11 +1,10 @@
-"""What a job takes while it runs: memory, CPU time, scratch space; and what it leaves.
+"""What a job uses while it runs (memory, CPU time, scratch space), and what it writes.
 
-Memory is what is hard to tell.  The kernel keeps the peak of the largest
-single process, which is too little for an app of many processes.  A control
-group keeps a peak too, but counts files that the kernel merely has in its
-cache, up to the job's whole allocation, and is that of all units of a job.
-So the processes are looked at every now and then, each page they share counted
-once.
+Memory is hard to measure.  The kernel keeps the peak of the largest single
+process, which is too little for an app of many processes.  A control group
+also keeps a peak, but that includes files in the kernel's cache, up to the
+job's complete allocation, and all units of the job.  So a thread measures the
+processes again and again, and counts each shared page once.
 """
 
 from __future__ import annotations
@@ -18,25 +17,27 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
+from typing import Any
 
 import psutil
 
 from .unit_job import Job
 
-# Between two looks; a look that takes long (5 ms a GB) is followed by a pause
-# of a hundred times that, so that all looks cost at most a hundredth of a CPU.
+# Between two measurements.  One that takes long (5 ms a GB) is followed by a
+# pause a hundred times as long: all of them cost at most a hundredth of a CPU.
 PAUSE_SECONDS = 1.0
 SHARE = 100
 
 
-def closing_facts(job: Job) -> dict:
-    """What is known of an attempt only at its end, as records hold it."""
+def closing_facts(job: Job) -> dict[str, Any]:
+    """What is known of an attempt only at its end, as fields of its record."""
+    peak = dict(job.peak)
     if not job.runtime.is_out_of_sight:
-        job.peak["rss_mb"] = largest_process()
+        peak["rss_mb"] = largest_process()
     return {
         "end": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": {name: round(value, 3) for name, value in job.seconds.items()},
-        "peak": {name: round(value, 1) for name, value in job.peak.items()},
+        "peak": {name: round(value, 1) for name, value in peak.items()},
         "cpu_seconds": job.cpu_seconds,
         "output": job.output,
     }
@@ -44,7 +45,7 @@ def closing_facts(job: Job) -> dict:
 
 @contextlib.contextmanager
 def observed(job: Job) -> Iterator[None]:
-    """Note what the app takes while it runs, where this process can see it."""
+    """Add to the job what the app uses while it runs, where this process can see it."""
     if job.runtime.is_out_of_sight:
         yield
         return
@@ -58,12 +59,12 @@ def observed(job: Job) -> Iterator[None]:
 
 
 class MemoryWatch:
-    """The memory of this process and all it started, in MB, looked at in a thread."""
+    """The memory of this process and all that it started, in MB, measured in a thread."""
 
     def __init__(self) -> None:
         self.peak_mb = 0.0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look_again, daemon=True)
+        self._thread = threading.Thread(target=self._measure, daemon=True)
 
     def __enter__(self) -> MemoryWatch:
         self._thread.start()
@@ -73,7 +74,7 @@ class MemoryWatch:
         self._over.set()
         self._thread.join()
 
-    def _look_again(self) -> None:
+    def _measure(self) -> None:
         pause = 0.1
         while not self._over.wait(pause):
             start = time.monotonic()

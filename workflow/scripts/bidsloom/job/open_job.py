@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base.errors import WorkflowFailure
-from ..base.files import read_json
 from ..config import Study
+from ..records.prepared import require_prepared
 from ..units.unit import GROUP
 from ..units.unit_tables import read_unit
 from .group_job import GROUP_UNIT, GroupJob
@@ -15,12 +14,7 @@ from .unit_job import Job
 
 def open_job(study: Study, unit: str, **facts: Any) -> Job:
     """The job of a unit in a study that was prepared."""
-    prepared = read_json(study.results / "prepared.json")
-    if prepared is None:
-        raise WorkflowFailure(
-            f"Study {study.name} is not prepared: {study.results / 'prepared.json'} is missing.",
-            hint="run `snakemake --cores 1 prepare_study list_subjects` first.",
-        )
+    prepared = require_prepared(study)
     if unit == GROUP:
         return GroupJob(study, GROUP_UNIT, prepared, **{**facts, "by_hand": True})
     return Job(study, read_unit(study, unit), prepared, **facts)

@@ -1,7 +1,7 @@
 """One unit, from clone to push.
 
-`steps` lists the commands; here they are carried out, timed, and their
-failures given a meaning.
+`clone_steps` and `steps` list the commands.  This module carries them out,
+measures their time, and raises their failures with a class and a hint.
 
     look     is the unit's result in the output store already?
     clone    the study dataset, into a private folder of this job
@@ -10,7 +10,7 @@ failures given a meaning.
     inputs   the unit's files, and those it inherits
     run      the app, by `datalad containers-run`
     push     content first, then the branch that announces it
-    clean up, on every way out
+    clean up, however the job ends
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
-from ..base.files import read_json
 from ..base.runners import Step, call, call_git, call_git_success, end_children, node_name
-from ..checks.at_start import looks_at_place
-from ..checks.findings import failures, take
+from ..checks.at_start import checks_on_machine
+from ..checks.findings import failures, run_checks
 from ..checks.machine import check_modules
 from ..datasets.branches import Result, read_ledger, read_results
 from ..datasets.locks import locked
 from ..datasets.output_datasets import owner_of
 from ..datasets.pushes import outlive_locks
 from ..datasets.stores import MAIN, REMOTE, last_line, list_remote_heads
-from ..datasets.unit_results import read_announced
-from ..records.attempts import add_attempt
-from ..records.cancellations import describe_cancel
+from ..datasets.unit_results import read_unit_results
+from ..records.attempts import Attempt, add_attempt, read_attempts
+from ..records.cancellations import read_cancellation
+from ..records.job_record import JobRecord, write_record
 from .app_command import result_path
 from .clone_steps import clone_steps
 from .failures import as_failure, is_full, log_tail, no_space, was_ended
 from .measure import closing_facts, used_space
-from .run_app import run_app, seal
+from .run_app import run_app, seal, set_job_environment
 from .scratch import JobFolder, open_folder, sweep
 from .steps import STORE_CONTENT, compute_steps, push_steps
 from .unit_job import Job
@@ -52,25 +53,22 @@ PUSH_TRIES = 4
 PUSH_WAIT_SECONDS = 5.0
 
 
-def process_unit(job: Job) -> dict:
-    """Compute one unit and push it; gives its record.
+def process_unit(job: Job) -> JobRecord:
+    """Compute one unit, push it and write its record, which is returned.
 
     Raises `WorkflowFailure` with the failure's class where there is no result;
     the attempt is then written to `results/<study>/attempts/`.
     """
-    start = datetime.now(UTC)
-    attempts = job.study.results / "attempts"
-    attempt = len(read_json(attempts / f"{job.unit.name}.json") or []) + 1
-    facts = {
-        "unit": job.unit.name,
+    study, unit = job.study, job.unit.name
+    facts: dict[str, Any] = {
         "branch": job.branch,
         "fingerprint": job.fingerprint,
-        "input_commit": job.prepared["input_commit"],
-        "container_key": job.prepared["container_key"],
-        "start": start.isoformat(timespec="seconds"),
+        "input_commit": job.prepared.input_commit,
+        "container_key": job.prepared.container_key,
+        "start": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": node_name(),
         "scheduler_job_id": os.environ.get("SLURM_JOB_ID"),
-        "attempt": attempt,
+        "attempt": len(read_attempts(study, unit)) + 1,
         "requested": job.requested,
     }
     try:
@@ -80,45 +78,38 @@ def process_unit(job: Job) -> dict:
         commit, reused = find_or_compute(job)
     except BaseException as e:
         failure = as_failure(job, e)
-        cancelled = failure.failure_class is FailureClass.CANCELLED
-        add_attempt(
-            attempts,
-            job.unit.name,
-            {
-                **facts,
-                **closing_facts(job),
-                "failure_class": failure.failure_class.value,
-                "message": failure.message,
-                "hint": failure.hint,
-                "exit_code": failure.exit_code,
-                "log": log_tail(job),
-                **(describe_cancel(job.study, job.unit.name) if cancelled else {}),
-            },
-        )
+        facts |= {**closing_facts(job), "log": tuple(log_tail(job))}
+        cancellation = read_cancellation(study, unit)
+        if cancellation and failure.failure_class is FailureClass.CANCELLED:
+            told = cancellation.as_failure(unit)
+            add_attempt(study, Attempt.of(unit, told, **facts, on_purpose=True))
+        else:
+            add_attempt(study, Attempt.of(unit, failure, **facts))
         raise failure from e
-    return {**facts, **closing_facts(job), "commit": commit, "reused": reused}
+    record = JobRecord(unit=unit, **facts, **closing_facts(job), commit=commit, reused=reused)
+    write_record(study, record)
+    return record
 
 
 def refuse_cancelled(job: Job) -> None:
     """Refuse a unit that was cancelled on purpose, unless it is processed by hand."""
-    cancel = describe_cancel(job.study, job.unit.name)
-    if cancel and not job.by_hand:
-        raise WorkflowFailure(
-            cancel["message"], hint=cancel["hint"], failure_class=FailureClass.CANCELLED
-        )
+    cancellation = read_cancellation(job.study, job.unit.name)
+    if cancellation and not job.by_hand:
+        raise cancellation.as_failure(job.unit.name)
 
 
 def sign_as_prepared(job: Job) -> None:
     """Sign with the name of who prepared the study, on a node where git knows no other."""
-    if "identity" in job.prepared and not call_git_success(["config", "user.email"], cwd=Path("/")):
-        for variable, value in zip(("NAME", "EMAIL"), job.prepared["identity"], strict=True):
+    identity = job.prepared.identity
+    if identity and not call_git_success(["config", "user.email"], cwd=Path("/")):
+        for variable, value in zip(("NAME", "EMAIL"), identity, strict=True):
             for who in ("AUTHOR", "COMMITTER"):
                 os.environ.setdefault(f"GIT_{who}_{variable}", value)
 
 
 def check_node(job: Job) -> None:
-    """Refuse a node that lacks a program (another one may have it) or a module."""
-    for failure in failures(take(looks_at_place(job.study, job.runtime))):
+    """Refuse a node that lacks a program (another node may have it) or a module."""
+    for failure in failures(run_checks(checks_on_machine(job.study, job.runtime))):
         raise WorkflowFailure(
             f"On node {node_name()}: {failure.message}",
             hint=failure.hint,
@@ -130,7 +121,8 @@ def check_node(job: Job) -> None:
 def find_or_compute(job: Job) -> tuple[str, bool]:
     """The commit with the unit's result, and whether it was there before."""
     with timed(job, "look"):
-        done = find_result(job)
+        job.seen = read_seen(job)
+        done = fetch_result(job, job.seen)
     if done:
         log.info("%s is in the output store already: %s", job.unit.name, done.commit)
         return done.commit, True
@@ -145,7 +137,7 @@ def find_or_compute(job: Job) -> tuple[str, bool]:
         else:
             compute(job, folder)
         commit = call_git(["rev-parse", "HEAD"], cwd=folder.clone)
-        winner = push(job, folder.clone, commit)
+        winner = push_result(job, folder.clone, commit)
         with timed(job, "clean_up"):
             job.peak["scratch_mb"] = used_space(folder.path) / 2**20
     except BaseException as e:
@@ -178,9 +170,9 @@ def compute(job: Job, folder: JobFolder) -> None:
 
 
 def work(job: Job, steps: Iterable[Step]) -> None:
-    """Take steps in order; each one's failure gets its meaning here."""
+    """Carry out steps in order; raises a failure that says what could not be done."""
     with_care: dict[str, Callable[[Job, Step], object]] = {
-        "run": run_app,
+        "run": run_in_job_environment,
         "seal": seal,
         "name_store": name_store,
         "push_branch": push_branch,
@@ -235,16 +227,31 @@ def timed(job: Job, name: str) -> Iterator[None]:
         job.seconds[name] = job.seconds.get(name, 0.0) + time.monotonic() - start
 
 
-def find_result(job: Job) -> Result | None:
-    """The unit's finished result in the output store, if its content is there too."""
+def run_in_job_environment(job: Job, step: Step) -> None:
+    """Run the app; the steps after it keep its environment."""
+    set_job_environment(job, step.cwd)
+    run_app(job, step)
+
+
+def read_seen(job: Job) -> dict[str, str | None]:
+    """The commits of the unit's job branch in the stores, by the path of each dataset."""
     ref = f"refs/heads/{job.branch}"
-    job.seen = {t.path: list_remote_heads(t.store, ref).get(job.branch) for t in job.targets}
+    return {t.path: list_remote_heads(t.store, ref).get(job.branch) for t in job.targets}
+
+
+def fetch_result(job: Job, seen: Mapping[str, str | None]) -> Result | None:
+    """The unit's finished result in the output store, if its content is there too.
+
+    `seen` are the commits of its job branch; what is not on this machine is
+    fetched into the study's clones.
+    """
+    ref = f"refs/heads/{job.branch}"
     repositories = {t.path: t.store.repository or t.dataset for t in job.targets}
-    commit = job.seen[""]
+    commit = seen[""]
     if commit is None:
         return find_merged(job, repositories)
     for target in job.targets:
-        if target.store.repository is None and job.seen[target.path]:
+        if target.store.repository is None and seen[target.path]:
             call_git(
                 ["fetch", "-q", "--no-tags", "--no-write-fetch-head", target.store.git_url, ref],
                 cwd=target.dataset,
@@ -252,8 +259,8 @@ def find_result(job: Job) -> Result | None:
     results = read_results(repositories[""], [commit])
     if not results or results[0].fingerprint != job.fingerprint:
         return None
-    heads = {path: {seen} for path, seen in job.seen.items()}
-    (found,) = read_announced(job.targets, results, repositories=repositories, heads=heads)
+    heads = {path: {head} for path, head in seen.items() if head}
+    (found,) = read_unit_results(job.targets, results, repositories=repositories, heads=heads)
     if found.missing:
         log.warning("%s is incomplete (%s); computing again", ref, found.missing)
         return None
@@ -289,7 +296,7 @@ def push_branch(job: Job, step: Step) -> None:
     outlive_locks(lambda: call(step.argv, cwd=step.cwd))
 
 
-def push(job: Job, clone: Path, commit: str) -> str:
+def push_result(job: Job, clone: Path, commit: str) -> str:
     """Push content and branch, with retries; gives the commit that stands in the store.
 
     Where another job of the same unit was faster, its result stands.
@@ -301,7 +308,8 @@ def push(job: Job, clone: Path, commit: str) -> str:
         except WorkflowFailure as failure:
             before = job.seen
             with contextlib.suppress(WorkflowFailure, CommandError):
-                if winner := find_result(job):
+                job.seen = read_seen(job)
+                if winner := fetch_result(job, job.seen):
                     log.info("another job finished %s first: %s", job.unit.name, winner.commit)
                     return winner.commit
                 if job.seen != before:

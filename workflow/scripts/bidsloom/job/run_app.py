@@ -1,4 +1,4 @@
-"""The app's run in a job: `datalad containers-run`, and the record it leaves."""
+"""The app's run in a job: `datalad containers-run`, and its run record."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from .unit_job import Job
 
 
 def run_app(job: Job, step: Step) -> None:
-    """`datalad containers-run`; tells the app's failure from DataLad's."""
+    """`datalad containers-run`, in the environment that this process has.
+
+    Raises `WorkflowFailure` where the app failed or wrote nothing, and
+    `CommandError` where it was ended, or where DataLad failed.
+    """
     clone, container = step.cwd, job.study.container
     job_start = log_size(job)
-    os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
     try:
         with observed(job):
             run_in_container(
@@ -40,7 +43,7 @@ def run_app(job: Job, step: Step) -> None:
             raise WorkflowFailure(
                 f"{job.runtime.value} could not start {container.name} for {job.unit.name} on "
                 f"node {node_name()}: {words}",
-                hint="see that the image, and what is mounted, is there and whole on that node.",
+                hint="check that the image and all mounts exist on that node, complete.",
                 failure_class=FailureClass.NODE_FAILURE,
             ) from e
         tail = "\n".join(f"    {line}" for line in said)
@@ -49,7 +52,7 @@ def run_app(job: Job, step: Step) -> None:
         raise WorkflowFailure(
             f"{container.name} failed for {job.unit.name} with exit code {e.exit_code}. "
             f"Its last lines:\n{tail or '    (it said nothing)'}",
-            hint=f"read {job.log_file or 'its output above'}, mend the cause and run snakemake "
+            hint=f"read {job.log_file or 'its output above'}, remove the cause and run snakemake "
             "again; the other subjects go on.",
             failure_class=FailureClass.OUT_OF_MEMORY if killed else FailureClass.APP_ERROR,
             exit_code=e.exit_code,
@@ -64,9 +67,15 @@ def run_app(job: Job, step: Step) -> None:
         )
 
 
+def set_job_environment(job: Job, clone: Path) -> None:
+    """Give this process, from now on, the variables that the app and its mounts need."""
+    os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
+
+
 def written_files(job: Job, clone: Path) -> list[str]:
     """Files that the run committed, relative to the output dataset; none without a commit."""
-    files, parts = [], {target.path for target in job.targets}
+    files: list[str] = []
+    parts = {target.path for target in job.targets}
     for target in job.targets:
         command = ["diff-tree", "-r", "-z", "--name-only", job.bases[target.path], "HEAD"]
         files += map(target.outside, call_git_records(command, cwd=clone / target.path))
@@ -76,9 +85,9 @@ def written_files(job: Job, clone: Path) -> list[str]:
 def seal(job: Job, step: Step) -> None:
     """Amend the run record: what was read, what exactly was written, and the trailers.
 
-    The output folder as a whole was declared to DataLad, so that nothing the
-    app wrote is lost.  The record names what this unit wrote, so that a rerun
-    in the merged dataset leaves every other unit alone.
+    The complete output folder was declared to DataLad, so that nothing the app
+    wrote is lost.  The record names what this unit wrote, so that a rerun in
+    the merged dataset does not touch any other unit.
     """
     clone = step.cwd
     written = written_files(job, clone)

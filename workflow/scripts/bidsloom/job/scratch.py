@@ -1,13 +1,14 @@
 """A job's own folder in the scratch space, and what dead jobs left there.
 
-The scratch space may be shared with other users and other studies, and a job
-may die at any moment.  A folder is therefore private (0700), has a name nobody
-can guess, and is locked by its job for as long as that lives.
+Other users and other studies may use the same scratch space, and a job may die
+at any moment.  A job's folder is therefore private (0700), has a name that
+nobody can guess, and is locked for as long as the job lives.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -24,15 +25,15 @@ from ..config import Study
 
 log = logging.getLogger(__name__)
 
-# How long a unit waits for a folder of its own that somebody holds.
+# How long a job waits for its unit's folder while somebody else holds it.
 PATIENCE_SECONDS = 2.0
-# Marks a folder that its owner wants to look into.
+# Marks a folder that is kept for its owner to look into.
 KEPT = "kept"
 
 
 @dataclass
 class JobFolder:
-    """The folder of one job; `lock` is the open file that says its owner lives."""
+    """The folder of one job; `lock` is the open lock file, held as long as the job lives."""
 
     path: Path
     lock: int
@@ -47,7 +48,7 @@ class JobFolder:
         return read_json(self.path / "computed.json")
 
     def write_state(self, state: dict) -> None:
-        """Say that the result is complete: only its push is missing."""
+        """Record that the result is complete, and only its push is missing."""
         write_json(self.path / "computed.json", state)
 
     def close(self, *, keep: bool) -> None:
@@ -66,7 +67,7 @@ class JobFolder:
 def folder_prefix(study: Study) -> str:
     """What the names of this study's folders start with.
 
-    Two studies of one name, in two places, must not clean up each other.
+    Two studies of one name, in two folders, must not remove each other's.
     """
     return f"bidsloom-{study.name}-{digest(str(study.results))[:8]}-"
 
@@ -77,20 +78,23 @@ def open_folder(study: Study, unit: str) -> JobFolder:
         # Under a name that no sweep looks for until it is locked: a folder
         # without a lock counts as a dead job's.
         new = Path(tempfile.mkdtemp(prefix=".bidsloom-", dir=study.work_dir))
-        lock = take(new)
+        lock = lock_folder(new)
         path = new.with_name(f"{folder_prefix(study)}{unit}-{new.name.rpartition('-')[2]}")
         new.rename(path)
+        if lock is None:
+            raise BlockingIOError(errno.EWOULDBLOCK, "somebody else locked a new folder")
     except OSError as e:
+        full = e.errno == errno.ENOSPC
         raise WorkflowFailure(
             f"common.work_dir {study.work_dir} cannot be used for {unit}: {e.strerror}.",
             hint="it must exist on the node, be writable and have space.",
-            failure_class=FailureClass.NO_SPACE if e.errno == 28 else FailureClass.BAD_CONFIG,
+            failure_class=FailureClass.NO_SPACE if full else FailureClass.BAD_CONFIG,
         ) from e
     return JobFolder(path, lock)
 
 
-def take(path: Path, *, patience: float = 0) -> int | None:
-    """Lock a folder; None where somebody holds it, for all of `patience` seconds."""
+def lock_folder(path: Path, *, patience: float = 0) -> int | None:
+    """Lock a folder; None where somebody else holds it for more than `patience` seconds."""
     handle = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     end = time.monotonic() + patience
     while True:
@@ -102,7 +106,7 @@ def take(path: Path, *, patience: float = 0) -> int | None:
                 os.close(handle)
                 return None
             time.sleep(0.05)
-    # Whoever finds it locked can tell by whom; a full disk is no reason to give it up.
+    # So that others can see who holds it; a full disk is no reason to give up the lock.
     with contextlib.suppress(OSError):
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{node_name()} {os.getpid()}".encode(), 0)
@@ -111,7 +115,7 @@ def take(path: Path, *, patience: float = 0) -> int | None:
 
 @dataclass(frozen=True)
 class Holder:
-    """A living job of this machine, and the unit it is at."""
+    """A living job of this machine, and its unit."""
 
     unit: str
     process: int
@@ -134,7 +138,7 @@ def living_jobs(study: Study) -> Iterator[Holder]:
 
 
 def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder | None:
-    """Remove what dead jobs of this study left; gives this unit's unpushed result, if any.
+    """Remove what dead jobs of this study left; returns this unit's unpushed result, if any.
 
     Finished results of other units stay: their own next attempts push them.
     """
@@ -142,8 +146,8 @@ def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder 
     for path in left_folders(study):
         mine = path.name.startswith(f"{folder_prefix(study)}{unit}-")
         with contextlib.suppress(OSError):
-            # A neighbour that sweeps, too, holds it for a moment.
-            if (lock := take(path, patience=PATIENCE_SECONDS if mine else 0)) is None:
+            # Another job that sweeps at the same time holds it for a moment.
+            if (lock := lock_folder(path, patience=PATIENCE_SECONDS if mine else 0)) is None:
                 continue
             folder = JobFolder(path, lock)
             state = folder.state()

@@ -1,7 +1,7 @@
 """The commands of one job, in order.
 
-Nothing here is carried out: a job works through these steps, and a dry run
-prints them, ready to be pasted into a shell.
+Nothing is executed here: a job carries out these steps, and a dry run prints
+them, ready to be pasted into a shell.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..base.runners import Step
 from ..containers.runtimes import mount_places, scratch_folder
 from ..datasets.annex import is_annexed
 from ..datasets.branches import FINGERPRINT_TRAILER, UNIT_TRAILER, head_of
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import publish_command
 from ..datasets.stores import StoreKind
 from .app_command import app_command, filter_file, unit_filter
@@ -22,12 +22,12 @@ from .unit_job import Job
 
 # $1: the commit that a job started from in an output's own dataset, $2: the
 # message of what it wrote there, $3, $4: trailers.  DataLad gave that commit the
-# run record, which holds for the output dataset.
+# run record, which is valid in the output dataset.
 SEAL_PART = """\
 [ "$(git rev-parse HEAD)" = "$1" ] ||
 git commit -q --amend --no-verify -m "$2" --trailer "$3" --trailer "$4"
 """
-PART = "The run record stands in the dataset {}, which registers this one at {}."
+PART = "The run record is in the dataset {}, which registers this one at {}."
 # $@: files to fetch; git-annex by itself knows no patterns.
 GET = 'git ls-files -z -- "$@" | git annex get -q -z --batch'
 # The private special remote onto a bare store's objects, in a job's clone.
@@ -55,7 +55,7 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     )
     trailers = [f"{UNIT_TRAILER}: {unit.name}", f"{FINGERPRINT_TRAILER}: {job.fingerprint}"]
     for target in job.targets[:-1]:
-        about = PART.format(job.prepared["dataset_id"], target.path)
+        about = PART.format(job.prepared.dataset_id, target.path)
         amend = ["seal-part", job.bases[target.path], f"{run_message(job)}\n\n{about}", *trailers]
         yield Step("seal_part", ["sh", "-c", SEAL_PART, *amend], clone / target.path)
         yield Step("seal_part", ["git", "add", "--", target.path], clone)
@@ -78,7 +78,7 @@ def group_input_steps(job: Job, clone: Path) -> Iterator[Step]:
 
 
 def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
-    """What the app finds ready: its `/tmp` with mount points, and its filter file."""
+    """What is ready before the app starts: its `/tmp` with mount points, and its filter file."""
     yield from mount_steps(job, clone)
     if path := filter_file(job):
         script = 'mkdir -p "$(dirname "$1")" && printf "%s\\n" "$2" > "$1"'
@@ -126,7 +126,7 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield Step("push_branch", push, clone / target.path)
 
 
-def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
+def push_content_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     """The annexed files that a job wrote to a dataset, to its store."""
     outputs = existing_outputs(job, clone, target)
     if not outputs:
@@ -147,13 +147,13 @@ def push_content_steps(job: Job, clone: Path, target: Target) -> Iterator[Step]:
     yield Step("push_content", copy, place)
 
 
-def is_written(job: Job, clone: Path, target: Target) -> bool:
+def is_written(job: Job, clone: Path, target: OutputDataset) -> bool:
     """False for a part of the output that a finished job added nothing to."""
     place = clone / target.path
     return not place.exists() or head_of(place, "HEAD") != job.bases[target.path]
 
 
-def existing_outputs(job: Job, clone: Path, target: Target) -> list[str]:
+def existing_outputs(job: Job, clone: Path, target: OutputDataset) -> list[str]:
     """What of a dataset the app wrote to, relative to it; all of it before it ran."""
     if target.path:
         return ["."]

@@ -1,17 +1,19 @@
-"""The job of one unit: what it is made from, where it writes to, and what it measured so far."""
+"""The job of one unit: its inputs, where it writes to, and what it measured so far."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from ..config import Study
+from ..config.request import NOTHING_KNOWN, Request
 from ..containers.runtimes import Runtime
 from ..datasets.branches import branch_name
-from ..datasets.output_datasets import Target, all_targets, owner_of
+from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
 from ..records.fingerprints import unit_fingerprint
+from ..records.prepared import Prepared
 from ..units.further_inputs import taken_paths
 from ..units.tree import inherited_files
 from ..units.unit import Unit
@@ -30,19 +32,20 @@ class Source:
 
 @dataclass
 class Job:
-    """What one job knows of its unit, and what it learns on its way.
+    """What one job knows of its unit, and what it measures while it runs.
 
-    `by_hand` says that no Snakemake looked at the store before.  What the unit
-    took: `seconds` of each step, `peak` in MB, the app's `cpu_seconds`, files
-    and bytes of its `output`.
+    `by_hand` says that no Snakemake read the store before.  `seen` are the
+    commits of its branch in the stores, as they were read last.  Measured are
+    the `seconds` of each step, the `peak` in MB, the app's `cpu_seconds`, and
+    files and bytes of its `output`.
     """
 
     study: Study
     unit: Unit
-    prepared: dict
+    prepared: Prepared
     log_file: Path | None = None
     by_hand: bool = False
-    requested: dict = field(default_factory=dict)
+    requested: Request = NOTHING_KNOWN
     seconds: dict[str, float] = field(default_factory=dict)
     peak: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
@@ -50,14 +53,14 @@ class Job:
     seen: dict[str, str | None] = field(default_factory=dict)
 
     @cached_property
-    def targets(self) -> list[Target]:
+    def targets(self) -> list[OutputDataset]:
         """The datasets that the job writes to; the output dataset comes last."""
-        return all_targets(self.study)
+        return list_outputs(self.study)
 
     @property
-    def bases(self) -> dict[str, str]:
-        """The commits that the job starts from, by the place of their datasets."""
-        return self.prepared["bases"]
+    def bases(self) -> Mapping[str, str]:
+        """The commits that the job starts from, by the paths of their datasets."""
+        return self.prepared.bases
 
     @property
     def branch(self) -> str:
@@ -67,31 +70,31 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """What this unit's result must have been made from."""
-        return unit_fingerprint(self.study, self.unit, self.prepared["image"])
+        return unit_fingerprint(self.study, self.unit, self.prepared.image)
 
     @property
     def runtime(self) -> Runtime:
         """What runs the image."""
-        return Runtime(self.prepared["runtime"])
+        return self.prepared.runtime
 
-    def own(self, target: Target, paths: Iterable[str]) -> list[str]:
+    def own(self, target: OutputDataset, paths: Iterable[str]) -> list[str]:
         """Those of some paths of the output dataset that lie in a dataset, relative to it."""
         return [target.inside(path) for path in paths if owner_of(path, self.targets) is target]
 
-    def outdated_files(self, target: Target) -> list[str]:
+    def outdated_files(self, target: OutputDataset) -> list[str]:
         """Files of an earlier result that the job finds in a dataset, relative to it."""
         return []
 
     @cached_property
     def sources(self) -> list[Source]:
         """What the job reads of each input dataset."""
-        study, unit, commit = self.study, self.unit, self.prepared["input_commit"]
+        study, unit, commit = self.study, self.unit, self.prepared.input_commit
         paths = [unit.folder, *inherited_files(study.input, commit, unit)]
         sources = [Source(study.input_path, study.input_url, study.input, commit, paths)]
         here = {path for path, _ in unit.further}
         for f in study.further_inputs:
             if f.path in here:
-                commit = self.prepared["further_commits"][f.path]
+                commit = self.prepared.further_commits[f.path]
                 paths = taken_paths(f, commit, unit)
                 sources.append(Source(f.path, f.url, f.clone, commit, paths))
         return sources

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..base.errors import WorkflowFailure, letter
-from ..base.files import write_json
+from ..base.errors import WorkflowFailure, error_message
 from ..checks.findings import Finding, failures, findings_table, read_findings
 from ..config import Study
 from ..merge.merge import merge_branches
@@ -16,8 +15,8 @@ from ..reporting.notifications import (
     send_message,
     take_addresses,
 )
-from ..reporting.report import write_report
-from ..reporting.unit_states import collect_rows, summarize
+from ..reporting.report import note_run, write_report
+from ..reporting.unit_states import collect_rows, summarize_rows
 
 
 def load_addresses(study: Study) -> Addresses:
@@ -45,23 +44,23 @@ def conclude_run(
 
 def describe_success(study: Study) -> str:
     """The run in a few lines; the report is brought up to what the run added to it."""
-    return "\n" + summarize(write_report(study), study)
+    return "\n" + summarize_rows(write_report(study), study)
 
 
 def conclude_failure(study: Study, *, logs: Sequence[str]) -> str:
     """Merge and report what is finished after a run with failures."""
-    refused = failures(read_findings(study.results / "check" / "node.json"))
-    if (study.results / "checked.json").exists():
+    refused = failures(read_findings(study.files.findings("node")))
+    if study.files.checked.exists():
         refused = []
-    problem = "\n" + letter(refused) if refused else ""
+    problem = "\n" + error_message(refused) if refused else ""
     try:
-        if (study.results / "prepared.json").exists():
-            merged = merge_branches(study)
-            write_json(study.results / "merged.json", merged)
+        if study.files.prepared.exists():
+            merge_branches(study)
     except WorkflowFailure as e:
-        problem += "\n" + letter([e])
-    rows = write_report(study, outcome="failed", log=", ".join(logs))
-    return f"{problem}\n{summarize(rows, study)}"
+        problem += "\n" + error_message([e])
+    note_run(study, outcome="failed", log=", ".join(logs))
+    rows = write_report(study)
+    return f"{problem}\n{summarize_rows(rows, study)}"
 
 
 def notify(study: Study, addresses: Addresses, *, success: bool) -> list[str]:
@@ -74,6 +73,6 @@ def notify(study: Study, addresses: Addresses, *, success: bool) -> list[str]:
 
 def describe_check(study: Study, found: Iterable[Finding]) -> str:
     """A table of all that a check found, in this process and on the nodes."""
-    kept = [study.results / "check" / f"{name}.json" for name in ("node", "lock")]
+    kept = [study.files.findings(name) for name in ("node", "lock")]
     findings = [*found, *(finding for path in kept for finding in read_findings(path))]
     return "\n" + findings_table(findings)

@@ -8,36 +8,39 @@ from datetime import datetime
 
 from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
-from ..checks.at_start import looks_at_start, scratch_look
-from ..checks.findings import Finding, Look, failures, take
+from ..checks.at_start import checks_at_start, scratch_check
+from ..checks.findings import Check, Finding, failures, run_checks
 from ..config import Study
-from ..containers.image import image_id
+from ..containers.image import identify_image
 from ..datasets.clones import clone_output, pin_further, pin_input
 from ..datasets.locks import exclusive
-from ..datasets.output_datasets import Target, all_targets, check_target
-from ..records.cancellations import forget_cancels
+from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs
+from ..records.cancellations import remove_cancellations
 from ..records.open_study import OpenStudy
+from ..records.prepared import read_prepared
 from ..records.reconcile import drop_outdated_files, find_done, restore_records, set_aside_records
 from ..records.why_due import explain_due, list_withdrawn
 from ..units.listing import cached_units
 
 
 def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenStudy:
-    """Look at everything a study names, list its units, and settle their records.
+    """Check everything that a study names, list its units, and reconcile their records.
 
-    `busy` says that another run of this study may be under way: its records
-    are then left where they are.  `here` says that jobs run on this machine,
-    whose scratch folder is then looked at too.
+    `busy` says that another run of this study may be under way: then its
+    records are not moved.  `here` says that jobs run on this machine: then its
+    scratch folder is checked too.
 
     Raises `ConfigFailure` with every fault found.
     """
     findings, opened = look_around(study, here=here)
     refuse(failures(findings))
+    # Without a failure the study was opened.
+    assert opened is not None
     with exclusive(study):
         if not busy:
             drop_outdated_files(opened)
             set_aside_records(opened)
-            forget_cancels(study)
+            remove_cancellations(study)
         restore_records(opened)
         opened = dataclasses.replace(opened, done=find_done(opened))
         return dataclasses.replace(
@@ -48,14 +51,14 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
 def look_around(
     study: Study, *, here: bool, telling: bool = False
 ) -> tuple[list[Finding], OpenStudy | None]:
-    """What was found of all that a study names, and the study where nothing stands in the way."""
-    findings = take(looks_at_start(study, here=here), telling=telling)
+    """The findings about all that a study names, and the opened study where none is a failure."""
+    findings = run_checks(checks_at_start(study, here=here), telling=telling)
     if failures(findings):
         return findings, None
     opened: list[OpenStudy] = []
-    findings += take(
+    findings += run_checks(
         [
-            Look(
+            Check(
                 "subjects",
                 "subjects of a BIDS dataset",
                 lambda: opened.append(find_units(study)),
@@ -65,21 +68,21 @@ def look_around(
         telling=telling,
     )
     if opened and here:
-        findings += take([scratch_look(study, opened[0].units)], telling=telling)
+        findings += run_checks([scratch_check(study, opened[0].units)], telling=telling)
     return findings, opened[0] if opened else None
 
 
 def find_units(study: Study) -> OpenStudy:
-    """The study's units at the input's pinned commit, from clones that are made where missing."""
+    """Clone what is missing, and return the study's units at the input's pinned commit."""
     with exclusive(study):
-        for target in all_targets(study):
-            if check_target(target, study):
+        for target in list_outputs(study):
+            if check_output_store(target, study):
                 clone_output(target, study)
             else:
                 refuse_lost_store(study, target)
         commit, further = pin_input(study), pin_further(study)
         units = cached_units(study, commit, further)
-        return OpenStudy(study, units, image_id(study), further)
+        return OpenStudy(study, units, identify_image(study), further)
 
 
 def tell_units(opened: OpenStudy) -> str:
@@ -89,33 +92,33 @@ def tell_units(opened: OpenStudy) -> str:
     return f"{len(units.units)} unit(s) at {units.commit[:10]}{left}"
 
 
-def refuse_lost_store(study: Study, target: Target) -> None:
+def refuse_lost_store(study: Study, target: OutputDataset) -> None:
     """Refuse an empty output store that results were pushed to before.
 
-    It may not be mounted; a new one in its place would hide the results, and
+    It may not be mounted; a new store at its path would hide the results, and
     everything would be computed again.
     """
-    prepared = read_json(study.results / "prepared.json") or {}
-    if target.path and target.path not in prepared.get("bases", {}):
+    prepared = read_prepared(study)
+    if target.path and not (prepared and target.path in prepared.bases):
         # An output that the study did not have before.
         return
-    pushed = len(list((study.results / "jobs").glob("*.json")))
+    pushed = len(list(study.files.records.glob("*.json")))
     if pushed:
         raise WorkflowFailure(
             f"The output store {target.store.url} is missing or empty, but {pushed} unit(s) of "
             f"study {study.name} were pushed to it.",
-            hint="mount it, or correct its place in the config; to start anew in a new store, "
+            hint="mount it, or correct its path in the config; to start again in a new store, "
             f"remove '{study.results}' first.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         )
 
 
-def renew_check(opened: OpenStudy, *, partition: str, anew: bool) -> None:
-    """Forget what an earlier check found, unless it was of this day and of the same.
+def remove_old_check(opened: OpenStudy, *, partition: str, anew: bool) -> None:
+    """Remove what an earlier check found, unless it is of this day and of the same study.
 
-    `partition` is where jobs run, empty for this machine.  With `anew` it is
-    forgotten whatever it was of, as it is where the study is to be prepared:
-    jobs wait for the check, and that for the preparation.
+    `partition` is where jobs run, empty for this machine.  With `anew`, or where
+    the study is not prepared, it is removed in any case: jobs wait for the
+    check, and the check waits for the preparation.
     """
     study = opened.study
     asked = {
@@ -125,10 +128,9 @@ def renew_check(opened: OpenStudy, *, partition: str, anew: bool) -> None:
         "image": opened.image_id,
         "partition": partition,
     }
-    notes = study.results / "check"
-    prepared = (study.results / "prepared.json").exists()
-    if anew or not prepared or read_json(notes / "asked.json") != asked:
-        shutil.rmtree(notes, ignore_errors=True)
-        for name in ("checked.json", "lock_checked.json"):
-            (study.results / name).unlink(missing_ok=True)
-        write_json(notes / "asked.json", asked)
+    files = study.files
+    if anew or not files.prepared.exists() or read_json(files.check_asked) != asked:
+        shutil.rmtree(files.check, ignore_errors=True)
+        for passed in (files.checked, files.lock_checked):
+            passed.unlink(missing_ok=True)
+        write_json(files.check_asked, asked)

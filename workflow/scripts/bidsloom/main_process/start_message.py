@@ -1,15 +1,16 @@
-"""What a study is about to do, in a few lines for the terminal."""
+"""What a start says: how many units are due and why, in a few lines."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..base.text import a_few
 from ..records.open_study import OpenStudy
 from ..units.selection import count_reasons
 from ..units.unit import Units
 
-# So many reasons, and units, are told one by one at a start.
+# Show at most this many reasons, and units, at the start.
 REASONS = 5
 NAMES = 10
 
@@ -17,7 +18,7 @@ NAMES = 10
 class Reasons:
     """For a rule's message: `{WHY:sub-01}` is why that unit is due, after a colon.
 
-    A param or a resource that tells it would make finished units due again.
+    In a param or a resource it would make finished units due again.
     """
 
     def __init__(self, why: Mapping[str, str]) -> None:
@@ -63,5 +64,4 @@ def summarize_due(opened: OpenStudy) -> list[str]:
 
 def names_of(units: Sequence[str]) -> str:
     """A few units by name, the others by number."""
-    more = f" and {len(units) - NAMES} more" if len(units) > NAMES else ""
-    return ", ".join(units[:NAMES]) + more
+    return a_few(units, NAMES)

@@ -1,41 +1,40 @@
-"""What main holds, as far as newcomers touch it.
+"""Files in main that new results would change.
 
-Reading the files of every merged unit at each merge would make ten new units
-as dear as all before them.
+Reading every merged unit would make a merge of ten units as slow as a merge of
+all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..base.runners import call
 from ..datasets.branches import Branch, Entry, Result, read_branches
 
-# More than these are not named to git one by one: all is read.
+# Where there are more paths than this, git is not given their names: all are read.
 PATHS_PER_COMMAND = 1000
 
 
-def read_held(
+def read_main_contents(
     repository: Path,
     main: str,
     branches: list[Branch],
     ledger: Mapping[str, Result],
     *,
     replaced: Iterable[str],
-    apart: Iterable[str],
+    apart: Collection[str],
 ) -> dict[str, Branch]:
-    """Unit -> what main holds of it, with no more files than matter to these branches.
+    """Unit -> what main holds of it, with only the files that matter to these branches.
 
-    Main's tree tells most: where it lacks a path, no merged unit wrote it.  Of
-    the units of `replaced`, which get a new result or none, all files matter;
-    `apart` are subdatasets, which the merge registers itself.
+    Where main's tree lacks a path, no merged unit wrote it.  Of the units in
+    `replaced`, which get a new result or none, all files matter; `apart` are
+    subdatasets, which the merge registers itself.
     """
-    old = list(read_branches(repository, [ledger[unit] for unit in replaced if unit in ledger]))
-    for branch in old:
-        for path in apart:
-            branch.files.pop(path, None)
-    tree = read_tree(repository, main, {path for b in branches for path in b.files})
+    results = [ledger[unit] for unit in replaced if unit in ledger]
+    old = [without_paths(branch, apart) for branch in read_branches(repository, results)]
+    tree = read_files_at(repository, main, {path for b in branches for path in b.files})
     paths = contested_paths(branches, old=old, tree=tree)
     if not paths:
         return {}
@@ -43,21 +42,27 @@ def read_held(
     return {b.result.unit: b for b in found if b.files}
 
 
+def without_paths(branch: Branch, paths: Collection[str]) -> Branch:
+    """A branch without some of its files."""
+    files = {path: entry for path, entry in branch.files.items() if path not in paths}
+    return replace(branch, files=files)
+
+
 def contested_paths(
     branches: Iterable[Branch], *, old: Iterable[Branch], tree: Mapping[str, Entry]
 ) -> set[str]:
     """Paths of which it matters who wrote them.
 
-    These are what a newcomer would change in main, and all files of a result
-    that is replaced: some may stay because another unit has them too.  A file
-    that main has just so changes nothing, whoever wrote it.
+    These are the files that a new result would change in main, and all files of
+    a result that is replaced: some stay because another unit has them too.  A
+    file that main has with the same content changes nothing.
     """
     changed = {p for b in branches for p, entry in b.files.items() if tree.get(p, entry) != entry}
     return changed.union(*(b.files for b in old))
 
 
-def read_tree(repository: Path, commit: str, paths: set[str]) -> dict[str, Entry]:
-    """Path -> file of those of the paths that a commit has."""
+def read_files_at(repository: Path, commit: str, paths: set[str]) -> dict[str, Entry]:
+    """Path -> file, for those of the paths that a commit has."""
     if not paths:
         return {}
     out = call(["git", "ls-tree", "-r", "-z", commit, "--", *few(paths)], cwd=repository)

@@ -10,7 +10,7 @@ from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import call_git
 from ..datasets.annex import SUBDATASET
 from ..datasets.branches import Result, head_of, read_ledger
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import REMOTE_BASE, REMOTE_MAIN
 
 
@@ -20,24 +20,21 @@ class Place:
 
     `main` is what its store has, `start` what the merge builds upon: for a
     subdataset what the output dataset registers, or what was added to that
-    since.  `ledger` tells what `start` holds of each unit.
+    since.  `ledger` names the result of each unit that `start` holds.
     """
 
-    target: Target
+    target: OutputDataset
     main: str
     start: str
     ledger: Mapping[str, Result]
 
     @property
     def path(self) -> str:
-        """Its place in the output dataset."""
+        """Its path in the output dataset."""
         return self.target.path
 
 
-# --- look ---------------------------------------------------------------------
-
-
-def find_places(targets: Sequence[Target]) -> list[Place]:
+def find_places(targets: Sequence[OutputDataset]) -> list[Place]:
     """Every dataset's main; the output dataset comes last."""
     *further, output = targets
     main = main_of(output)
@@ -49,7 +46,7 @@ def find_places(targets: Sequence[Target]) -> list[Place]:
     return [*places, Place(output, main, main, read_ledger(output.dataset, main))]
 
 
-def main_of(target: Target) -> str:
+def main_of(target: OutputDataset) -> str:
     """The commit of main in a store."""
     main = head_of(target.dataset, REMOTE_MAIN)
     if main is None:
@@ -60,12 +57,23 @@ def main_of(target: Target) -> str:
     return main
 
 
-def registered_link(output: Target, main: str, path: str) -> str:
+def base_of(target: OutputDataset) -> str:
+    """The commit of base in a store."""
+    base = head_of(target.dataset, REMOTE_BASE)
+    if base is None:
+        raise WorkflowFailure(
+            f"The output store {target.store.url} has no branch base.",
+            hint="run `snakemake prepare_study` first.",
+        )
+    return base
+
+
+def registered_link(output: OutputDataset, main: str, path: str) -> str:
     """The commit of a subdataset that main registers, or base where main does not yet.
 
     Raises `WorkflowFailure` where main has files there: they would be lost.
     """
-    for commit in (main, head_of(output.dataset, REMOTE_BASE)):
+    for commit in (main, base_of(output)):
         entry = call_git(["ls-tree", commit, "--", path], cwd=output.dataset)
         if entry:
             mode, _, name = entry.partition("\t")[0].split()
@@ -79,13 +87,14 @@ def registered_link(output: Target, main: str, path: str) -> str:
     )
 
 
-def find_start(target: Target, main: str, *, registered: str) -> str:
+def find_start(target: OutputDataset, main: str, *, registered: str) -> str:
     """What a merge builds upon in a subdataset.
 
-    That is what the output dataset registers; where somebody added to it, what
-    they added.  A store that is behind is brought forward by the merge.
+    That is the commit that the output dataset registers, or, where somebody
+    added to it, what they added.  The merge brings forward a store that is
+    behind.
 
-    Raises `WorkflowFailure` where the two have parted.
+    Raises `WorkflowFailure` where the two histories have diverged.
     """
     if head_of(target.dataset, registered):
         if is_ancestor(target.dataset, main, registered):
@@ -94,7 +103,7 @@ def find_start(target: Target, main: str, *, registered: str) -> str:
             return main
     raise WorkflowFailure(
         f"main of {target.store.url} is not what the output dataset registers at {target.path}: "
-        f"{registered[:10]} is missing there, or was parted from.",
+        f"{registered[:10]} is missing there, or the two histories have diverged.",
         hint=f"bring that commit into its main (git merge {registered[:10]}), then merge again.",
     )
 

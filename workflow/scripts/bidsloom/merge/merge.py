@@ -1,8 +1,8 @@
 """Weave job branches into main: look, decide, do.
 
-Every object a branch introduces is looked for in the store before anything is
-published.  What is complete and free of conflicts is merged, the rest stays on
-its branch and is named; doing it again goes on from there.
+Before anything is published, the store is checked for every object that a
+branch introduces.  What is complete and free of conflicts is merged.  The rest
+stays on its branch and is named; the next merge tries it again.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..base.errors import FailureClass
-from ..base.files import write_tsv
+from ..base.errors import FailureClass, WorkflowFailure
 from ..config import Study
 from ..datasets.branches import Branch, Entry, Result, list_job_branches
 from ..datasets.clones import fetch_output
 from ..datasets.locks import exclusive, locked
-from ..datasets.output_datasets import all_targets, owner_of
+from ..datasets.output_datasets import list_outputs, owner_of
 from ..datasets.stores import REMOTE
-from ..datasets.unit_results import Announced, read_announced
-from ..records.attempts import add_attempt
+from ..datasets.unit_results import UnitResult, read_unit_results
+from ..records.attempts import Attempt, add_attempt
+from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.listing import find_withdrawn, known_units
-from .main_contents import read_held
+from .main_contents import read_main_contents
 from .mains import Place, find_places
 from .publish import publish
 from .remove_branches import remove_branches
@@ -43,7 +43,7 @@ class Found:
 
     places: Sequence[Place]
     on_branches: Mapping[str, list[Result]]
-    announced: Sequence[Announced]
+    announced: Sequence[UnitResult]
     gone: Sequence[str]
 
     @property
@@ -52,48 +52,47 @@ class Found:
         return self.places[-1].ledger
 
 
-def merge_branches(study: Study) -> dict:
+def merge_branches(study: Study) -> MergeOutcome:
     """Merge every finished job branch into main, verified and published.
 
-    Gives the merged units, those that were removed, and unit -> reason of those
-    left unmerged.  A unit whose content never arrived loses its record, so that
-    the next run computes it again.
+    Writes and returns what was done.  A unit whose content never arrived loses
+    its record, so that the next run computes it again.
     """
     with locked(study.lock_file), exclusive(study):
-        found = look(study)
+        found = fetch_stores(study)
         incomplete = {a.result.unit: a.missing for a in found.announced if a.missing}
         whole = {a.result.unit: a for a in found.announced if not a.missing}
         removed = [unit for unit in found.gone if unit in found.ledger]
         weave = decide(
             [announced.joined() for announced in whole.values()],
-            held=read_all_held(found.places, list(whole.values()), removed=removed),
+            held=read_all_contents(found.places, list(whole.values()), removed=removed),
             shared=shared_patterns(study),
             removed=removed,
         )
         weave.left |= incomplete
-        # Before they are out of main: without its record a result is found in the store.
-        forget_removed(study, removed)
+        # Before they are removed from main: a result without a record is found in the store.
+        delete_records(study, removed)
         commits = write_all(found.places, weave, whole)
         if any(commits[place.path] != place.main for place in found.places):
             publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
         ledger = {**found.ledger, **{b.result.unit: b.result for b in weave.merged}}
         ledger = {unit: result for unit, result in ledger.items() if unit not in removed}
-        tidy(study, found, ledger)
-    forget_incomplete(study, incomplete)
-    rows = [{"unit": unit, "reason": reason} for unit, reason in sorted(weave.left.items())]
-    write_tsv(study.results / "unmerged.tsv", ["unit", "reason"], rows)
-    return {
-        "main": commits[""],
-        "merged_now": sorted(b.result.unit for b in weave.merged),
-        "merged": sorted(ledger),
-        "removed_now": removed,
-        "unmerged": weave.left,
-    }
+        remove_done_branches(study, found, ledger)
+    note_incomplete(study, incomplete)
+    outcome = MergeOutcome(
+        main=commits[""],
+        merged_now=tuple(sorted(b.result.unit for b in weave.merged)),
+        merged=tuple(sorted(ledger)),
+        removed_now=tuple(removed),
+        unmerged=weave.left,
+    )
+    write_merge_outcome(study, outcome)
+    return outcome
 
 
-def look(study: Study) -> Found:
-    """What the stores hold, with every result that main does not hold looked for."""
-    targets = all_targets(study)
+def fetch_stores(study: Study) -> Found:
+    """Fetch from the stores, and return what they hold; new results are checked for content."""
+    targets = list_outputs(study)
     for target in targets:
         fetch_output(target)
     places = find_places(targets)
@@ -106,7 +105,7 @@ def look(study: Study) -> Found:
     units = {*ledger, *(result.unit for result in own)}
     gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
     fresh = [r for r in own if r.unit not in gone and not is_held(ledger, r)]
-    announced = read_announced(
+    announced = read_unit_results(
         targets,
         fresh,
         repositories={t.path: t.dataset for t in targets},
@@ -129,16 +128,16 @@ def shared_patterns(study: Study) -> list[str]:
     return [f"{folder}/{pattern}" for folder in folders for pattern in study.shared_files]
 
 
-def read_all_held(
-    places: Sequence[Place], announced: Iterable[Announced], *, removed: Iterable[str]
+def read_all_contents(
+    places: Sequence[Place], announced: Iterable[UnitResult], *, removed: Iterable[str]
 ) -> dict[str, Branch]:
-    """Unit -> what the mains hold of it, with no more files than matter, as one."""
+    """Unit -> what all mains together hold of it, with only the files that matter."""
     parts: dict[str, dict[str, Branch]] = {}
     for place in places:
         branches = [a.parts[place.path] for a in announced if place.path in a.parts]
         gone = [*(a.result.unit for a in announced), *removed]
         apart = [] if place.path else [p.path for p in places if p.path]
-        held = read_held(
+        held = read_main_contents(
             place.target.dataset,
             place.start,
             branches,
@@ -149,15 +148,15 @@ def read_all_held(
         for unit, branch in held.items():
             parts.setdefault(unit, {})[place.path] = branch
     return {
-        unit: Announced(next(iter(found.values())).result, found).joined()
+        unit: UnitResult(next(iter(found.values())).result, found).joined()
         for unit, found in parts.items()
     }
 
 
 def write_all(
-    places: Sequence[Place], weave: Weave, announced: Mapping[str, Announced]
+    places: Sequence[Place], weave: Weave, announced: Mapping[str, UnitResult]
 ) -> dict[str, str]:
-    """Write the commits of each dataset's main; gives place -> commit."""
+    """Write the commits of each dataset's main; returns path -> commit."""
     links: dict[str, str] = {}
     targets = [place.target for place in places]
     for place in places:
@@ -184,11 +183,8 @@ def write_all(
     return links
 
 
-# --- afterwards ---------------------------------------------------------------
-
-
-def tidy(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
-    """Delete the job branches of what main holds now, and of units that are to be removed."""
+def remove_done_branches(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
+    """Delete the job branches of results that main holds now, and of removed units."""
     gone = set(found.gone)
     for place in found.places:
         results = found.on_branches[place.path]
@@ -197,25 +193,21 @@ def tidy(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
             remove_branches(place.target, study.container.name, done)
 
 
-def forget_removed(study: Study, removed: Iterable[str]) -> None:
+def delete_records(study: Study, removed: Iterable[str]) -> None:
     """Delete the records of units that are taken out of main."""
     for unit in removed:
         log.info("%s is no longer in the input; its files are removed from main", unit)
-        for notes in ("jobs", "superseded"):
-            (study.results / notes / f"{unit}.json").unlink(missing_ok=True)
+        for record in (study.files.record(unit), study.files.superseded(unit)):
+            record.unlink(missing_ok=True)
 
 
-def forget_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:
-    """Make units whose content never arrived due again, and note why."""
+def note_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:
+    """Delete the records of units whose content never arrived, and note why: they are due again."""
     for unit, why in incomplete.items():
-        (study.results / "jobs" / f"{unit}.json").unlink(missing_ok=True)
-        add_attempt(
-            study.results / "attempts",
-            unit,
-            {
-                "unit": unit,
-                "failure_class": FailureClass.STORE_UNAVAILABLE.value,
-                "message": f"The result of {unit} did not arrive whole: {why}.",
-                "hint": "run snakemake again; the unit is computed anew.",
-            },
+        study.files.record(unit).unlink(missing_ok=True)
+        failure = WorkflowFailure(
+            f"The result of {unit} in the output store is not complete: {why}.",
+            hint="run snakemake again; the unit is computed again.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
         )
+        add_attempt(study, Attempt.of(unit, failure))

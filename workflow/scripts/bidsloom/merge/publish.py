@@ -1,10 +1,11 @@
-"""Main as a merge finds it, writes it and publishes it.
+"""Publish what a merge wrote: location logs, then the main branches.
 
 With outputs that are datasets of their own there is a main in each store, and
 that of the output dataset decides: it registers one commit of every other.
 The others' commits are therefore pushed first, to a branch of their own, then
-the main of the output dataset, and only then theirs.  Whoever dies in between
-leaves either all of a merge or nothing; the next merge makes up for the rest.
+the main of the output dataset, and only then theirs.  If the process dies
+part-way, either the whole merge is visible or none of it; the next merge
+finishes it.
 """
 
 from __future__ import annotations
@@ -16,23 +17,20 @@ from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..datasets.locations import publish_locations
 from ..datasets.pushes import push_refs
 from ..datasets.stores import MAIN, REMOTE, last_line, store_uuid
-from ..datasets.unit_results import Announced
+from ..datasets.unit_results import UnitResult
 from .mains import Place
 
 # Holds a subdataset's new main until the output dataset registers it.
 MERGING = "merging"
 
 
-# --- publish ------------------------------------------------------------------
-
-
 def publish(
-    places: Sequence[Place], commits: Mapping[str, str], announced: Iterable[Announced]
+    places: Sequence[Place], commits: Mapping[str, str], announced: Iterable[UnitResult]
 ) -> None:
     """Publish what was merged: location logs, then the mains, the output dataset's first.
 
-    Raises `WorkflowFailure` where a store cannot be written to, or somebody
-    else wrote main meanwhile.
+    Raises `WorkflowFailure` where a store cannot be written to, or where
+    somebody else wrote main in the meantime.
     """
     announced = list(announced)
     *further, output = places
@@ -42,32 +40,32 @@ def publish(
         if keys:
             dataset = place.target.dataset
             uuid = store_uuid(place.target.store, dataset)
-            with told(place):
+            with explained(place):
                 publish_locations(dataset, keys, uuid)
     for place in behind:
-        push(place, [f"+{commits[place.path]}:refs/heads/{MERGING}"])
+        push_refs_of(place, [f"+{commits[place.path]}:refs/heads/{MERGING}"])
     if commits[output.path] != output.main:
         push_main(output, commits[output.path])
     for place in behind:
         push_main(place, commits[place.path])
-        push(place, [f":refs/heads/{MERGING}"])
+        push_refs_of(place, [f":refs/heads/{MERGING}"])
 
 
 def push_main(place: Place, commit: str) -> None:
-    """Push main, unless somebody else wrote it meanwhile."""
+    """Push main, unless somebody else wrote it in the meantime."""
     lease = f"--force-with-lease=refs/heads/{MAIN}:{place.main}"
-    push(place, [f"{commit}:refs/heads/{MAIN}"], lease)
+    push_refs_of(place, [f"{commit}:refs/heads/{MAIN}"], lease)
 
 
-def push(place: Place, refs: list[str], *options: str) -> None:
+def push_refs_of(place: Place, refs: list[str], *options: str) -> None:
     """Push refs to a dataset's store."""
-    with told(place):
+    with explained(place):
         push_refs([*options, REMOTE, *refs], cwd=place.target.dataset)
 
 
 @contextlib.contextmanager
-def told(place: Place) -> Iterator[None]:
-    """Tell what a failed push to a dataset's store means."""
+def explained(place: Place) -> Iterator[None]:
+    """Raise a failed push to a dataset's store as a `WorkflowFailure`."""
     try:
         yield
     except CommandError as e:

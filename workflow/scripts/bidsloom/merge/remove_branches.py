@@ -1,7 +1,7 @@
 """Remove job branches whose results are in main.
 
-A branch that a job replaced meanwhile stays: its newer result is for the next
-merge.  What could not be removed is found again then, too.
+A branch that a job replaced in the meantime stays: the next merge takes its
+newer result.  A branch that could not be removed is removed by a later merge.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from ..base.errors import CommandError
 from ..base.runners import call_git, call_git_lines
 from ..datasets.branches import Result, branch_name
-from ..datasets.output_datasets import Target
+from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import push_refs, wait_out
 from ..datasets.stores import REMOTE, last_line
 
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 # The longest command line is some 2 MB; each branch is named twice.
 BRANCHES_PER_PUSH = 1000
-# A transaction fails as a whole where one branch moved; then it is planned anew.
+# A transaction fails completely where one branch moved; then it is planned again.
 TRANSACTIONS = 5
 
 
-def remove_branches(target: Target, app: str, results: Iterable[Result]) -> None:
-    """Delete job branches that still are at these results, and forget them in the study's clone."""
+def remove_branches(target: OutputDataset, app: str, results: Iterable[Result]) -> None:
+    """Delete job branches that still point to these results, in the store and in the clone."""
     store, dataset = target.store, target.dataset
     expected = {branch_name(app, r.unit): r.commit for r in results}
     try:
@@ -76,10 +76,10 @@ def unmoved(there: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, st
 
 
 def wait_out_locks(folder: Path, stderr: str) -> None:
-    """Wait for, or clear away, the lock files of which git complained.
+    """Wait for the lock files that git complained about, or remove those that nobody holds.
 
-    A transaction that was killed leaves one for each of its branches, and git
-    tells of the first only.
+    A killed transaction leaves one for each of its branches, and git names only
+    the first.
     """
     if found := re.search(r"Unable to create '([^']+\.lock)': File exists", stderr):
         for lock in [Path(found[1]), *folder.rglob("*.lock")]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from ..base.text import a_few
 from ..datasets.branches import Branch, Entry
 
 
@@ -19,9 +20,6 @@ class Weave:
     left: dict[str, str] = field(default_factory=dict)
 
 
-# --- decide -----------------------------------------------------------------
-
-
 def decide(
     branches: list[Branch],
     *,
@@ -32,10 +30,10 @@ def decide(
     """Which branches are merged, and what that writes.
 
     `held` is what main holds of each unit, `removed` are the units to be taken
-    out of it.  A unit's new result replaces its
-    old one whole.  Where two units wrote one path with different content, the
-    first unit's stays if the path is shared, so that the outcome does not
-    depend on who finished first; any other such path leaves the newcomers out.
+    out of it.  A unit's new result replaces all of its old one.  Where two
+    units wrote one path with different content, and the path is shared, the
+    file of the unit that sorts first stays: the outcome does not depend on who
+    finished first.  Where the path is not shared, the new units are left out.
     """
     weave = Weave()
     staying = {unit: branch for unit, branch in held.items() if unit not in removed}
@@ -64,7 +62,7 @@ def decide(
 
 
 def first_of(standing: Mapping[str, list[Branch]], path: str) -> Entry | None:
-    """The file that main is to hold at a path: that of the unit that sorts first, or none."""
+    """The file that main holds at a path after the merge: of the unit that sorts first, or none."""
     if path not in standing:
         return None
     return min(standing[path], key=lambda b: b.result.unit).files[path]
@@ -81,6 +79,4 @@ def by_path(branches: list[Branch]) -> dict[str, list[Branch]]:
 
 def names(units: set[str]) -> str:
     """A few units by name, the others by number."""
-    listed = sorted(units)
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
-    return ", ".join(listed[:3]) + more
+    return a_few(sorted(units), 3)

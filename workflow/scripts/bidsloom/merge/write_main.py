@@ -10,9 +10,8 @@ from pathlib import Path
 
 from ..base.runners import call, call_git
 from ..datasets.annex import SUBDATASET
-from ..datasets.branches import REMOVED_TRAILER, Entry, head_of
-from ..datasets.stores import REMOTE_BASE
-from .mains import Place, is_ancestor
+from ..datasets.branches import REMOVED_TRAILER, Entry
+from .mains import Place, base_of, is_ancestor
 
 # A merge commit with more parents than this stalls graphical viewers.
 PARENTS_PER_COMMIT = 1000
@@ -27,9 +26,6 @@ class Change:
     files: Mapping[str, Entry | None]
 
 
-# --- write --------------------------------------------------------------------
-
-
 def write_main(
     place: Place,
     *,
@@ -37,14 +33,14 @@ def write_main(
     merges: Sequence[Change],
     links: Mapping[str, str],
 ) -> str:
-    """A commit with the changes on top of a dataset's main; that itself where there are none.
+    """Write the changes on top of a dataset's main; returns the commit, main where there are none.
 
     The job commits become parents, in chunks: each stays reachable, with its
     run record, when its branch is gone.  `links` are the commits to be
     registered of subdatasets.
     """
     repository, commit = place.target.dataset, place.start
-    base = head_of(repository, REMOTE_BASE)
+    base = base_of(place.target)
     current = is_ancestor(repository, base, commit)
     moved = {p: link for p, link in links.items() if link_at(repository, commit, p) != link}
     if current and not removals and not merges and not moved:
@@ -93,7 +89,7 @@ def link_at(repository: Path, commit: str, path: str) -> str | None:
 def base_changes(
     repository: Path, main: str, base: str, *, without: Iterable[str]
 ) -> dict[str, Entry | None]:
-    """What changed in the scaffolding since main took it in; results stay as they are."""
+    """What changed in the scaffolding since main was last brought up to it."""
     before = call_git(["merge-base", main, base], cwd=repository)
     out = call(
         ["git", "diff-tree", "-r", "-z", "--no-renames", before, base], cwd=repository

@@ -22,20 +22,20 @@ from ..datasets.clones import (
     CONTAINERS_PATH,
     CONTAINERS_SETTING,
     VERSION_SETTING,
-    clone_containers,
     further_setting,
+    pin_containers,
 )
 from ..datasets.output_datasets import (
     APP_SETTING,
     OUTPUT_SETTING,
     STUDY_SETTING,
-    Target,
-    output_target,
+    OutputDataset,
+    main_output,
 )
 from ..datasets.stores import MAIN, REMOTE, last_line, read_setting
 from ..records.fingerprints import MADE_FROM, made_from
 
-# What the registered image is known by, beside what containers-add writes.
+# The setting with the image's id, beside those that containers-add writes.
 IMAGE_ID = "bidsloom-id"
 PACK_SCRIPT = STANDALONE / "pack_outputs.py"
 # Small text lives in git, where it can be read and compared without fetching;
@@ -68,8 +68,8 @@ Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a
 """
 
 
-def mark_dataset(study: Study, target: Target) -> None:
-    """Write the marks by which a dataset's store is known again."""
+def mark_dataset(study: Study, target: OutputDataset) -> None:
+    """Write the settings by which a dataset's store is recognized later."""
     settings = target.dataset / ".datalad" / "config"
     set_in_file(settings, STUDY_SETTING, study.name)
     set_in_file(settings, APP_SETTING, study.container.name)
@@ -90,7 +90,7 @@ def refuse_registered_outputs(study: Study) -> None:
             )
 
 
-def register_output(study: Study, target: Target, base: str) -> None:
+def register_output(study: Study, target: OutputDataset, base: str) -> None:
     """Register an output as a subdataset of the output dataset.
 
     Raises `WorkflowFailure` where results lie there already: they were written
@@ -126,7 +126,7 @@ def write_scaffolding(
     made = json.dumps(made_from(study, image_id), indent=1, sort_keys=True)
     write_text(dataset / MADE_FROM, f"{made}\n")
     settings = dataset / ".datalad" / "config"
-    mark_dataset(study, output_target(study))
+    mark_dataset(study, main_output(study))
     set_in_file(settings, VERSION_SETTING, study.input_version)
     register_subdataset(study, study.input_path, study.input_url, commit, source=study.input)
     for given in study.further_inputs:
@@ -241,7 +241,7 @@ def add_container(study: Study, call_fmt: str) -> None:
 
 def register_container_dataset(study: Study) -> None:
     """Register the container dataset, of which `containers-add --image` would want a work tree."""
-    container, commit = study.container, clone_containers(study)
+    container, commit = study.container, pin_containers(study)
     register_subdataset(study, CONTAINERS_PATH, container.dataset, commit, source=study.containers)
     settings = study.dataset / ".datalad" / "config"
     set_in_file(settings, CONTAINERS_SETTING, container.dataset_version)
@@ -250,6 +250,6 @@ def register_container_dataset(study: Study) -> None:
 def registered_key(study: Study) -> str:
     """The annex key of the registered image."""
     if study.container.dataset:
-        return key_in_dataset(study, clone_containers(study))
+        return key_in_dataset(study, pin_containers(study))
     image = call_git(["show", f"HEAD:{image_path(study)}"], cwd=study.dataset)
     return image.rpartition("/")[2]

@@ -22,7 +22,7 @@ from ..datasets.annex import is_annexed
 from ..datasets.branches import head_of
 from ..datasets.clones import clone_output
 from ..datasets.locks import exclusive, locked
-from ..datasets.output_datasets import Target, all_targets
+from ..datasets.output_datasets import OutputDataset, list_outputs
 from ..datasets.pushes import push_annex_branch, push_refs
 from ..datasets.stores import (
     BASE,
@@ -39,6 +39,7 @@ from ..datasets.stores import (
 )
 from ..datasets.thin_clones import share_remotes
 from ..records.fingerprints import preparation
+from ..records.prepared import Prepared, write_prepared
 from .scaffolding import (
     ATTRIBUTES,
     commit_changes,
@@ -50,15 +51,15 @@ from .scaffolding import (
 )
 
 
-def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[str, str]) -> dict:
-    """Bring the study dataset and the output store to what the study asks for.
+def prepare_study(
+    study: Study, *, commit: str, image_id: str, further: Mapping[str, str]
+) -> Prepared:
+    """Bring the study dataset and the output store up to date with the study.
 
     `commit` is the input's, `further` has that of each further input by path.
-    Gives what jobs need to know: the commit their branches start from, the
-    input commit, the image, the runtime and the store's annex UUID.  Doing it
-    again changes nothing.
+    Writes and returns what jobs need to know.  Doing it again changes nothing.
     """
-    *outputs, output = all_targets(study)
+    *outputs, output = list_outputs(study)
     with locked(study.lock_file), exclusive(study):
         bases = {target.path: prepare_output(study, target) for target in outputs}
         open_dataset(study, output)
@@ -72,28 +73,30 @@ def prepare_study(study: Study, *, commit: str, image_id: str, further: Mapping[
         fetch_image(study, output.store, key)
         publish_base(study, output)
     share_remotes(study.dataset)
-    return {
-        "dataset_id": read_setting(study.dataset, base, "datalad.dataset.id"),
-        "bases": {**bases, output.path: base},
-        "input_commit": commit,
-        "further_commits": dict(further),
-        "container_key": key,
-        "image": image_id,
-        "runtime": choose_runtime(study).value,
-        "identity": own_identity(study.dataset),
-        "lock_token": leave_lock_token(study),
-        "made_from": preparation(study, commit, image_id, further),
-    }
+    prepared = Prepared(
+        dataset_id=read_setting(study.dataset, base, "datalad.dataset.id"),
+        bases={**bases, output.path: base},
+        input_commit=commit,
+        further_commits=dict(further),
+        container_key=key,
+        image=image_id,
+        runtime=choose_runtime(study),
+        identity=own_identity(study.dataset),
+        lock_token=leave_lock_token(study),
+        made_from=preparation(study, commit, image_id, further),
+    )
+    write_prepared(study, prepared)
+    return prepared
 
 
-def own_identity(repository: Path) -> list[str]:
-    """Name and address that git signs with here; a node may know of none."""
+def own_identity(repository: Path) -> tuple[str, str]:
+    """Name and address that git signs with here; a node may have none."""
     name, _, rest = call_git(["var", "GIT_AUTHOR_IDENT"], cwd=repository).partition(" <")
-    return [name, rest.partition(">")[0]]
+    return name, rest.partition(">")[0]
 
 
-def prepare_output(study: Study, target: Target) -> str:
-    """Bring an output that is a dataset of its own to what the study asks for; gives its base."""
+def prepare_output(study: Study, target: OutputDataset) -> str:
+    """Bring an output that is a dataset of its own up to date; returns the commit of its base."""
     dataset = target.dataset
     open_dataset(study, target)
     write_text(dataset / ".gitattributes", ATTRIBUTES)
@@ -106,8 +109,8 @@ def prepare_output(study: Study, target: Target) -> str:
     return call_git(["rev-parse", "HEAD"], cwd=dataset)
 
 
-def open_dataset(study: Study, target: Target) -> None:
-    """A dataset with `base` checked out: cloned from its store, or new."""
+def open_dataset(study: Study, target: OutputDataset) -> None:
+    """Make a dataset with `base` checked out: cloned from its store, or new."""
     store, dataset = target.store, target.dataset
     held = store.repository is None or is_git_directory(store.repository)
     if held and BASE in list_remote_heads(store):
@@ -115,7 +118,7 @@ def open_dataset(study: Study, target: Target) -> None:
         call_git(["fetch", "-q", REMOTE], cwd=dataset)
         call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=dataset)
     elif not dataset.exists():
-        # Under another name until it is complete: a killed run leaves nothing half made.
+        # Under another name until it is complete: a killed run leaves no incomplete dataset.
         new = dataset.with_name(f".{dataset.name}.making")
         if new.exists():
             remove_tree(new)
@@ -126,18 +129,19 @@ def open_dataset(study: Study, target: Target) -> None:
     if not head_of(dataset, BASE):
         call_git(["branch", "-q", BASE], cwd=dataset)
     call_git(["checkout", "-q", "-f", BASE], cwd=dataset)
-    # What a killed `containers-add` had not saved yet.
+    # Remove what a killed `containers-add` had not saved yet.
     call_git(["clean", "-q", "-ffd"], cwd=dataset)
 
 
-def connect_store(study: Study, target: Target) -> None:
-    """Make a store where it is missing, and know it as remote `output`."""
+def connect_store(study: Study, target: OutputDataset) -> None:
+    """Make a store where it is missing, and add it as remote `output`."""
     store, dataset = target.store, target.dataset
-    if store.kind is StoreKind.BARE:
+    if store.kind is StoreKind.BARE and store.repository:
         what = f"{target.path} of {study.name}" if target.path else study.name
         make_bare_store(store.repository, f"output store of {what}")
     known = call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
-    if store.kind is StoreKind.RIA and not (known and is_git_directory(store.repository)):
+    there = store.repository is not None and is_git_directory(store.repository)
+    if store.kind is StoreKind.RIA and not (known and there):
         head, _, _ = store.url.partition("#")
         call_datalad(
             ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok"]
@@ -151,7 +155,7 @@ def connect_store(study: Study, target: Target) -> None:
 
 
 def fetch_image(study: Study, store: Store, key: str) -> None:
-    """Have the image's content once, where jobs link to it."""
+    """Fetch the image's content once, to where jobs link to it."""
     source = study.dataset
     args, place = ["get", "-q", "--", image_path(study)], store.url
     if study.container.dataset:
@@ -165,17 +169,17 @@ def fetch_image(study: Study, store: Store, key: str) -> None:
         raise WorkflowFailure(
             f"The container image {image_path(study)} cannot be fetched from {place}: "
             f"{last_line(e.stderr)}",
-            hint="check that it is whole and reachable.",
+            hint="check that it is complete and reachable.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
 
 
-def publish_base(study: Study, target: Target) -> None:
+def publish_base(study: Study, target: OutputDataset) -> None:
     """Push the image's content, then `base`, then `main` where there is none yet."""
     store, dataset = target.store, target.dataset
     try:
         if store.kind is StoreKind.OTHER:
-            # A repository elsewhere becomes one of git-annex when it knows that branch.
+            # A repository elsewhere becomes one of git-annex when it has that branch.
             push_annex_branch(dataset)
         if not target.path and is_annexed(dataset) and not study.container.dataset:
             call_annex(

@@ -15,7 +15,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from ..job.scratch import JobFolder, open_folder
 from ..job.steps import mount_steps
 from ..job.unit_job import Job
 from ..records.fingerprints import unit_fingerprint
+from ..records.prepared import Prepared
+from ..records.proof import Proof, ProofState, UnitProof, write_proof
 from ..units.listing import cached_units
 from ..units.unit import Unit
 
@@ -42,17 +44,17 @@ log = logging.getLogger(__name__)
 class Comparison:
     """Paths of the output dataset at which a rerun and the unit's commit are not the same."""
 
-    changed: list[str]
-    missing: list[str]
-    added: list[str]
+    changed: tuple[str, ...]
+    missing: tuple[str, ...]
+    added: tuple[str, ...]
 
     def paths(self) -> list[str]:
         """All of them."""
         return sorted([*self.changed, *self.missing, *self.added])
 
 
-def prove_study(study: Study, prepared: dict) -> dict:
-    """Compute some merged units again, and tell of each whether the same came out.
+def prove_study(study: Study, prepared: Prepared) -> Proof:
+    """Compute some merged units again, and write for each whether the same came out.
 
     Raises `WorkflowFailure` where no unit of the study is merged.
     """
@@ -64,25 +66,22 @@ def prove_study(study: Study, prepared: dict) -> dict:
             hint="run snakemake first; a unit that is due again is not proved.",
         )
     start = datetime.now(UTC).isoformat(timespec="seconds")
-    units = [prove_unit(Job(study, unit, prepared), result.commit) for unit, result in drawn]
-    return {
-        "start": start,
-        "seed": seed,
-        "main": head_of(study.dataset, REMOTE_MAIN),
-        "identical": all(unit["state"] == "identical" for unit in units),
-        "units": units,
-    }
+    units = tuple(prove_unit(Job(study, unit, prepared), result.commit) for unit, result in drawn)
+    main = head_of(study.dataset, REMOTE_MAIN)
+    proof = Proof(start=start, seed=seed, main=main, units=units)
+    write_proof(study, proof)
+    return proof
 
 
-def merged_units(study: Study, prepared: dict) -> list[tuple[Unit, Result]]:
+def merged_units(study: Study, prepared: Prepared) -> list[tuple[Unit, Result]]:
     """The units whose results in main are made from what the study names now."""
     ledger = read_ledger(study.dataset, REMOTE_MAIN)
-    listed = cached_units(study, prepared["input_commit"], prepared["further_commits"])
+    listed = cached_units(study, prepared.input_commit, prepared.further_commits)
     results = ((unit, ledger.get(unit.name)) for unit in listed.units)
     return [
         (unit, result)
         for unit, result in results
-        if result and result.fingerprint == unit_fingerprint(study, unit, prepared["image"])
+        if result and result.fingerprint == unit_fingerprint(study, unit, prepared.image)
     ]
 
 
@@ -92,31 +91,30 @@ def draw(units: list[tuple[Unit, Result]], *, number: int, seed: int) -> list[tu
     return sorted(chosen, key=lambda pair: pair[0].name)
 
 
-def prove_unit(job: Job, commit: str) -> dict:
-    """Compute one unit again; gives what is told of it."""
-    facts = {"unit": job.unit.name, "commit": commit}
+def prove_unit(job: Job, commit: str) -> UnitProof:
+    """Compute one unit again; returns what came out."""
+    proof = UnitProof(unit=job.unit.name, commit=commit)
     start = time.monotonic()
     check_node(job)
     sign_as_prepared(job)
     folder = open_folder(job.study, f"prove-{job.unit.name}")
-    state = "failed"
     try:
         log.info("%s: computing %s again in %s", job.unit.name, commit, folder.path)
         comparison, files = compare_with_rerun(job, folder, commit)
-        state = "differs" if comparison.paths() else "identical"
-        facts |= {"state": state, "files": files, **asdict(comparison)}
+        state = ProofState.DIFFERS if comparison.paths() else ProofState.IDENTICAL
+        proof = replace(proof, state=state, files=files, **vars(comparison))
     except (CommandError, WorkflowFailure) as e:
         said = e.stderr if isinstance(e, CommandError) else e.message
         log.error("%s", said.strip())
-        facts |= {"state": state, "message": why_failed(said)}
+        proof = replace(proof, message=why_failed(said))
     finally:
         end_processes_in(folder.path)
-        keep = job.study.keep_failed and state != "identical"
+        keep = job.study.keep_failed and proof.state is not ProofState.IDENTICAL
         if keep:
             log.warning("the clone is kept: %s", folder.path)
         folder.close(keep=keep)
-    log.info("%s: %s", job.unit.name, state)
-    return {**facts, "seconds": round(time.monotonic() - start, 1)}
+    log.info("%s: %s", job.unit.name, proof.state)
+    return replace(proof, seconds=round(time.monotonic() - start, 1))
 
 
 def compare_with_rerun(job: Job, folder: JobFolder, commit: str) -> tuple[Comparison, int]:
@@ -131,7 +129,7 @@ def compare_with_rerun(job: Job, folder: JobFolder, commit: str) -> tuple[Compar
     call_datalad(["rerun", commit], cwd=place, env=environment)
     head = call_git(["rev-parse", "HEAD"], cwd=place)
     old = read_written(job, place, commit)
-    old.pop(filter_file(job), None)
+    old.pop(filter_file(job) or "", None)
     new = read_written(job, place, head) if head != start else {}
     return compare(old, new), len(old)
 
@@ -177,7 +175,7 @@ def added_by(repository: Path, commit: str) -> dict[str, Entry]:
 def compare(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Comparison:
     """What is not the same in two sets of files."""
     return Comparison(
-        changed=sorted(path for path in old.keys() & new.keys() if old[path] != new[path]),
-        missing=sorted(old.keys() - new.keys()),
-        added=sorted(new.keys() - old.keys()),
+        changed=tuple(sorted(p for p in old.keys() & new.keys() if old[p] != new[p])),
+        missing=tuple(sorted(old.keys() - new.keys())),
+        added=tuple(sorted(new.keys() - old.keys())),
     )

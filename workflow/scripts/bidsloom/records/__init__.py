@@ -3,7 +3,17 @@
 attempts       failed attempts at a unit
 cancellations  units that people cancelled
 fingerprints   what a result is made from
+job_facts      what is known of a job, with a result or without
+job_record     the record of a unit's result
+json_fields    dataclasses to and from JSON, also of another version
+merge_outcome  what the last merge did
 open_study     a study that was opened: its units, and what is due
+prepared       what jobs know of the prepared study
+proof          what came out when units were computed again
 reconcile      records brought in line with the output store
+running        the unit that a batch's job processes now
+unit_state     the state of a unit
 why_due        why a unit is due, in words
+
+The paths are in `config.results_folder`.
 """

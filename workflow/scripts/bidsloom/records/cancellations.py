@@ -1,53 +1,57 @@
 """Notes of units whose jobs somebody cancelled on purpose.
 
-They hold until Snakemake is started anew: no further job takes such a unit up.
+A note holds until Snakemake is started again: until then no job processes the unit.
 """
 
 from __future__ import annotations
 
 import getpass
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 
+from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import read_json, write_json
 from ..config import Study
+from .json_fields import known_fields
 
 
-def cancel_note(study: Study, unit: str) -> Path:
-    """Where it stands that a unit was cancelled."""
-    return study.results / "cancelled" / f"{unit}.json"
+@dataclass(frozen=True)
+class Cancellation:
+    """Who cancelled a unit, and when."""
+
+    by: str = "somebody"
+    at: str = ""
+
+    def as_failure(self, unit: str) -> WorkflowFailure:
+        """The end of an attempt at the unit."""
+        return WorkflowFailure(
+            f"{unit} was cancelled by {self.by} (status.py --cancel).",
+            hint="start snakemake again to process it.",
+            failure_class=FailureClass.CANCELLED,
+        )
 
 
-def note_cancel(study: Study, unit: str) -> None:
-    """Say that the jobs of a unit are cancelled, and by whom."""
+def note_cancellation(study: Study, unit: str) -> None:
+    """Write that this user cancels the jobs of a unit now."""
     at = datetime.now().isoformat(timespec="seconds")
-    write_json(cancel_note(study, unit), {"by": getpass.getuser(), "at": at})
+    write_json(study.files.cancellation(unit), asdict(Cancellation(getpass.getuser(), at)))
 
 
-def who_cancelled(study: Study, unit: str) -> str | None:
-    """Who cancelled a unit, or None."""
-    note = read_json(cancel_note(study, unit))
-    return note and note["by"]
+def read_cancellation(study: Study, unit: str) -> Cancellation | None:
+    """Who cancelled a unit, and when; None where nobody did."""
+    value = read_json(study.files.cancellation(unit))
+    if not isinstance(value, Mapping):
+        return None
+    return Cancellation(**known_fields(Cancellation, value))
 
 
 def list_cancelled(study: Study) -> set[str]:
     """Units that were cancelled."""
-    return {path.stem for path in (study.results / "cancelled").glob("*.json")}
+    return {path.stem for path in study.files.cancellations.glob("*.json")}
 
 
-def describe_cancel(study: Study, unit: str) -> dict[str, str | bool]:
-    """What an attempt tells of a cancel that was meant; nothing where it was not."""
-    who = who_cancelled(study, unit)
-    if who is None:
-        return {}
-    return {
-        "on_purpose": True,
-        "message": f"{unit} was cancelled by {who} (status.py --cancel).",
-        "hint": "start snakemake again to take it up.",
-    }
-
-
-def forget_cancels(study: Study) -> None:
-    """Let a new run take up what was cancelled before."""
-    shutil.rmtree(study.results / "cancelled", ignore_errors=True)
+def remove_cancellations(study: Study) -> None:
+    """Remove all notes, so that a new run processes what was cancelled before."""
+    shutil.rmtree(study.files.cancellations, ignore_errors=True)

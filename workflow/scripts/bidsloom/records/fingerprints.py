@@ -1,8 +1,8 @@
-"""What a unit's result is made from, as a fingerprint, and in words what of it changed.
+"""What a unit's result is made from, as a fingerprint, and what of it changed, in words.
 
-CPUs, memory, where files and stores lie, and the like are left out: they
-change no result.  The output dataset keeps what its results are made from
-(`MADE_FROM`), so that a change can be named when `results/` is gone.
+CPUs, memory, and the paths of files and stores are not part of it: they change
+no result.  The output dataset keeps what its results are made from
+(`MADE_FROM`), so that a change can be named even when `results/` is lost.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ..units.unit import GROUP, Unit
 
 # In the scaffolding that job branches start from.
 MADE_FROM = ".datalad/bidsloom.json"
-# Longer values are not told.
+# Longer values are not shown.
 VALUE_LENGTH = 40
 
 
 def made_from(study: Study, image_id: str) -> dict[str, Any]:
     """What all results of a study are made from, beside the input; keys are those of the config.
 
-    Of variables only digests are told: their values may be secrets.
+    Of variables it has only digests: their values may be secrets.
     """
     container = study.container
     return {
@@ -100,7 +100,7 @@ def group_fingerprint(study: Study, members: str, image_id: str) -> dict[str, st
 
 
 def fingerprint_text(parts: Mapping[str, str]) -> str:
-    """The fingerprint as it stands in a trailer: readable for its causes."""
+    """The fingerprint as a trailer holds it: the causes can be read."""
     return " ".join(f"{cause}={value}" for cause, value in sorted(parts.items()))
 
 
@@ -113,7 +113,7 @@ def changed_causes(old: str, new: str) -> list[str]:
 def describe_changes(
     causes: Iterable[str], old: Mapping[str, Any] | None, new: Mapping[str, Any]
 ) -> str:
-    """In words why a result holds no more; `old` is what it was made from, None if unknown."""
+    """In words why a result no longer holds; `old` is what it was made from, None if unknown."""
     told = []
     for cause in causes:
         found = list(changes_of(cause, old[cause], new[cause])) if old and cause in old else []
@@ -140,7 +140,7 @@ def changes_of(cause: str, old: Any, new: Any) -> Iterator[str]:
 def changed_items(
     what: str, old: Mapping[str, Any], new: Mapping[str, Any], *, show: bool = False
 ) -> Iterator[str]:
-    """Names that were added, removed or have another value, which `show` tells if it is short."""
+    """Names that were added, removed or have another value, which `show` adds if it is short."""
     for name in sorted({*old, *new}):
         if name not in old:
             yield f"{what} {name} added"

@@ -1,22 +1,23 @@
-"""A study that was looked at: its units, and what their results must be made from."""
+"""A study that was opened: its units, and what their results must be made from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..config import Study
-from ..units.unit import Units
+from ..units.unit import Unit, Units
 from .fingerprints import unit_fingerprint
 
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study that was looked at: its units, and the image they run with.
+    """A study that was opened: its units, and the image they run with.
 
-    `done` names the units whose record tells of a result that still holds,
-    `why` tells of each other one why it is due, `withdrawn` names those that
-    main holds and the input does not any more.
+    `done` names the units whose recorded result still holds, `why` says for
+    each other one why it is due, `withdrawn` names those that main still holds
+    but the input does not.
     """
 
     study: Study
@@ -37,5 +38,6 @@ class OpenStudy:
         """Names of the units, sorted."""
         return list(self._by_name)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_name", {unit.name: unit for unit in self.units.units})
+    @cached_property
+    def _by_name(self) -> dict[str, Unit]:
+        return {unit.name: unit for unit in self.units.units}

@@ -1,4 +1,4 @@
-"""Why units are due, and which results have lost their input."""
+"""Why units are due, and which results have no input any more."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import CommandError
-from ..base.files import read_json
 from ..base.runners import call_git, call_git_lines
 from ..units.listing import find_withdrawn
+from .attempts import read_attempts
 from .fingerprints import MADE_FROM, changed_causes, describe_changes, made_from
+from .job_record import read_superseded
+from .merge_outcome import read_merge_outcome
 from .open_study import OpenStudy
 
 
 def explain_due(opened: OpenStudy) -> dict[str, str]:
-    """Unit -> why it is due, for every unit without a result that holds."""
+    """Unit -> why it is due, for every unit that has no valid result."""
     study, due = opened.study, [name for name in opened.names if name not in opened.done]
-    old = {name: read_json(study.results / "superseded" / f"{name}.json") for name in due}
-    made = read_made_from(study.dataset, [r["commit"] for r in old.values() if r])
+    old = {name: read_superseded(study, name) for name in due}
+    made = read_made_from(study.dataset, [record.commit for record in old.values() if record])
     now = made_from(study, opened.image_id)
-    why = {}
+    why: dict[str, str] = {}
     for name in due:
-        record, attempts = old[name], read_json(study.results / "attempts" / f"{name}.json")
+        record, attempts = old[name], read_attempts(study, name)
         failed = attempts[-1] if attempts else None
-        if failed and not (record and record.get("end", "") > failed.get("end", "")):
-            why[name] = f"failed before ({failed['failure_class']})"
+        if failed and not (record and record.end > failed.end):
+            why[name] = f"failed before ({failed.failure_class or 'for an unknown reason'})"
         elif record:
-            causes = changed_causes(record["fingerprint"], opened.fingerprint(name))
-            why[name] = describe_changes(causes, made.get(record["commit"]), now)
+            causes = changed_causes(record.fingerprint, opened.fingerprint(name))
+            why[name] = describe_changes(causes, made.get(record.commit), now)
         else:
             why[name] = "new"
     return why
@@ -57,7 +59,7 @@ def read_made_from(dataset: Path, commits: Iterable[str]) -> dict[str, Any]:
 
 
 def list_withdrawn(opened: OpenStudy) -> tuple[str, ...]:
-    """Units that main held at the last merge, and that the input does not have any more."""
-    merged = (read_json(opened.study.results / "merged.json") or {}).get("merged", [])
+    """Units that main held after the last merge, but that the input does not have any more."""
+    merged = read_merge_outcome(opened.study).merged
     known = {*opened.names, *(name for name, _ in opened.units.excluded)}
     return tuple(find_withdrawn(merged, known))

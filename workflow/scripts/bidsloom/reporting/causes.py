@@ -1,4 +1,4 @@
-"""Units with the same trouble, together: 10,000 jobs that fail for one typo are one thing to do."""
+"""Units that failed for the same reason, together: 10,000 jobs may fail for one typo."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..base.errors import FailureClass
+from ..records.unit_state import UnitState
 from .unit_states import Row
 
-# What is told first; other states that have a reason follow.
-FIRST = ("failed", "unmerged", "excluded")
 # What differs between units that fail alike: times, addresses, process ids, sizes.
 VARYING = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{7,64}\b|\d+")
 
@@ -18,7 +18,7 @@ VARYING = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{7,64}\b|\d+")
 class Cause:
     """Why some units have no result; reason, last line and hint are the first one's."""
 
-    state: str
+    state: UnitState
     failure_class: str
     exit_code: int | None
     reason: str
@@ -28,7 +28,7 @@ class Cause:
 
 
 def find_causes(rows: Iterable[Row]) -> list[Cause]:
-    """Causes of what has no result, failures first, then by the number of units."""
+    """Why units have no result: failures first, then by the number of units."""
     alike: dict[tuple, list[Row]] = {}
     for row in rows:
         if row.reason:
@@ -48,18 +48,18 @@ def find_causes(rows: Iterable[Row]) -> list[Cause]:
     return sorted(causes, key=lambda c: (rank(c.state), -len(c.units), c.units[0]))
 
 
-def rank(state: str) -> int:
-    """Where the causes of a state stand."""
-    return FIRST.index(state) if state in FIRST else len(FIRST)
+def rank(state: UnitState) -> tuple[bool, int]:
+    """Where the causes of a state are listed: trouble first."""
+    return not state.is_troubled, state.order
 
 
 def cause_key(row: Row) -> tuple:
     """What units with the same cause share.
 
-    An app's last line says more than that it failed, any other reason more
-    than what was last in its log.
+    Where the app failed, its last line says more than the reason; otherwise the
+    reason says more than the last line of the log.
     """
-    said = last_words(row) if row.failure_class == "app_error" else row.reason
+    said = last_words(row) if row.failure_class == FailureClass.APP_ERROR else row.reason
     for name in {row.unit, *row.unit.split("_")}:
         said = said.replace(name, "")
     return row.state, row.failure_class, row.exit_code, VARYING.sub("#", said)

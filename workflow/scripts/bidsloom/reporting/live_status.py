@@ -1,8 +1,8 @@
-"""What becomes of every unit while a study runs.
+"""The state of every unit while a study runs.
 
-Notes in `results/<study>/` tell most of it.  Over them stand the output store,
-which is the truth about results, and the jobs that are there now.
-Reads only, and needs no lock.
+Most of it is in the notes of `results/<study>/`.  Where they differ from the
+output store, which is the truth about results, or from the jobs that exist
+now, those count.  Reads only, and needs no lock.
 """
 
 from __future__ import annotations
@@ -12,21 +12,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
-from ..base.files import read_json
 from ..base.runners import call_git_lines
 from ..config import Study
 from ..datasets.branches import Result, branch_name, read_ledger, read_results
-from ..datasets.output_datasets import output_target
+from ..datasets.output_datasets import main_output
 from ..datasets.stores import MAIN, is_git_directory, last_line
-from ..records.cancellations import describe_cancel, list_cancelled
+from ..records.cancellations import list_cancelled, read_cancellation
 from ..records.fingerprints import unit_fingerprint
+from ..records.merge_outcome import read_merge_outcome
+from ..records.prepared import read_prepared
+from ..records.unit_state import UnitState
 from ..scheduling.in_progress import Work, find_local, find_queued
 from ..units.listing import read_units
 from .unit_states import Row, collect_rows
 
+# States of units of which the notes know no result.
+UNFINISHED = (UnitState.WAITING, UnitState.FAILED)
+
 
 @dataclass(frozen=True)
-class Held:
+class StoreContents:
     """What the output store holds: unit -> commit of its job branch, and the commit of main.
 
     `repository` is where these commits can be read, None for a store that is
@@ -39,7 +44,7 @@ class Held:
 
 
 def current_rows(study: Study, *, warn: Callable[[WorkflowFailure], None]) -> list[Row]:
-    """A row for every unit, as things stand; `warn` is told what could not be asked."""
+    """A row for every unit, as things stand; `warn` gets what could not be read."""
     # In this order: a job that ends in between has left its record, and a
     # record's branch was there before it.
     work, held = find_local(study), None
@@ -61,8 +66,10 @@ def current_rows(study: Study, *, warn: Callable[[WorkflowFailure], None]) -> li
     ]
     cancelled = list_cancelled(study)
     return [
-        replace(row, reason=describe_cancel(study, row.unit)["message"])
-        if row.state == "waiting" and row.unit in cancelled
+        replace(row, reason=note.as_failure(row.unit).message)
+        if row.state is UnitState.WAITING
+        and row.unit in cancelled
+        and (note := read_cancellation(study, row.unit))
         else row
         for row in rows
     ]
@@ -71,37 +78,37 @@ def current_rows(study: Study, *, warn: Callable[[WorkflowFailure], None]) -> li
 def settle_row(
     row: Row,
     *,
-    held: Held | None,
+    held: StoreContents | None,
     merged: set[str],
     result: Result | None,
     work: Mapping[str, Work],
 ) -> Row:
     """A unit's row by what its notes, the store and the jobs say together."""
-    if row.state in ("merged", "done") and held:
+    if row.state in (UnitState.MERGED, UnitState.DONE) and held:
         if row.unit in held.branches:
-            return replace(row, state="done", next="snakemake merge")
+            return replace(row, state=UnitState.DONE, next="snakemake merge")
         if row.unit in merged:
-            return replace(row, state="merged", next="")
+            return replace(row, state=UnitState.MERGED, next="")
         if held.repository is None:
             return row
         reason = "its result is recorded, but not in the output store"
         todo = f"remove jobs/{row.unit}.json of the study's results, then run snakemake"
-        return replace(row, state="lost", reason=reason, next=todo)
-    if row.state not in ("waiting", "failed"):
+        return replace(row, state=UnitState.LOST, reason=reason, next=todo)
+    if row.state not in UNFINISHED:
         return row
     if row.unit in work:
         at = work[row.unit]
-        state = "running" if at.running else "queued"
+        state = UnitState.RUNNING if at.running else UnitState.QUEUED
         return replace(row, state=state, node=at.node, since=at.since, job=at.job, next="")
     if result and held:
-        state = "done" if row.unit in held.branches else "merged"
+        state = UnitState.DONE if row.unit in held.branches else UnitState.MERGED
         return Row(row.unit, state, attempts=row.attempts, commit=result.commit)
     return row
 
 
-def read_store(study: Study) -> Held | None:
+def read_store(study: Study) -> StoreContents | None:
     """What the output store holds; None where it is not there yet."""
-    store = output_target(study).store
+    store = main_output(study).store
     prefix = f"refs/heads/{branch_name(study.container.name, '')}"
     main = f"refs/heads/{MAIN}"
     try:
@@ -109,7 +116,7 @@ def read_store(study: Study) -> Held | None:
             told = call_git_lines(
                 ["ls-remote", store.git_url, f"{prefix}*", main], cwd=study.results
             )
-            heads = dict(reversed(line.split("\t")) for line in told)
+            heads = {ref: commit for commit, ref in (line.split("\t") for line in told)}
         elif is_git_directory(store.repository):
             told = call_git_lines(
                 ["for-each-ref", "--format=%(refname) %(objectname)", prefix, main],
@@ -124,21 +131,23 @@ def read_store(study: Study) -> Held | None:
             hint="see that it is mounted and reachable from here.",
         ) from e
     branches = {ref.removeprefix(prefix): c for ref, c in heads.items() if ref != main}
-    return Held(branches, heads.get(main), store.repository)
+    return StoreContents(branches, heads.get(main), store.repository)
 
 
-def read_merged(study: Study, held: Held | None) -> set[str]:
+def read_merged(study: Study, held: StoreContents | None) -> set[str]:
     """The units whose results main holds, as the last merge said where it is still that main."""
-    known = read_json(study.results / "merged.json") or {}
-    if held and held.repository and held.main and held.main != known.get("main"):
+    known = read_merge_outcome(study)
+    if held and held.repository and held.main and held.main != known.main:
         return set(read_ledger(held.repository, held.main))
-    return set(known.get("merged", []))
+    return set(known.merged)
 
 
-def find_results(study: Study, rows: Iterable[Row], held: Held | None) -> dict[str, Result]:
+def find_results(
+    study: Study, rows: Iterable[Row], held: StoreContents | None
+) -> dict[str, Result]:
     """Results in the store of units without a record, if they are what is asked for now."""
-    missing = {row.unit for row in rows if row.state in ("waiting", "failed")}
-    prepared = read_json(study.results / "prepared.json")
+    missing = {row.unit for row in rows if row.state in UNFINISHED}
+    prepared = read_prepared(study)
     if not (held and held.repository and missing and prepared):
         return {}
     ledger = read_ledger(held.repository, held.main) if held.main else {}
@@ -152,5 +161,5 @@ def find_results(study: Study, rows: Iterable[Row], held: Held | None) -> dict[s
         name: result
         for name, result in found.items()
         if name in units
-        and result.fingerprint == unit_fingerprint(study, units[name], prepared["image"])
+        and result.fingerprint == unit_fingerprint(study, units[name], prepared.image)
     }

@@ -1,9 +1,9 @@
 """Tell people that a run has ended, by apprise: mail, Slack, Mattermost, and more.
 
-Addresses hold passwords and tokens.  They are taken out of the environment, or
-out of a file that nobody else can read, before any job starts; they stay in
-the memory of Snakemake's main process and go to the sender on its standard
-input.  No message names them, only their place among the others.
+Addresses hold passwords and tokens.  Before any job starts they are taken out
+of the environment, or read from a file that nobody else can read.  They stay
+in the memory of Snakemake's main process, which passes them to the sender on
+its standard input.  Messages name an address only by its number.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..config.study import Notify
 from .unit_states import Row, describe_counts
 
 SENDER = STANDALONE / "send_notification.py"
-# As this module is imported: Snakemake's own may have been quoted for a shell since.
+# Read when this module is imported: Snakemake may later quote `sys.executable` for a shell.
 PYTHON = sys.executable
 # The sender gives up before that.
 SECONDS = 40
@@ -42,7 +42,7 @@ class Addresses:
 
 
 def take_addresses(notify: Notify) -> Addresses:
-    """The addresses, which are in this process' environment no more.
+    """The addresses, which are removed from this process' environment.
 
     Raises `WorkflowFailure` where the file that holds them can be read by
     others, or apprise is missing or does not know an address.
@@ -110,9 +110,9 @@ def check_addresses(addresses: Addresses) -> None:
 
 
 def send_message(addresses: Addresses, *, title: str, body: str) -> list[str]:
-    """Send a message to each address; gives lines about those where that failed.
+    """Send a message to each address; returns a line for each where that failed.
 
-    Whatever happens there is no reason to fail: the run is over.
+    Nothing that happens there makes the run fail: it is over.
     """
     went_well = [False] * len(addresses.urls)
     with contextlib.suppress(CommandError, OSError, ValueError):
@@ -132,14 +132,14 @@ def ask_sender(addresses: Addresses, **message: str) -> list[bool]:
 
 
 def compose_message(study: Study, rows: Iterable[Row], *, success: bool) -> dict[str, str]:
-    """What is told of a run: how it ended, numbers, and where to read more; no subject's label."""
+    """The message about a run: how it ended, numbers, where to read more; no subject's label."""
     rows = list(rows)
     classes = Counter(row.failure_class for row in rows if row.failure_class)
     failed = ", ".join(f"{n} {name}" for name, n in classes.most_common())
     lines = [
         describe_counts(rows),
         *([f"Failed: {failed}"] if failed else []),
-        f"Report: {study.results / 'report.html'} on {node_name()}",
+        f"Report: {study.files.report_page} on {node_name()}",
     ]
     ended = "is done" if success else "ended with failures"
     return {"title": f"bidsloom: {study.name} {ended}", "body": "\n".join(lines)}

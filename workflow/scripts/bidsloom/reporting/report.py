@@ -1,11 +1,10 @@
-"""The report of a study: tables and a page that a person reads who was not there."""
+"""The report of a study: tables, and a page that also explains the study to others."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,97 +15,103 @@ from ..base.files import iterate_tsv, read_json, read_tsv, write_json, write_tex
 from ..base.paths import PACKED, REPOSITORY
 from ..base.runners import call, call_annex, call_git, call_git_records, call_git_success
 from ..config import Study
+from ..config.request import Request
 from ..containers.runtimes import Runtime
-from ..datasets.output_datasets import further_targets, output_target
+from ..datasets.output_datasets import list_further_outputs, main_output
 from ..datasets.stores import read_setting
 from ..job.app_command import app_command
 from ..job.unit_job import Job
-from ..proof.outcome import FILE, describe_proof
+from ..proof.outcome import describe_proof
+from ..records.attempts import Attempt
+from ..records.merge_outcome import read_merge_outcome
+from ..records.prepared import Prepared, read_prepared
+from ..records.proof import read_proof
 from ..units.selection import BEYOND
 from ..units.unit_tables import read_unit
 from .causes import find_causes
 from .report_page import Pages, render_page
 from .sizing import size_study
 from .sizing_words import describe_estimates, describe_limits, describe_method, describe_proposals
-from .unit_states import Row, collect_rows
+from .unit_states import Row, collect_rows, count_states
 
 COLUMNS = ["unit", "state", "failure_class", "exit_code", "attempts", "seconds"]
 COLUMNS += ["memory_mb", "cpu_seconds", "scratch_mb", "output_bytes", "commit", "reason", "next"]
 
 
-def write_report(study: Study, *, outcome: str = "", log: str = "") -> list[Row]:
-    """Write `report.tsv`, `report.json` and `report.html` of a study.
-
-    `outcome` is that of the run which just ended, "finished" or "failed" (with
-    Snakemake's `log`); without one, what was last said of a run stands.
-    """
+def note_run(study: Study, *, outcome: str, log: str = "") -> None:
+    """Write how the run ended: "finished", or "failed" with Snakemake's `log`."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    if outcome:
-        write_json(study.results / "run.json", {"outcome": outcome, "ended": now, "log": log})
+    write_json(study.files.run, {"outcome": outcome, "ended": now, "log": log})
+
+
+def write_report(study: Study) -> list[Row]:
+    """Write `report.tsv`, `report.json` and `report.html` of a study; returns the rows."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
     rows = [with_own_time(row, study) for row in collect_rows(study)]
     facts = {"made": now, **study_facts(study, rows)}
-    units = [asdict(row) for row in rows]
+    units = [row.to_json() for row in rows]
     table = ({**unit, **(unit["usage"] or {})} for unit in units)
-    write_tsv(study.results / "report.tsv", COLUMNS, table)
-    write_json(study.results / "report.json", {**facts, "units": units})
+    write_tsv(study.files.report_table, COLUMNS, table)
+    write_json(study.files.report_data, {**facts, "units": units})
     page = render_page(facts, rows, pages=find_pages(study, facts["main"]))
-    write_text(study.results / "report.html", page)
+    write_text(study.files.report_page, page)
     return rows
 
 
 def with_own_time(row: Row, study: Study) -> Row:
-    """A row whose job may have asked for the time of several units, with that of one."""
+    """The row with the time of one unit, where its job asked for that of several."""
     if row.usage is None or study.resources.units_per_job == 1:
         return row
-    return replace(row, usage=replace(row.usage, minutes=study.resources.runtime))
+    requested = replace(row.usage.requested, minutes=study.resources.job.minutes)
+    return replace(row, usage=replace(row.usage, requested=requested))
 
 
 def study_facts(study: Study, rows: list[Row]) -> dict:
-    """What is told of a study as a whole."""
-    prepared = read_json(study.results / "prepared.json") or {}
+    """What the report says of the study as a whole."""
+    prepared = read_prepared(study)
     causes = find_causes(rows)
     return {
         "study": study.name,
-        "run": read_json(study.results / "run.json"),
+        "run": read_json(study.files.run),
         "input": study.input_url,
-        "input_commit": prepared.get("input_commit"),
+        "input_commit": prepared and prepared.input_commit,
         "app": study.container.name,
         "image": str(study.container.image),
-        "container_key": prepared.get("container_key"),
-        "runtime": prepared.get("runtime"),
-        "call_format": call_format(study, prepared),
+        "container_key": prepared and prepared.container_key,
+        "runtime": prepared and prepared.runtime.value,
+        "call_format": registered_call_format(study, prepared),
         "command": example_command(study, prepared),
         "output": study.output_url,
         "output_folder": study.container.outputs[0],
-        "store": output_target(study).store.git_url,
-        "main": (read_json(study.results / "merged.json") or {}).get("main"),
+        "store": main_output(study).store.git_url,
+        "main": read_merge_outcome(study).main,
         "results": str(study.results),
-        "versions": tool_versions(prepared.get("runtime")),
-        "counts": dict(Counter(row.state for row in rows)),
+        "versions": tool_versions(prepared.runtime if prepared else Runtime.NONE),
+        "counts": count_states(rows),
         "causes": [{**asdict(cause), "units": list(cause.units)} for cause in causes],
         "sizing": describe_sizing(study, rows),
-        "proof": describe_proof(read_json(study.results / FILE)),
+        "proof": describe_proof(read_proof(study)),
     }
 
 
-def call_format(study: Study, prepared: dict) -> str | None:
+def registered_call_format(study: Study, prepared: Prepared | None) -> str | None:
     """How the image is called, as the study dataset has it."""
-    if not prepared:
+    if prepared is None:
         return None
     key = f"datalad.containers.{study.container.name}.cmdexec"
-    return read_setting(study.dataset, prepared["bases"][""], key)
+    return read_setting(study.dataset, prepared.bases[""], key)
 
 
-def example_command(study: Study, prepared: dict) -> str | None:
+def example_command(study: Study, prepared: Prepared | None) -> str | None:
     """The app's arguments for the first unit."""
-    first = next(iterate_tsv(study.results / "subjects.tsv"), None)
-    if not (prepared and first):
+    first = next(iterate_tsv(study.files.subjects), None)
+    if prepared is None or first is None:
         return None
     return shlex.join(app_command(Job(study, read_unit(study, first["unit"]), prepared)))
 
 
-def tool_versions(runtime: str | None) -> dict[str, str]:
-    """The programs of this machine; a node's may be others."""
+def tool_versions(runtime: Runtime) -> dict[str, str]:
+    """Versions of the programs on this machine; nodes may have others."""
     found = {
         "Snakemake": version("snakemake"),
         "DataLad": version("datalad"),
@@ -117,8 +122,8 @@ def tool_versions(runtime: str | None) -> dict[str, str]:
         "git-annex": lambda: call_annex(["version", "--raw"], cwd=cwd),
         "git": lambda: call_git(["version"], cwd=cwd),
     }
-    if runtime and runtime != Runtime.NONE.value:
-        program = Runtime(runtime).program
+    if runtime is not Runtime.NONE:
+        program = runtime.program
         asked[program] = lambda: call([program, "--version"], cwd=cwd).decode()
     if (REPOSITORY / ".git").exists():
         describe = ["describe", "--always", "--dirty", "--tags"]
@@ -135,7 +140,7 @@ def tool_versions(runtime: str | None) -> dict[str, str]:
 
 
 def find_pages(study: Study, main: str | None) -> Pages:
-    """HTML reports in the output folder as it was merged, and where their figures lie.
+    """HTML reports in the merged output folder, and where their figures are.
 
     A level of the tree, one of each session's folder, and one unit's figures
     for all: few questions, however many units there are.
@@ -143,7 +148,7 @@ def find_pages(study: Study, main: str | None) -> Pages:
     if not main:
         return Pages()
     try:
-        repository, folder = output_folder(study, main)
+        repository, folder = merged_output_folder(study, main)
         names = list_names(repository, folder)
         for session in [name for name in names if name.startswith("ses-")]:
             names += [f"{session}/{name}" for name in list_names(repository, f"{folder}{session}")]
@@ -151,7 +156,8 @@ def find_pages(study: Study, main: str | None) -> Pages:
         return Pages()
     files = [name for name in names if re.search(r"(^|/)sub-[^/]*\.html$", name)]
     for first in files[:1]:
-        subject, session = re.search(r"(sub-[^_.]*)(?:_(ses-[^_.]*))?", first).groups()
+        parts = first[first.rfind("sub-") :].partition(".")[0].split("_")
+        subject, session = parts[0], next((p for p in parts[1:2] if p.startswith("ses-")), "none")
         beside = f"{folder}{first[: first.rfind('/') + 1]}{subject}"
         for figures, place in (("subject", beside), ("session", f"{beside}/{session}")):
             if call_git_success(["cat-file", "-e", f"{place}/figures"], cwd=repository):
@@ -164,10 +170,10 @@ def list_names(repository: Path, folder: str) -> list[str]:
     return call_git_records(["ls-tree", "-z", "--name-only", folder], cwd=repository)
 
 
-def output_folder(study: Study, main: str) -> tuple[Path, str]:
+def merged_output_folder(study: Study, main: str) -> tuple[Path, str]:
     """The repository that holds the app's output folder, and the folder as git names it there."""
     path = study.container.outputs[0]
-    for target in further_targets(study):
+    for target in list_further_outputs(study):
         if target.path == path:
             commit = call_git(["rev-parse", f"{main}:{path}"], cwd=study.dataset)
             return target.dataset, f"{commit}:"
@@ -176,16 +182,16 @@ def output_folder(study: Study, main: str) -> tuple[Path, str]:
 
 def describe_sizing(study: Study, rows: Sequence[Row]) -> dict | None:
     """What jobs should ask for and what the study will take; None before any unit is done."""
-    listed = {row["unit"]: int(row["bytes"]) for row in read_tsv(study.results / "subjects.tsv")}
+    listed = {row["unit"]: int(row["bytes"]) for row in read_tsv(study.files.subjects)}
     # The group level is no sample of the units.
     rows = [row for row in rows if row.unit in listed]
     usages = [row.usage for row in rows if row.usage]
     finished = sum(bool(row.commit) for row in rows)
     short = {
-        "short_mb": ended_for_want_of(rows, FailureClass.OUT_OF_MEMORY, "mem_mb"),
-        "short_minutes": ended_for_want_of(rows, FailureClass.TIMEOUT, "runtime"),
+        "short_mb": ended_for_want_of(rows, FailureClass.OUT_OF_MEMORY, lambda asked: asked.mem_mb),
+        "short_minutes": ended_for_want_of(rows, FailureClass.TIMEOUT, lambda asked: asked.minutes),
     }
-    excluded = read_tsv(study.results / "excluded.tsv")
+    excluded = read_tsv(study.files.excluded)
     beyond = sum(row["reason"].startswith(BEYOND) for row in excluded)
     sizing = size_study(
         usages,
@@ -216,10 +222,14 @@ def describe_sizing(study: Study, rows: Sequence[Row]) -> dict | None:
     }
 
 
-def ended_for_want_of(rows: Sequence[Row], cause: FailureClass, resource: str) -> list[int]:
-    """What units had asked for whose last attempt ended for want of it."""
-    ends = [row.history[-1] for row in rows if row.failure_class == cause.value and row.history]
-    return [asked for end in ends if (asked := end.get("requested", {}).get(resource))]
+def ended_for_want_of(
+    rows: Sequence[Row], cause: FailureClass, resource: Callable[[Request], int | None]
+) -> list[int]:
+    """How much of a resource units had asked for, whose last attempt ended for want of it."""
+    ends: list[Attempt] = [
+        row.history[-1] for row in rows if row.failure_class == cause and row.history
+    ]
+    return [asked for end in ends if (asked := resource(end.requested))]
 
 
 def mean(values: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
-"""The report's page: one file with its data, its style and its script; it asks for nothing else.
+"""The report's page: one file with its data, its style and its script; it loads nothing else.
 
-The page itself is `report_page.html`.  What stands here is put into it as
-JSON, a column for each property of the units: 50,000 of them are read in a
+The template is `report_page.html`.  The data is put into it as JSON, with a
+column for each property of the units: a browser reads 50,000 units in a
 fraction of a second.
 """
 
@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .unit_states import Row
+from ..records.unit_state import UnitState
+from ..units.unit import subject_of
+from .unit_states import Row, describe_attempt
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
 # What of a unit's usage is shown.
 USAGE = ["memory_mb", "mem_mb", "minutes", "cpus", "busy_cpus", "output_bytes"]
 USAGE += ["run_seconds", "fetch_seconds", "lock_seconds", "push_seconds"]
-# Failed units whose last lines are on the page; those of further ones are in their files.
+# The page has the last lines of this many failed units; the others' are in their files.
 LOGS = 2000
-# What colours a terminal, and other characters that no text needs.
+# Colour codes of terminals, and other characters that no text needs.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -45,7 +47,9 @@ class Pages:
         found: dict[str, list[str]] = {}
         for name in files:
             folder, _, file = name.rpartition("/")
-            subject, session = re.match(r"([^_.]*)(_ses-[^_.]*)?", file).groups("")
+            parts = file.partition(".")[0].split("_")
+            subject = parts[0]
+            session = f"_{parts[1]}" if parts[1:] and parts[1].startswith("ses-") else ""
             units = {f"{subject}_{folder}"} if folder else {subject, subject + session}
             for unit in units:
                 found.setdefault(unit, []).append(name)
@@ -54,7 +58,7 @@ class Pages:
     def of_unit(self, unit: str) -> list[str]:
         """A unit's reports; a session has its subject's where it has none."""
         own = self.by_unit.get(unit)
-        return own or [n for n in self.by_unit.get(unit.split("_")[0], []) if "_" not in n]
+        return own or [n for n in self.by_unit.get(subject_of(unit), []) if "_" not in n]
 
 
 def render_page(facts: dict, rows: Sequence[Row], *, pages: Pages) -> str:
@@ -68,7 +72,7 @@ def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages) -> dict:
     """What the page shows: the facts, and the units in columns."""
     causes = [{**cause, "units": len(cause["units"])} for cause in facts["causes"]]
     cause_of = {name: n for n, cause in enumerate(facts["causes"]) for name in cause["units"]}
-    usages = [row.usage for row in rows]
+    usages = [usage_facts(row) for row in rows]
     columns: dict[str, list] = {
         "unit": [row.unit for row in rows],
         "state": [row.state for row in rows],
@@ -78,19 +82,37 @@ def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages) -> dict:
         "commit": [row.commit for row in rows],
     }
     for name in USAGE:
-        columns[name] = [shortened(getattr(usage, name, None)) for usage in usages]
+        columns[name] = [shortened(usage.get(name)) for usage in usages]
     return {
         **facts,
         "causes": causes,
+        "states": {
+            state: {
+                "tone": state.tone,
+                "mark": state.mark,
+                "meaning": state.meaning,
+                "outside": state.is_outside,
+            }
+            for state in UnitState
+        },
         "figures": pages.figures,
-        "pages": [pages.of_unit(row.unit) if row.state == "merged" else None for row in rows],
+        "pages": [
+            pages.of_unit(row.unit) if row.state is UnitState.MERGED else None for row in rows
+        ],
         "units": columns,
         "details": describe_details(rows),
     }
 
 
+def usage_facts(row: Row) -> dict[str, Any]:
+    """What a unit's job asked for and used."""
+    if row.usage is None:
+        return {}
+    return {**row.usage.to_json(), "busy_cpus": row.usage.busy_cpus}
+
+
 def describe_details(rows: Sequence[Row]) -> dict[int, dict]:
-    """What is told of single units, by their place in the list."""
+    """What the page says of single units, by their position in the list."""
     details, logs = {}, 0
     for n, row in enumerate(rows):
         told: dict[str, Any] = {
@@ -98,7 +120,7 @@ def describe_details(rows: Sequence[Row]) -> dict[int, dict]:
             "failure_class": row.failure_class,
             "exit_code": row.exit_code,
             "next": row.next,
-            "history": row.history,
+            "history": [describe_attempt(attempt) for attempt in row.history],
         }
         if row.log and logs < LOGS:
             told["log"] = [clean(line) for line in row.log]

@@ -1,16 +1,20 @@
-"""What jobs should ask for and what a study will take, from the units that are done.
+"""What jobs should ask for and what a study will need, from the units that are done.
 
-Pure arithmetic.  Memory is in MB (2^20 bytes, as SLURM counts), time as its
-name says.  Nothing is fitted: the units that are done stand for all, as they
-do where they were chosen without a look at their size.
+Pure arithmetic.  Memory is in MB (2^20 bytes, as SLURM counts); the unit of a
+time is in its name.  No model is fitted: the units that are done are a sample
+of all, which is valid where they were chosen without regard to their size.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..config.request import NOTHING_KNOWN, Request
+from ..records.job_facts import JobFacts
 
 # Snakemake's own processes in a SLURM job, and its two starts there.
 SNAKEMAKE_MB = 400
@@ -19,7 +23,7 @@ START_MINUTES = 2
 MEMORY_STEPS = ((2_000, 100), (8_000, 500), (math.inf, 1024))
 MINUTE_STEPS = ((30, 5), (120, 15), (600, 30), (math.inf, 60))
 SCRATCH_STEPS = ((1_000, 100), (math.inf, 1024))
-# From so many units on, what is enough for 95 % of them is told too.
+# With at least this many units, the report also says what is enough for 95 % of them.
 MANY = 20
 # Student's t at 97.5 %, by degrees of freedom; between two of them, the safer one.
 T_QUANTILES = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 8: 2.306}
@@ -28,7 +32,7 @@ T_QUANTILES |= {10: 2.228, 15: 2.131, 20: 2.086, 30: 2.042, 60: 2.0, 200: 1.972}
 
 @dataclass(frozen=True)
 class Usage:
-    """What one unit took, and what its job had asked for; None: nobody knows.
+    """What one unit used, and what its job had asked for; None: not known.
 
     Attributes
     ----------
@@ -41,10 +45,10 @@ class Usage:
         Peak memory: all processes together where they were `sampled`, at
         least that of the largest one.
     scratch_mb : float
-        What lay on the scratch disk when the result was pushed.
+        Space in use on the scratch disk when the result was pushed.
     output_bytes, output_files : int
         The unit's results.
-    cpus, mem_mb, minutes : int
+    requested : Request
         What was asked for.
 
     """
@@ -60,9 +64,7 @@ class Usage:
     scratch_mb: float | None = None
     output_bytes: int | None = None
     output_files: int | None = None
-    cpus: int | None = None
-    mem_mb: int | None = None
-    minutes: int | None = None
+    requested: Request = NOTHING_KNOWN
 
     @property
     def busy_cpus(self) -> float | None:
@@ -70,6 +72,11 @@ class Usage:
         if self.cpu_seconds is None or self.run_seconds <= 0:
             return None
         return self.cpu_seconds / self.run_seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """The usage for programs, what was asked for beside what was used."""
+        told = asdict(self)
+        return told | told.pop("requested")
 
 
 @dataclass(frozen=True)
@@ -120,10 +127,9 @@ class Sizing:
     left: Estimate
 
 
-def usage_of(record: Mapping) -> Usage | None:
-    """What a unit's record tells; None where its result was found, not computed."""
-    seconds, peak = record.get("seconds", {}), record.get("peak", {})
-    asked, output = record.get("requested", {}), record.get("output", {})
+def usage_of(record: JobFacts) -> Usage | None:
+    """What a unit's job used; None where the result was found, not computed."""
+    seconds, peak, output = record.seconds, record.peak, record.output
     if "run" not in seconds:
         return None
     peaks = [peak[name] for name in ("rss_mb", "tree_mb") if peak.get(name)]
@@ -133,15 +139,13 @@ def usage_of(record: Mapping) -> Usage | None:
         fetch_seconds=seconds.get("inputs", 0.0),
         lock_seconds=seconds.get("lock_wait", 0.0),
         push_seconds=sum(s for name, s in seconds.items() if name.startswith("push")),
-        cpu_seconds=record.get("cpu_seconds"),
+        cpu_seconds=record.cpu_seconds,
         memory_mb=max(peaks, default=None),
         sampled=bool(peak.get("tree_mb")),
         scratch_mb=peak.get("scratch_mb"),
         output_bytes=output.get("bytes"),
         output_files=output.get("files"),
-        cpus=asked.get("threads"),
-        mem_mb=asked.get("mem_mb"),
-        minutes=asked.get("runtime"),
+        requested=record.requested,
     )
 
 
@@ -168,13 +172,13 @@ def size_study(
     return Sizing(
         sample=len(usages),
         memory=propose(memory, at_least=short_mb, own=SNAKEMAKE_MB, steps=MEMORY_STEPS),
-        minutes=propose(
+        minutes=propose_from(
             [u.seconds / 60 for u in usages],
             at_least=short_minutes,
             own=START_MINUTES,
             steps=MINUTE_STEPS,
         ),
-        cpus=propose_cpus(busy, asked=max(u.cpus or 1 for u in usages)),
+        cpus=propose_cpus(busy, asked=max(u.requested.cpus or 1 for u in usages)),
         scratch=propose(scratch, steps=SCRATCH_STEPS),
         whole=estimate(usages, units=units, seen=True, jobs=jobs, price=price),
         left=estimate(usages, units=left, seen=False, jobs=jobs, price=price),
@@ -197,13 +201,23 @@ def propose(
     at_least: Sequence[float] = (),
     own: float = 0,
 ) -> Proposal | None:
-    """The largest value with its margin, and what the job needs itself, rounded up.
-
-    `at_least` are values that were too small; None where there is nothing to
-    start from.
-    """
+    """A proposal from some values, as `propose_from` makes it; None where there are none."""
     if not values and not at_least:
         return None
+    return propose_from(values, steps=steps, at_least=at_least, own=own)
+
+
+def propose_from(
+    values: Sequence[float],
+    *,
+    steps: Sequence[tuple[float, int]],
+    at_least: Sequence[float] = (),
+    own: float = 0,
+) -> Proposal:
+    """The largest value with its margin, and what the job needs itself, rounded up.
+
+    `at_least` are values that were too small.
+    """
     ordered = sorted([*values, *at_least])
     more = margin(len(values) or 1)
 
@@ -211,7 +225,8 @@ def propose(
         return round_up(value * (1 + more) + own, steps)
 
     usual = ordered[math.ceil(0.95 * len(ordered)) - 1] if len(ordered) >= MANY else None
-    return Proposal(ordered[-1], more, enough(ordered[-1]), usual and enough(usual))
+    most = None if usual is None else enough(usual)
+    return Proposal(ordered[-1], more, enough(ordered[-1]), most)
 
 
 def propose_cpus(busy: Sequence[float], *, asked: int) -> Proposal | None:
@@ -238,7 +253,7 @@ def estimate(
 
     Core hours are those reserved: CPUs asked for, times wall time.
     """
-    reserved = [(u.cpus or 1) * u.seconds / 3600 for u in usages]
+    reserved = [(u.requested.cpus or 1) * u.seconds / 3600 for u in usages]
     hours = [u.seconds / 3600 for u in usages]
     written = [u.output_bytes for u in usages if u.output_bytes is not None]
     core_hours = predict_sum(reserved, units=units, seen=seen)
@@ -248,7 +263,7 @@ def estimate(
         core_hours=core_hours,
         hours=wall_time(predict_sum(hours, units=units, seen=seen).value, max(hours), units, jobs),
         output_bytes=predict_sum(written, units=units, seen=seen) if written else None,
-        cost=price and scaled(core_hours, price),
+        cost=None if price is None else scaled(core_hours, price),
     )
 
 
@@ -290,9 +305,9 @@ def wall_time(work: float, longest: float, units: int, jobs: int) -> float:
 
 def scaled(range_: Range, factor: float) -> Range:
     """A range times a factor."""
-    return Range(
-        *(None if v is None else v * factor for v in (range_.value, range_.low, range_.high))
-    )
+    if range_.low is None or range_.high is None:
+        return Range(range_.value * factor)
+    return Range(range_.value * factor, range_.low * factor, range_.high * factor)
 
 
 def memory_text(mb: int) -> str:

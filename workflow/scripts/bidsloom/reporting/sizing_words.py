@@ -21,13 +21,16 @@ def describe_proposals(
     """A row for each key of `hpc` that can be proposed."""
     rows = []
     if sizing.memory:
-        asked = usual([u.mem_mb for u in usages])
+        asked = usual([u.requested.mem_mb for u in usages])
         seen = f"{sizing.memory.largest:,.0f} MB"
         rows.append(proposal_row("mem", sizing.memory, asked, memory_text, seen, short_mb))
-    asked, seen = usual([u.minutes for u in usages]), duration(sizing.minutes.largest / 60)
+    asked, seen = (
+        usual([u.requested.minutes for u in usages]),
+        duration(sizing.minutes.largest / 60),
+    )
     rows.append(proposal_row("time", sizing.minutes, asked, time_text, seen, short_minutes))
     if sizing.cpus:
-        asked, seen = usual([u.cpus for u in usages]), f"{sizing.cpus.largest:.1f} busy"
+        asked, seen = usual([u.requested.cpus for u in usages]), f"{sizing.cpus.largest:.1f} busy"
         rows.append(proposal_row("cpus", sizing.cpus, asked, str, seen, ()))
     return rows
 
@@ -58,10 +61,10 @@ def describe_estimates(sizing: Sizing) -> list[dict]:
         ("Core hours reserved", [with_range(e.core_hours, number) for e in both]),
         (f"Wall time, {sizing.whole.jobs:,} jobs at a time", [upper(e) for e in both]),
     ]
-    if sizing.whole.cost:
-        rows.append(("Cost", [with_range(e.cost, number) for e in both]))
-    if sizing.whole.output_bytes:
-        rows.append(("Output store", [with_range(e.output_bytes, size) for e in both]))
+    if costs := [with_range(e.cost, number) for e in both if e.cost]:
+        rows.append(("Cost", costs))
+    if sizes := [with_range(e.output_bytes, size) for e in both if e.output_bytes]:
+        rows.append(("Output store", sizes))
     if sizing.scratch:
         rows.append(("Scratch space of one job", [(size(sizing.scratch.value * 2**20), "")] * 2))
     return [{"what": what, "whole": whole, "left": left} for what, (whole, left) in rows]
@@ -119,7 +122,7 @@ def describe_limits(
             f"Of {single} unit(s) only the largest single process is known, less than what an app "
             "of several processes needs."
         )
-    if sizing.cpus and sizing.cpus.value < max(u.cpus or 1 for u in usages):
+    if sizing.cpus and sizing.cpus.value < max(u.requested.cpus or 1 for u in usages):
         said.append(
             "Fewer CPUs make stretches of parallel work longer: look at the time again after "
             "changing them. Core hours are those at the CPUs asked for now."

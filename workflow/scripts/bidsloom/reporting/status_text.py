@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
 from ..base.text import text_table
 from ..config import Study
-from .unit_states import Row
+from ..records.unit_state import StateKind, UnitState
+from .unit_states import Row, count_states
 
-# States of units that somebody has to look at, and of those that jobs see to.
-TROUBLED = {"failed", "unmerged", "lost"}
-AT_WORK = {"running", "queued"}
-# What a count line starts with; states that others add come after.
-ORDER = ["merged", "done", "running", "queued", "waiting", "failed", "unmerged", "lost"]
-# So many rows of a kind are shown, unless all are asked for.
+# At most this many rows of a kind are shown, unless all are asked for.
 SHOWN = 30
-
-
-# --- what is shown ----------------------------------------------------------
 
 
 def exit_code(rows: Iterable[Row]) -> int:
     """0: all is done and merged; 1: units failed, and no job is at work; 2: there is work left."""
-    states = {row.state for row in rows}
-    if states & AT_WORK:
+    kinds = {row.state.kind for row in rows}
+    if StateKind.AT_WORK in kinds:
         return 2
-    if states & TROUBLED:
+    if StateKind.TROUBLED in kinds:
         return 1
-    return 2 if states & {"waiting", "done"} else 0
-
-
-def count_states(rows: Iterable[Row]) -> dict[str, int]:
-    """How many units are in each state."""
-    counts = Counter(row.state for row in rows)
-    order = [state for state in ORDER if counts[state]]
-    return {state: counts[state] for state in [*order, *sorted(set(counts) - set(order))]}
+    return 2 if StateKind.TO_DO in kinds else 0
 
 
 def status_text(rows: list[Row], study: Study, *, shown: str = "") -> str:
@@ -50,17 +35,17 @@ def status_text(rows: list[Row], study: Study, *, shown: str = "") -> str:
     else:
         limit = None if shown == "failed" else SHOWN
         if not shown:
-            parts.append(work_table([row for row in rows if row.state == "running"], limit))
-        parts.append(trouble_table([row for row in rows if row.state in TROUBLED], limit))
+            parts.append(work_table([row for row in rows if row.state is UnitState.RUNNING], limit))
+        parts.append(trouble_table([row for row in rows if row.state.is_troubled], limit))
     return "\n\n".join(filter(None, parts))
 
 
 def time_left(rows: Iterable[Row]) -> str:
-    """When all may be done, if it goes on like this; nothing where that cannot be told."""
+    """An estimate of when all is done; nothing where there is nothing to estimate from."""
     rows = list(rows)
     took = [row.seconds for row in rows if row.seconds]
-    running = sum(row.state == "running" for row in rows)
-    left = sum(row.state in ("running", "queued", "waiting") for row in rows)
+    running = sum(row.state is UnitState.RUNNING for row in rows)
+    left = sum(row.state.is_at_work or row.state is UnitState.WAITING for row in rows)
     if not (took and running):
         return ""
     minutes = round(statistics.median(took) * left / running / 60)
@@ -69,7 +54,7 @@ def time_left(rows: Iterable[Row]) -> str:
 
 
 def work_table(rows: list[Row], limit: int | None) -> str:
-    """Units that jobs are at, the longest first."""
+    """Units that jobs process now, the longest first."""
     rows = sorted(rows, key=lambda row: row.since)
     cells = [[row.unit, row.node, clock(row.since), row.job, attempt_of(row)] for row in rows]
     return limited(["running", "node", "since", "SLURM job", "attempt"], cells, limit)

@@ -1,7 +1,7 @@
 """Cancel the jobs of some units, and of no others.
 
-A note tells the run that it was meant: the unit is not tried again until
-Snakemake is started anew.
+A note tells the run that this was on purpose: the unit is not tried again
+until Snakemake is started again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import call
 from ..config import Study
-from ..records.cancellations import cancel_note, note_cancel
+from ..records.cancellations import note_cancellation
 from .in_progress import Work, find_local, find_queued
 
 
@@ -24,8 +24,8 @@ from .in_progress import Work, find_local, find_queued
 class Plan:
     """What is cancelled: units, with SLURM's jobs and processes of this machine.
 
-    `shared` are units that are left alone, with the neighbours they would take
-    along, `absent` those that no job is at.
+    `shared` are units that are not cancelled, with the other units of their
+    job; `absent` are units that have no job.
     """
 
     work: tuple[Work, ...] = ()
@@ -35,23 +35,23 @@ class Plan:
 
 
 def cancel_units(study: Study, asked: Sequence[str], *, with_neighbours: bool) -> Plan:
-    """Cancel the jobs of some units; gives what was done."""
+    """Cancel the jobs of some units; returns what was done."""
     plan = plan_cancel(
         asked, [*find_local(study), *find_queued(study)], with_neighbours=with_neighbours
     )
-    # Before the jobs end: the notes are read when they have.
+    # Before the jobs end, because the notes are read when a job ends.
     for unit in plan.units:
-        note_cancel(study, unit)
+        note_cancellation(study, unit)
     jobs = sorted({work.job for work in plan.work if work.job})
     if jobs:
         try:
             call(["scancel", *jobs], cwd=Path("/"), timeout=60)
         except CommandError as e:
             for unit in plan.units:
-                cancel_note(study, unit).unlink(missing_ok=True)
+                study.files.cancellation(unit).unlink(missing_ok=True)
             raise WorkflowFailure(
                 f"SLURM did not cancel {', '.join(jobs)}: {e.stderr.strip()}",
-                hint="whoever submitted these jobs can cancel them; see squeue.",
+                hint="only the user who submitted these jobs can cancel them; see squeue.",
             ) from e
     for process in {work.process for work in plan.work if work.process}:
         with contextlib.suppress(ProcessLookupError):
@@ -60,7 +60,7 @@ def cancel_units(study: Study, asked: Sequence[str], *, with_neighbours: bool) -
 
 
 def plan_cancel(asked: Iterable[str], work: Iterable[Work], *, with_neighbours: bool) -> Plan:
-    """What to cancel for some units, given all that is worked at."""
+    """What to cancel for some units, given all jobs that exist."""
     work = list(work)
     chosen, units, shared, absent = [], [], {}, []
     asked = list(dict.fromkeys(asked))

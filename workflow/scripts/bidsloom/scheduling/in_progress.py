@@ -1,7 +1,7 @@
-"""Which units are being worked at now, or wait in SLURM's queue.
+"""Which units have a job now, running or in SLURM's queue.
 
-On this machine a job is known by the folder it holds locked, which its death
-releases; on a cluster by the queue.
+On this machine a job is found by the folder that it keeps locked until it
+ends, on a cluster by SLURM's queue.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from datetime import datetime
 from ..base.runners import node_name
 from ..config import Study
 from ..job.scratch import living_jobs
-from .batches import list_missing, read_running, running_batches
+from ..records.running import read_running, running_batches
+from .batches import list_missing
 from .slurm import list_jobs
 
 
 @dataclass(frozen=True)
 class Work:
-    """A unit that a job is at, or has before it; `shared` are all units of that job.
+    """A unit that a job processes now or later; `shared` are all units of that job.
 
-    `job` is SLURM's id, `process` the one to end on this machine.
+    `job` is SLURM's id, `process` the id of the process on this machine.
     """
 
     unit: str
@@ -33,11 +34,11 @@ class Work:
 
 
 def find_local(study: Study) -> list[Work]:
-    """Units that jobs on this machine are at."""
+    """Units that jobs on this machine process now."""
     batches = {
-        note["unit"]: name
+        note.unit: name
         for name, note in running_batches(study)
-        if note["unit"] and not note["scheduler_job_id"]
+        if note.unit and not note.scheduler_job_id
     }
     found = []
     for job in living_jobs(study):
@@ -53,13 +54,13 @@ def find_queued(study: Study) -> list[Work]:
     """Units of jobs in SLURM's queue."""
     found = []
     for job in list_jobs(study):
-        facts = {"node": job.node, "since": job.since, "job": job.id}
         units = tuple(unit.name for unit in list_missing(study, job.task))
         if not units:
-            found.append(Work(job.task, job.running, **facts))
+            found.append(Work(job.task, job.running, job.node, job.since, job=job.id))
             continue
         note = read_running(study, job.task)
-        at = note.get("unit") if note.get("scheduler_job_id") == job.id else None
+        at = note.unit if note and note.scheduler_job_id == job.id else None
         for unit in units:
-            found.append(Work(unit, job.running and unit == at, shared=units, **facts))
+            running = job.running and unit == at
+            found.append(Work(unit, running, job.node, job.since, job=job.id, shared=units))
     return found

@@ -1,4 +1,4 @@
-"""One sbatch-able script per unit, for those who want to submit by hand."""
+"""One script per unit that `sbatch` accepts, for those who submit by hand."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 from ..base.files import write_text
 from ..base.paths import SCRIPTS
 from ..config import Study
+from ..units.unit import split_name
 from .requests import ProfileDefaults, base_request
 from .slurm import job_prefix
 
@@ -28,15 +29,14 @@ def write_job_scripts(
     """Write `results/<study>/scripts/<unit>.sh` for every unit, and the config they read.
 
     `options` are sbatch's long options without the dashes; empty ones are left
-    out.  Gives the folder.
+    out.  Returns the folder.
     """
-    folder = study.results / "scripts"
-    write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    write_text(study.files.script_config, yaml.safe_dump(dict(config), sort_keys=False))
     for unit in units:
-        path = folder / f"{unit}.sh"
+        path = study.files.script(unit)
         write_text(path, render_job_script(study, unit, options=options, python=python))
         path.chmod(0o755)
-    return folder
+    return study.files.scripts
 
 
 def sbatch_options(study: Study, defaults: ProfileDefaults) -> dict[str, object]:
@@ -44,9 +44,9 @@ def sbatch_options(study: Study, defaults: ProfileDefaults) -> dict[str, object]
     asked = study.resources
     request = base_request(study, defaults)
     return {
-        "cpus-per-task": asked.cpus,
+        "cpus-per-task": request.cpus,
         "mem": request.mem_mb and f"{request.mem_mb}M",
-        "time": request.runtime,
+        "time": request.minutes,
         "gpus": asked.gpus,
         "qos": asked.qos,
         "partition": asked.partition or defaults.partition,
@@ -58,11 +58,10 @@ def render_job_script(
     study: Study, unit: str, *, options: Mapping[str, object], python: str
 ) -> str:
     """The script of one unit: resources, modules, environment, one call."""
-    folder = study.results / "scripts"
     header = {
         "job-name": f"{job_prefix(study)}_{unit}",
         "comment": f"rule_process_subject_wildcards_{unit}",
-        "output": study.results / "logs" / f"{unit}.slurm-%j.log",
+        "output": study.files.logs / f"{unit}.slurm-%j.log",
         "ntasks": 1,
         **options,
     }
@@ -74,8 +73,15 @@ def render_job_script(
     lines += ["set -euo pipefail", ""]
     lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
     lines += [f"export {k}={shlex.quote(v)}" for k, v in study.resources.environment]
-    subject, _, session = unit.partition("_")
-    call = [python, str(JOB_SCRIPT), "--config", str(folder / "config.yaml"), "--subject", subject]
+    subject, session = split_name(unit)
+    call = [
+        python,
+        str(JOB_SCRIPT),
+        "--config",
+        str(study.files.script_config),
+        "--subject",
+        subject,
+    ]
     if session:
         call += ["--session", session]
     # Relative paths of the config are relative to the folder snakemake was started in.

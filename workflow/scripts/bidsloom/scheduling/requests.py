@@ -5,22 +5,16 @@ The rules' resources and the job scripts both come from here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ..base.errors import FailureClass
-from ..base.files import read_json
 from ..config import Study
+from ..config.request import Request
 from ..config.study import RetryPolicy
+from ..records.attempts import Attempt, read_attempts
 from ..units.unit import GROUP
 from .batches import list_left
-
-
-@dataclass(frozen=True)
-class Request:
-    """Memory in MB and time in minutes of one job; None where nobody said."""
-
-    mem_mb: int | None
-    runtime: int | None
 
 
 @dataclass(frozen=True)
@@ -28,63 +22,64 @@ class ProfileDefaults:
     """What the profile asks for where the study does not say: MB and minutes; None for nothing."""
 
     mem_mb: int | None = None
-    runtime: int | None = None
+    minutes: int | None = None
     partition: str | None = None
     account: str | None = None
 
 
 def base_request(study: Study, defaults: ProfileDefaults, unit: str = "") -> Request:
-    """Memory and time of a unit's first job: the study's, else the profile's."""
-    asked = study.resources.group if unit == GROUP else study.resources
+    """CPUs, memory and time of a unit's first job: the study's, else the profile's."""
+    asked = study.resources.group if unit == GROUP else study.resources.job
     return Request(
+        cpus=asked.cpus,
         mem_mb=asked.mem_mb or defaults.mem_mb,
-        runtime=asked.runtime or defaults.runtime,
+        minutes=asked.minutes or defaults.minutes,
     )
 
 
 def unit_request(study: Study, defaults: ProfileDefaults, unit: str) -> Request:
-    """Memory and time of a unit's next job, raised by what its attempts failed for."""
-    attempts = read_json(study.results / "attempts" / f"{unit}.json") or []
+    """The request of a unit's next job, raised by what its attempts failed for."""
+    attempts = read_attempts(study, unit)
     return next_request(base_request(study, defaults, unit), attempts, study.resources.retry)
 
 
 def batch_request(study: Study, defaults: ProfileDefaults, batch: str) -> Request:
-    """Memory and time for the units of a batch that are left."""
+    """The request for the units of a batch that are left."""
     # Without a unit (its file is gone) a batch asks for what a new unit would.
     left = [unit.name for unit in list_left(study, batch)] or [batch]
     requests = [unit_request(study, defaults, name) for name in left]
-    return shared_request(requests, max_runtime=study.resources.retry.max_runtime)
+    return shared_request(requests, max_minutes=study.resources.retry.max_minutes)
 
 
 def proof_request(study: Study, defaults: ProfileDefaults) -> Request:
-    """Memory and time to compute some units again, one after the other."""
+    """The request to compute some units again, one after the other."""
     requests = [unit_request(study, defaults, "prove")] * study.prove_units
-    return shared_request(requests, max_runtime=study.resources.retry.max_runtime)
+    return shared_request(requests, max_minutes=study.resources.retry.max_minutes)
 
 
 def check_request(study: Study, defaults: ProfileDefaults) -> Request:
-    """Memory and time for a check on a node: little, so that it does not wait for long."""
+    """The request for a check on a node: little, so that it does not wait for long."""
     base = base_request(study, defaults)
-    return Request(mem_mb=min(base.mem_mb or 2000, 2000), runtime=min(base.runtime or 30, 30))
+    return Request(mem_mb=min(base.mem_mb or 2000, 2000), minutes=min(base.minutes or 30, 30))
 
 
-def next_request(base: Request, attempts: list[dict], policy: RetryPolicy) -> Request:
+def next_request(base: Request, attempts: Iterable[Attempt], policy: RetryPolicy) -> Request:
     """What to ask for after some failed attempts.
 
-    Failures at less than `base` tell nothing: the configuration was changed
-    since, and its word stands.
+    Failures at less than `base` are ignored: the configuration was raised
+    since then.
     """
-    mem_mb, runtime = base.mem_mb, base.runtime
+    mem_mb, minutes = base.mem_mb, base.minutes
     for attempt in attempts:
-        requested = attempt.get("requested", {})
-        why = attempt.get("failure_class")
-        if why == FailureClass.OUT_OF_MEMORY.value and mem_mb:
-            mem_mb = escalate(mem_mb, requested.get("mem_mb"), policy.memory_factor)
-        if why == FailureClass.TIMEOUT.value and runtime:
-            runtime = escalate(runtime, requested.get("runtime"), policy.time_factor)
-    return Request(
+        requested, why = attempt.requested, attempt.failure_class
+        if why is FailureClass.OUT_OF_MEMORY and mem_mb:
+            mem_mb = escalate(mem_mb, requested.mem_mb, policy.memory_factor)
+        if why is FailureClass.TIMEOUT and minutes:
+            minutes = escalate(minutes, requested.minutes, policy.time_factor)
+    return replace(
+        base,
         mem_mb=capped(mem_mb, base.mem_mb, policy.max_mem_mb),
-        runtime=capped(runtime, base.runtime, policy.max_runtime),
+        minutes=capped(minutes, base.minutes, policy.max_minutes),
     )
 
 
@@ -98,15 +93,16 @@ def capped(value: int | None, base: int | None, cap: int | None) -> int | None:
     return value if value is None or cap is None else max(min(value, cap), base or 0)
 
 
-def shared_request(requests: list[Request], *, max_runtime: int | None) -> Request:
+def shared_request(requests: Sequence[Request], *, max_minutes: int | None) -> Request:
     """What units that run one after the other ask for together.
 
-    The largest memory, and the sum of their times: at most the cap, yet never
-    less than one of them needs.
+    The largest memory, and the sum of their times: at most `max_minutes`, but
+    never less than one of them needs.
     """
     sizes = [r.mem_mb for r in requests if r.mem_mb is not None]
-    times = [r.runtime for r in requests if r.runtime is not None]
-    return Request(
+    times = [r.minutes for r in requests if r.minutes is not None]
+    return replace(
+        requests[0],
         mem_mb=max(sizes, default=None),
-        runtime=capped(sum(times), max(times), max_runtime) if times else None,
+        minutes=capped(sum(times), max(times), max_minutes) if times else None,
     )

@@ -1,4 +1,4 @@
-"""The study's SLURM jobs: how they are known, and which there are now."""
+"""The study's SLURM jobs: how they are recognized, which exist now, and why one ended."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def ask(*cmd: str) -> str:
 
 
 def job_prefix(study: Study) -> str:
-    """What the names of this study's jobs start with, such that no other study's do."""
+    """What the names of this study's jobs start with; those of other studies do not."""
     word = re.sub(r"[^A-Za-z0-9_-]", "-", study.name)[:30]
     return f"{word}-{digest(str(study.results))[:8]}"
 
 
 def list_jobs(study: Study) -> list[SlurmJob]:
-    """The jobs of the study's units that wait or run, by one question; none without SLURM."""
+    """The jobs of the study's units that wait or run, by one call of squeue; none without SLURM."""
     if shutil.which("squeue") is None:
         return []
     owner = str(study.results.stat().st_uid)
@@ -56,8 +56,8 @@ def list_jobs(study: Study) -> list[SlurmJob]:
         if "configuration source" in e.stderr:  # its programs are here, a cluster is not
             return []
         raise WorkflowFailure(
-            f"SLURM does not tell which jobs there are: {e.stderr.strip()}",
-            hint="try again; squeue has to answer.",
+            f"SLURM does not list its jobs: {e.stderr.strip()}",
+            hint="try again once squeue answers.",
         ) from e
     return [job for line in told.splitlines() if (job := read_job(line, job_prefix(study)))]
 
@@ -73,10 +73,10 @@ def read_job(line: str, prefix: str) -> SlurmJob | None:
 
 
 def classify_scheduler_end(state: str, log: str) -> tuple[FailureClass, str]:
-    """Why SLURM ended a job, from its state and its log; with words for people.
+    """Why SLURM ended a job, from its state and its log, with an explanation in words.
 
     `state` is SLURM's own (`TIMEOUT`, `CANCELLED by 1000`, ...), or `VANISHED`
-    where SLURM does not know the job any more.
+    where SLURM no longer knows the job.
     """
     ends = [
         (("OUT_OF_MEMORY",), ("exceeded memory limit", "oom-kill", "oom_kill", "Out Of Memory")),
@@ -87,7 +87,7 @@ def classify_scheduler_end(state: str, log: str) -> tuple[FailureClass, str]:
     ]
     meanings = [
         (FailureClass.OUT_OF_MEMORY, "it used more memory than it had asked for"),
-        (FailureClass.TIMEOUT, "it was not done within its time limit"),
+        (FailureClass.TIMEOUT, "it was not finished within its time limit"),
         (FailureClass.NODE_FAILURE, "its node failed"),
         (FailureClass.CANCELLED, "another job took its place (preemption)"),
         (FailureClass.CANCELLED, "it was cancelled"),

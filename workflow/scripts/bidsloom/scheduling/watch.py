@@ -1,4 +1,4 @@
-"""What is known of the running SLURM jobs: none is waited for in vain, each end gets its cause.
+"""What is known of the running SLURM jobs, and why each of them ended.
 
 The state of `slurm_watch.py`, which stands between Snakemake and its SLURM
 plugin.  When a job has failed, the cause is written among the unit's attempts,
@@ -8,16 +8,16 @@ and whether another attempt is worth it is decided by that cause.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
-from ..base.errors import FailureClass
-from ..base.files import write_json
+from ..base.errors import FailureClass, WorkflowFailure
 from ..checks.findings import Finding, Level, write_findings
 from ..config import Study
-from ..records.attempts import read_attempts
-from ..records.cancellations import describe_cancel, who_cancelled
-from .batches import list_left, list_missing, read_running
+from ..config.request import Request
+from ..records.attempts import Attempt, read_attempts, write_attempts
+from ..records.cancellations import read_cancellation
+from ..records.running import read_running
+from .batches import list_left, list_missing
 from .slurm import ask, classify_scheduler_end
 
 # States of jobs that did not end by themselves.
@@ -60,56 +60,63 @@ class Watch:
         self.states = {j: s for j, s in self.states.items() if s == "VANISHED"}
         self.answered = False
 
-    def conclude(self, unit: str, job: str, slurm_log: Path | None, requested: dict) -> list[dict]:
-        """Write why an attempt ended, unless the job said it better itself; gives all attempts."""
-        path = self.study.results / "attempts" / f"{unit}.json"
+    def conclude(
+        self, unit: str, job: str, slurm_log: Path | None, requested: Request
+    ) -> list[Attempt]:
+        """Write why an attempt ended, unless the job has already recorded the cause.
+
+        Returns all attempts at the unit.
+        """
         attempts = read_attempts(self.study, unit)
         text = read_tail(slurm_log)
         failure_class, why = classify_scheduler_end(self.states.get(job, ""), text)
-        own = attempts[-1] if attempts and attempts[-1].get("scheduler_job_id") == job else None
+        own = attempts[-1] if attempts and attempts[-1].scheduler_job_id == job else None
         # A job that could still speak knows its app's failure; what SLURM did
         # to it looks like a cancellation from within, or like an app that failed.
         by_slurm = self.states.get(job, "").partition(" ")[0] in ENDED_BY_SLURM
-        if own is None or by_slurm or own["failure_class"] == "cancelled":
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            told = {
-                "unit": unit,
-                "scheduler_job_id": job,
-                "scheduler_state": self.states.get(job, ""),
-                "attempt": len(attempts) + (own is None),
-                "requested": requested,
-                "peak": usage_of(job),
-                "end": now,
-                "failure_class": failure_class.value,
-                "message": f"SLURM job {job} of {unit} has no result: {why}{node_of(job)}.",
-                "hint": f"SLURM's own log: {slurm_log}",
-                "log": text.splitlines()[-20:],
-            }
-            if cancel := describe_cancel(self.study, unit):
-                told |= {"failure_class": FailureClass.CANCELLED.value, **cancel}
-            attempts = [*(attempts[:-1] if own else attempts), {**(own or {}), **told}]
-            write_json(path, attempts)
+        if own is None or by_slurm or own.failure_class is FailureClass.CANCELLED:
+            cancellation = read_cancellation(self.study, unit)
+            failure = WorkflowFailure(
+                f"SLURM job {job} of {unit} has no result: {why}{node_of(job)}.",
+                hint=f"SLURM's own log: {slurm_log}",
+                failure_class=failure_class,
+            )
+            # What the job itself recorded of its work stays.
+            begun = own or Attempt(unit=unit)
+            attempt = begun.ended(
+                cancellation.as_failure(unit) if cancellation else failure,
+                exit_code=begun.exit_code,
+                scheduler_job_id=job,
+                scheduler_state=self.states.get(job, ""),
+                attempt=len(attempts) + (own is None),
+                requested=requested,
+                peak=peak_of(job),
+                log=tuple(text.splitlines()[-20:]),
+                on_purpose=cancellation is not None,
+            )
+            attempts = [*(attempts[:-1] if own else attempts), attempt]
+            write_attempts(self.study, unit, attempts)
         return attempts
 
     def conclude_batch(
-        self, batch: str, job: str, slurm_log: Path | None, requested: dict
-    ) -> tuple[list[dict], bool]:
+        self, batch: str, job: str, slurm_log: Path | None, requested: Request
+    ) -> tuple[list[Attempt], bool]:
         """Charge the end of a batch's job to the unit that was at work.
 
-        Gives the last attempts at the units without a result, and whether
+        Returns the last attempts at the units without a result, and whether
         another job is worth it for any.
         """
         note = read_running(self.study, batch)
         names = [unit.name for unit in list_missing(self.study, batch)]
-        if note.get("scheduler_job_id") != job:
+        if note is None or note.scheduler_job_id != job:
             # It ended before it came to its first unit.
             unit = names[0] if names else None
         else:
             # None where the job came to its end by itself, or just then to the next unit.
-            unit = note["unit"] if note["unit"] in names else None
-            requested = note.get("requested", requested)
+            unit = note.unit if note.unit in names else None
+            requested = note.requested
         for name in names:
-            if name == unit or who_cancelled(self.study, name):
+            if name == unit or read_cancellation(self.study, name):
                 self.conclude(name, job, slurm_log, requested)
         attempts = [read_attempts(self.study, name) for name in names]
         worth = bool(list_left(self.study, batch))
@@ -117,7 +124,7 @@ class Watch:
 
     def conclude_check(self, name: str, msg: str | None) -> None:
         """Write why a check on the nodes has no answer, unless it gave one."""
-        path = self.study.results / "check" / f"{name}.json"
+        path = self.study.files.findings(name)
         if not path.exists():
             hint = "see the log that SLURM's message names, hpc and the profile; then try again."
             said = f"no answer. {msg or ''}"
@@ -132,7 +139,7 @@ def node_of(job: str) -> str:
     return f" on {node}" if node else ""
 
 
-def usage_of(job: str) -> dict[str, float]:
+def peak_of(job: str) -> dict[str, float]:
     """Peak memory in MB and seconds of a job, from accounting where there is one."""
     rows = [
         line.split("|")

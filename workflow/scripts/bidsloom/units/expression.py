@@ -1,14 +1,13 @@
 """Which participants an expression is true of.
 
-The expression (`subjects.where`) is a user's text, evaluated by pandas'
-`query`.  That calls functions, follows attributes and reads this program's
-variables, so the text itself never gets there: its syntax tree is read, and
-what pandas is given is written anew from the few things that are known here:
-columns, under names of ours, numbers, texts, comparisons, `and`, `or`, `not`
-and the four kinds of arithmetic.
+The expression (`subjects.where`) is a user's text, and pandas' `query`
+evaluates it.  `query` can call functions, follow attributes and read variables
+of this program, so it never gets the text itself.  We parse the text, and write
+a new one from the few things that are allowed: columns (with names of ours),
+numbers, texts, comparisons, `and`, `or`, `not` and the four kinds of arithmetic.
 
-A value that is missing (`n/a`) makes every comparison untrue, also a negated
-one; `column == 'n/a'` asks for it.
+A missing value (`n/a`) makes every comparison false, also a negated one;
+`column == 'n/a'` finds it.
 """
 
 from __future__ import annotations
@@ -23,12 +22,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..base.errors import WorkflowFailure
+from ..base.text import a_few
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MISSING = "n/a"
-# A leading zero makes a label: 007 is no number.
+# With a leading zero it is a label: 007 is not a number.
 NUMBER = r"[+-]?(?!0\d)(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 COMPARISONS = {
     ast.Eq: "==",
@@ -44,7 +44,7 @@ OPPOSITES = {"==": "!=", "<": ">=", ">": "<=", "in": "not in"}
 OPPOSITES |= {no: yes for yes, no in OPPOSITES.items()}
 ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 EXAMPLE = "for example: group == 'patient' and age > 40"
-BACKTICKS = "a column whose name is not just letters, digits and _ stands between backticks: `a b`"
+BACKTICKS = "write a column name with other characters than letters, digits and _ as `a b`"
 
 
 class Kind(Enum):
@@ -76,9 +76,10 @@ class Refusal(Exception):
 
 
 def find_true(expression: str, table: pd.DataFrame, *, source: str) -> frozenset[str]:
-    """Labels in the index of a table of texts whose row an expression is true of.
+    """Labels of the rows of a table for which an expression is true; all cells are texts.
 
-    Raises `WorkflowFailure` naming the expression and the known columns.
+    Raises `WorkflowFailure`, with the expression and the known columns, where it
+    cannot be evaluated.
     """
     places = {str(name): f"c{n}" for n, name in enumerate(table.columns)}
     kinds = {str(name): kind_of(column) for name, column in table.items()}
@@ -93,19 +94,13 @@ def find_true(expression: str, table: pd.DataFrame, *, source: str) -> frozenset
         refusal = Refusal("it is too deeply nested")
     raise WorkflowFailure(
         f"subjects.where is {expression!r}: {refusal.why}. "
-        f"Columns of participants.tsv in {source}: {listed(list(kinds))}.",
+        f"Columns of participants.tsv in {source}: {a_few(list(kinds), 30)}.",
         hint=refusal.hint,
     )
 
 
-def listed(names: list[str]) -> str:
-    """The first names, and the number of the others."""
-    more = f" and {len(names) - 30} more" if len(names) > 30 else ""
-    return ", ".join(names[:30]) + more
-
-
 def kind_of(column: pd.Series) -> Kind | None:
-    """What a column holds: numbers if all that is there is a number; None where nothing is."""
+    """The kind of a column: numbers if all its values are numbers; None if it has no values."""
     given = column.dropna()
     if given.empty:
         return None
@@ -115,7 +110,7 @@ def kind_of(column: pd.Series) -> Kind | None:
 def prepare(
     table: pd.DataFrame, kinds: Mapping[str, Kind | None], places: Mapping[str, str]
 ) -> pd.DataFrame:
-    """The table under our names, typed, with a column beside each that tells what is missing."""
+    """The table with our column names and types, and columns that mark missing values."""
     import pandas as pd
 
     columns = {}
@@ -128,9 +123,9 @@ def prepare(
 
 
 def translate(expression: str, kinds: Mapping[str, Kind | None], places: Mapping[str, str]) -> str:
-    """An expression in pandas' words, made of nothing but what is known here.
+    """The expression that pandas gets, made only of what is allowed.
 
-    Raises `Refusal` for anything else.
+    Raises `Refusal` where it contains anything else.
     """
     quoted: list[str] = []
     text = replace_marks(expression, quoted)
@@ -146,9 +141,9 @@ def translate(expression: str, kinds: Mapping[str, Kind | None], places: Mapping
 
 
 def replace_marks(expression: str, quoted: list[str]) -> str:
-    """An expression in Python's grammar: pandas' `&`, `|` and backticks are none of it.
+    """An expression that Python can parse, without pandas' `&`, `|`, `~` and backticks.
 
-    Names between backticks are added to `quoted`, and stand as `_0_`, `_1_`, ...
+    Names between backticks are added to `quoted`, and become `_0_`, `_1_`, ...
     """
 
     def replace(match: re.Match) -> str:
@@ -166,17 +161,17 @@ def replace_marks(expression: str, quoted: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Translator:
-    """Writes a syntax tree anew; what it does not know it refuses."""
+    """Writes a syntax tree as pandas' text; raises `Refusal` for what it does not know."""
 
     kinds: Mapping[str, Kind | None]
     places: Mapping[str, str]
     quoted: list[str]
 
     def truth(self, node: ast.expr, *, negated: bool) -> str:
-        """A condition, or its contrary.
+        """A condition, or its opposite.
 
-        `not` is carried down to the comparisons, since a missing value makes
-        both a comparison and its contrary untrue.
+        `not` is applied to the comparisons themselves, since a missing value
+        makes both a comparison and its opposite false.
         """
         match node:
             case ast.BoolOp(op=op, values=values):
@@ -199,7 +194,7 @@ class Translator:
     def comparison(self, a: ast.expr, sign: str | None, b: ast.expr, *, negated: bool) -> str:
         """Two values compared, where neither is missing."""
         if sign is None:
-            raise Refusal("it holds a comparison that is not known here")
+            raise Refusal("it contains a comparison that is not allowed")
         if sign in ("in", "not in"):
             return self.membership(a, b, negated=negated is not (sign == "not in"))
         sign = OPPOSITES[sign] if negated else sign
@@ -207,7 +202,9 @@ class Translator:
             a, b = b, a
         if isinstance(b, ast.Constant) and b.value == MISSING and isinstance(a, ast.Name):
             if sign not in ("==", "!="):
-                raise Refusal(f"a missing value ({MISSING}) is neither more nor less than another")
+                raise Refusal(
+                    f"a missing value ({MISSING}) is neither more nor less than another one"
+                )
             return f"{'not ' if sign == '!=' else ''}{self.places[self.column(a)]}_missing"
         left, right = self.value(a), self.value(b)
         if not (left.columns or right.columns):
@@ -220,7 +217,7 @@ class Translator:
     def membership(self, a: ast.expr, b: ast.expr, *, negated: bool) -> str:
         """A value that is, or is not, one of a list."""
         if not isinstance(b, ast.List | ast.Tuple) or not b.elts:
-            raise Refusal("after `in` it has no list", "for example: site in ['A', 'B']")
+            raise Refusal("there is no list after `in`", "for example: site in ['A', 'B']")
         word = " and " if negated else " or "
         return word.join(f"({self.comparison(a, '==', e, negated=negated)})" for e in b.elts)
 
@@ -230,16 +227,16 @@ class Translator:
             case ast.Name():
                 name = self.column(node)
                 if (kind := self.kinds[name]) is None:
-                    raise Refusal(f"the column {name} holds nothing but {MISSING}")
+                    raise Refusal(f"the column {name} has only missing values ({MISSING})")
                 return Value(self.places[name], kind, (name,))
             case ast.Constant(value=str(text)):
-                # pandas reads texts word by word; these are marks to it elsewhere.
+                # pandas also looks inside of texts for these characters.
                 safe = re.sub("[`@#&|=]", lambda m: f"\\x{ord(m[0]):02x}", repr(text))
                 return Value(safe, Kind.TEXT)
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
                 return Value(repr(float(number)), Kind.NUMBER)
             case ast.Constant(value=bool() as word):
-                raise Refusal(f"{word} is no value of a table", f"in quotes it is: '{word}'")
+                raise Refusal(f"{word} is not a value of a table", f"write it in quotes: '{word}'")
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=operand):
                 value = self.number(operand)
                 sign = "-" if isinstance(op, ast.USub) else "+"
@@ -253,39 +250,39 @@ class Translator:
         raise self.unknown(node)
 
     def number(self, node: ast.expr) -> Value:
-        """A value to reckon with."""
+        """A value for arithmetic."""
         value = self.value(node)
         if value.kind is not Kind.NUMBER:
-            raise Refusal(f"it reckons with {value}, which is text")
+            raise Refusal(f"it calculates with {value}, which is text")
         return value
 
     def column(self, node: ast.Name) -> str:
-        """The column that a name stands for."""
+        """The column that a name means."""
         name = node.id
         if match := re.fullmatch(r"_(\d+)_", name):
             name = self.quoted[int(match[1])] if int(match[1]) < len(self.quoted) else name
         if name not in self.kinds:
             close = difflib.get_close_matches(name, self.kinds, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            hint += f"A value stands in quotes: '{name}'; {BACKTICKS}"
+            hint += f"Write a value in quotes: '{name}'; {BACKTICKS}"
             raise Refusal(f"{name} is not a column of the table", hint)
         return name
 
     def mismatch(self, left: Value, right: Value) -> Refusal:
-        """A letter about a number that is compared with a text."""
+        """The refusal of a comparison of a number with a text."""
         why = " and ".join(f"{v} is {v.kind.value}" for v in (left, right))
         return Refusal(
             f"it compares a number with text: {why}",
-            "texts stand in quotes, numbers do not; a column is one of numbers if all that "
-            f"stands in it is a number or {MISSING}, and none has a leading zero",
+            "write texts in quotes, and numbers without; a column has numbers if each of its "
+            f"values is a number without a leading zero, or {MISSING}",
         )
 
     def unknown(self, node: ast.expr) -> Refusal:
-        """A letter about what is neither a column nor a comparison."""
+        """The refusal of what is neither a column, a value nor a comparison."""
         what = {
             ast.Call: "a function call",
             ast.Attribute: "a name with a dot",
             ast.Subscript: "square brackets after a name",
             ast.Await: "await",
         }.get(type(node), "something other than columns, values and comparisons")
-        return Refusal(f"it holds {what}, which is not allowed", EXAMPLE)
+        return Refusal(f"it contains {what}, which is not allowed", EXAMPLE)

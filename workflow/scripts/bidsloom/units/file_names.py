@@ -1,8 +1,8 @@
-"""What file names say, by pybids' own patterns, and whether a unit has what is required.
+"""Entities in file names, by pybids' own patterns, and whether a unit has the required files.
 
-pybids takes 0.2 ms a name: two minutes for 50,000 subjects of 12 files.  The
-files of one subject are named like those of the next, so a name is read once
-for all subjects.
+pybids needs 0.2 ms for a name, which is two minutes for 50,000 subjects with
+12 files.  The files of one subject have the same names as those of the next,
+but for the label; so each name is parsed once for all subjects.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..base.errors import WorkflowFailure
 from ..config.faults import QUOTES, nearest
 from ..config.study import Requirement
 
-# Files that hold data: a recording's main file, where it is made of several.
+# Files that hold data: of a recording in several files, the main one.
 IMAGES = (
     (".nii", ".nii.gz", ".gii", ".mgz", ".mgh", ".edf", ".bdf", ".vhdr", ".set", ".nwb", ".mefd")
     + (".fif", ".ds", ".sqd", ".con", ".raw", ".ave", ".mrk", ".kdf", ".mhd", ".trg", ".chn")
@@ -38,10 +38,10 @@ def load_entities() -> dict[str, str]:
 def bids_entities() -> tuple:
     """Pybids' BIDS entities, loaded once.
 
-    Without them `parse_file_entities` reads its configuration anew at every
-    call, 15 times slower.
+    Without them `parse_file_entities` reads its configuration again in every
+    call, which is 15 times slower.
     """
-    # Imported late: job processes read the cached list and never come here.
+    # Imported here because job processes read the list of units and need no pybids.
     from bids.layout.models import Config
 
     return tuple(Config.load("bids").entities.values())
@@ -56,9 +56,9 @@ def parse_shape(shape: str) -> Mapping[str, object]:
 
 
 def parse_path(path: str, subject: str) -> Mapping[str, object]:
-    """The entities in the path of a subject's file; its subject does not count.
+    """The entities in the path of a subject's file, without the subject.
 
-    Nothing for a file that does not bear the subject's name.
+    Empty for a file whose name does not start with the subject's.
     """
     folder, _, name = path.rpartition("/")
     if not name.startswith(f"sub-{subject}_"):
@@ -68,14 +68,14 @@ def parse_path(path: str, subject: str) -> Mapping[str, object]:
 
 
 def has_bids_name(paths: Iterable[str], subject: str) -> bool:
-    """Whether any file bears a BIDS name of the subject."""
+    """True where any file has a BIDS name of the subject."""
     return any("suffix" in parse_path(path, subject) for path in paths)
 
 
 def find_lack(
     paths: Iterable[str], subject: str, requirements: Iterable[Requirement]
 ) -> str | None:
-    """What a unit with these files lacks of what is required; None if nothing."""
+    """In words, the first requirement that a unit with these files does not meet, or None."""
     paths = {match[1] if (match := FOLDERS.match(path)) else path for path in paths}
     for requirement in requirements:
         found = sum(satisfies(path, subject, requirement) for path in paths)
@@ -85,7 +85,7 @@ def find_lack(
 
 
 def lack(found: int, requirement: Requirement) -> str:
-    """The reason for which a unit is left out."""
+    """The reason why a unit is left out, in words."""
     wanted = ", ".join(
         f"{name}={' or '.join(map(str, values))}" for name, values in requirement.entities
     )
@@ -96,10 +96,10 @@ def lack(found: int, requirement: Requirement) -> str:
 
 
 def satisfies(path: str, subject: str, requirement: Requirement) -> bool:
-    """Whether a file is one of those that are required.
+    """True where a file is one of the required files.
 
-    Without an `extension` only data counts, not a sidecar; a table is data
-    where its `suffix` is asked for, as events are.
+    Unless the requirement names an `extension`, only data counts and sidecars
+    do not.  Tables (events, for example) are data if it names a `suffix`.
     """
     asked = {name for name, _ in requirement.entities}
     kinds = IMAGES + TABLES if "suffix" in asked else IMAGES
@@ -114,7 +114,7 @@ def satisfies(path: str, subject: str, requirement: Requirement) -> bool:
 
 @cache
 def plain_requirement(requirement: Requirement) -> tuple[tuple[str, frozenset[str]], ...]:
-    """What is required, in the words of `plain`."""
+    """The required entities, with values as `plain` writes them."""
     return tuple(
         (name, frozenset(plain(name, value) for value in values))
         for name, values in requirement.entities
@@ -122,7 +122,7 @@ def plain_requirement(requirement: Requirement) -> tuple[tuple[str, frozenset[st
 
 
 def plain(name: str, value: object) -> str:
-    """An entity's value such that equal ones look alike: run 01 and 1, nii and .nii."""
+    """An entity's value, the same for equal ones: run 01 and 1, extension nii and .nii."""
     text = "" if value is None else str(value)
     if NUMBERED.search(load_entities()[name]):
         return text.lstrip("0") or text[-1:]
@@ -139,7 +139,7 @@ def check_requirements(requirements: Iterable[Requirement]) -> None:
             key = f"subjects.require.{number}.{name}"
             if name not in known:
                 raise WorkflowFailure(
-                    f"{key}: {name} is no entity of BIDS that pybids knows.",
+                    f"{key}: {name} is not a BIDS entity that pybids knows.",
                     hint=long_name(name) or nearest(name, list(known)),
                 )
             for value in values:
@@ -151,6 +151,6 @@ def check_requirements(requirements: Iterable[Requirement]) -> None:
 
 
 def long_name(key: str) -> str:
-    """A hint with pybids' name of an entity that stands as `key-` in file names, if any."""
+    """A hint with pybids' name of the entity that file names write as `key-`; empty if none."""
     found = [n for n, pattern in load_entities().items() if f"+{key}-(" in pattern]
     return f"did you mean {found[0]!r}?" if found else ""

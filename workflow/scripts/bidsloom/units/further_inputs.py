@@ -1,8 +1,8 @@
 """Further inputs: datasets beside the raw one, such as a derivative of it.
 
-What a unit takes of one is chosen by names alone, so that FreeSurfer's folders
-(`sub-01`, `sub-01_ses-pre`, `fsaverage`) are found as those of BIDS
-derivatives are.
+The part of a unit is chosen by names only.  So FreeSurfer's folders (`sub-01`,
+`sub-01_ses-pre`, `fsaverage`) are found in the same way as those of BIDS
+derivatives.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ..datasets.annex import FOLDER, SUBDATASET
 from .tree import digest_inherited
 from .unit import LABEL, Unit
 
-# As many folders are named to git in one command.
+# How many folders are passed to one git command.
 FOLDERS_PER_COMMAND = 1000
 _OWNER = re.compile(rf"sub-({LABEL})(?:_ses-({LABEL}))?(?=$|[_.])")
 
 
 @dataclass(frozen=True)
-class Entry:
+class InputEntry:
     """A file or folder of a dataset, relative to its root."""
 
     path: str
@@ -37,16 +37,16 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Its name in the folder it lies in."""
+        """Its name without its folder."""
         return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a unit takes of a further input; `own` are its own folders among the entries."""
+    """A unit's part of a further input; `own` are the unit's own folders among the entries."""
 
-    entries: tuple[Entry, ...]
-    own: tuple[Entry, ...]
+    entries: tuple[InputEntry, ...]
+    own: tuple[InputEntry, ...]
 
     @property
     def paths(self) -> list[str]:
@@ -56,8 +56,8 @@ class Taken:
     def digest(self) -> str:
         """A digest of what the unit's result may depend on.
 
-        Of the files at the root, those that describe the whole dataset are
-        left out: they change with every subject that joins it.
+        Files at the root that describe the complete dataset do not count:
+        they change with every subject that is added.
         """
         folders = [(e.path, e.object_id) for e in self.entries if e.mode == FOLDER]
         files = [(e.path, e.object_id) for e in self.entries if e.mode != FOLDER]
@@ -65,24 +65,26 @@ class Taken:
 
 
 @dataclass
-class Tree:
-    """A further input's root by subject, and its subjects' folders where they matter."""
+class InputTree:
+    """The root of a further input, sorted by subject, and the content of some subjects' folders."""
 
-    general: list[Entry] = field(default_factory=list)
-    of_subject: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
-    inside: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    general: list[InputEntry] = field(default_factory=list)
+    of_subject: dict[str, list[InputEntry]] = field(default_factory=lambda: defaultdict(list))
+    inside: dict[str, list[InputEntry]] = field(default_factory=lambda: defaultdict(list))
 
     def taken_by(self, unit: Unit) -> Taken:
-        """What a unit takes."""
+        """A unit's part."""
         root = [*self.general, *self.of_subject.get(unit.subject, ())]
         return choose_entries(unit, root=root, inside=self.inside.get(unit.subject, ()))
 
 
-def choose_entries(unit: Unit, *, root: Iterable[Entry], inside: Iterable[Entry]) -> Taken:
-    """What a unit takes of a dataset's root, and of its subject's folder there (`inside`).
+def choose_entries(
+    unit: Unit, *, root: Iterable[InputEntry], inside: Iterable[InputEntry]
+) -> Taken:
+    """A unit's part of a dataset's root, and of its subject's folder there (`inside`).
 
-    A session unit takes its session's folder and what lies beside the
-    sessions; where the subject's folder holds no sessions, all of it.
+    A session unit gets the folder of its session and everything beside the
+    session folders; where the subject's folder has no sessions, all of it.
     """
     inside = list(inside)
     by_session = any(entry.name.startswith("ses-") for entry in inside)
@@ -106,12 +108,14 @@ def choose_entries(unit: Unit, *, root: Iterable[Entry], inside: Iterable[Entry]
     return Taken(tuple(entries), tuple(own))
 
 
-def read_tree(further: FurtherInput, commit: str, *, subjects: Iterable[str] | None = None) -> Tree:
-    """A further input's root at a commit, and what is inside the folders of some subjects.
+def read_input_tree(
+    further: FurtherInput, commit: str, *, subjects: Iterable[str] | None = None
+) -> InputTree:
+    """A further input's root at a commit, and the content of some subjects' folders.
 
-    Raises `WorkflowFailure` where a shared path is not there.
+    Raises `WorkflowFailure` where one of its `shared_paths` is missing.
     """
-    tree = Tree()
+    tree = InputTree()
     root = read_entries(further.clone, commit, [])
     for entry in root:
         owner = _OWNER.match(entry.name)
@@ -124,7 +128,7 @@ def read_tree(further: FurtherInput, commit: str, *, subjects: Iterable[str] | N
         raise WorkflowFailure(
             f"{', '.join(sorted(missing))} of shared_paths is not in {further.url} at "
             f"{commit[:10]}, the further input {further.path}.",
-            hint=f"see what there is: git -C '{further.clone}' ls-tree --name-only {commit}",
+            hint=f"list its files: git -C '{further.clone}' ls-tree --name-only {commit}",
         )
     known = {entry.path for entry in tree.general}
     tree.general += [entry for entry in shared if entry.path not in known]
@@ -137,34 +141,41 @@ def read_tree(further: FurtherInput, commit: str, *, subjects: Iterable[str] | N
     return tree
 
 
-def read_entries(repository: Path, commit: str, paths: Iterable[str]) -> list[Entry]:
-    """Entries of a commit's root, or at some paths (with a final slash: of these folders)."""
+def read_entries(repository: Path, commit: str, paths: Iterable[str]) -> list[InputEntry]:
+    """Entries of a commit's root, or at some paths (with a final slash: inside these folders)."""
     entries = []
     command = ["--literal-pathspecs", "ls-tree", "-z", commit, "--", *paths]
     for record in call_git_records(command, cwd=repository):
         head, _, path = record.partition("\t")
         mode, _, object_id = head.split()
-        entries.append(Entry(path, mode, object_id))
+        entries.append(InputEntry(path, mode, object_id))
     return entries
 
 
 def taken_paths(further: FurtherInput, commit: str, unit: Unit) -> list[str]:
-    """What one unit takes of a further input, relative to that dataset."""
+    """Paths of one unit's part of a further input, relative to that dataset.
+
+    Raises `WorkflowFailure` where one of its `shared_paths` is missing.
+    """
     subjects = [unit.subject] if unit.session else None
-    return read_tree(further, commit, subjects=subjects).taken_by(unit).paths
+    return read_input_tree(further, commit, subjects=subjects).taken_by(unit).paths
 
 
 def join_further(
     units: Iterable[Unit], study: Study, commits: Mapping[str, str]
 ) -> tuple[list[Unit], list[tuple[str, str]]]:
-    """The units with what they take of each further input; and (unit, reason) of those left out.
+    """The units with their parts of each further input; and (unit, reason) of those left out.
 
     A unit that has no folder in a required further input is left out.
+
+    Raises `WorkflowFailure` where a further input lacks one of its
+    `shared_paths`.
     """
-    joined, left = list(units), {}
+    joined = list(units)
+    left: dict[str, str] = {}
     by_session = sorted({unit.subject for unit in joined if unit.session})
     for further in study.further_inputs:
-        tree = read_tree(further, commits[further.path], subjects=by_session)
+        tree = read_input_tree(further, commits[further.path], subjects=by_session)
         for n, unit in enumerate(joined):
             taken = tree.taken_by(unit)
             if taken.own:

@@ -1,4 +1,4 @@
-"""The units of a study: looked for once a commit and a selection, and remembered."""
+"""The units of a study, listed once for each commit and selection, and remembered."""
 
 from __future__ import annotations
 
@@ -14,17 +14,27 @@ from ..datasets.annex import FOLDER
 from .file_names import check_requirements
 from .further_inputs import join_further
 from .participants import find_participants, read_labels
-from .selection import check_folders, count_reasons, find_unknown, limit_units, select_units
+from .selection import (
+    NamedSelection,
+    check_folders,
+    count_reasons,
+    find_unknown,
+    limit_units,
+    select_units,
+)
 from .tree import read_folders, read_root
-from .unit import Unit, Units
+from .unit import Unit, Units, subject_of
 
 
 def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units:
-    """The units at a commit of each input, listed once per commits and selection.
+    """The units at a commit of each input, from `units.json` if that was made from the same.
 
-    Raises `WorkflowFailure` where nobody is left.
+    Otherwise they are listed, and `units.json` is written.
+
+    Raises `WorkflowFailure` where no unit is left, or for the reasons of
+    `list_units`.
     """
-    memory = study.results / "units.json"
+    memory = study.files.units
     asked = listing_key(study, commit, further)
     known = read_json(memory)
     if known and known["asked"] == asked:
@@ -55,27 +65,28 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
 
 
 def known_units(study: Study) -> set[str]:
-    """Names of all units of the input as it was last looked at, those left out included.
+    """Names of all units of the input as it was last listed, with those that were left out.
 
-    Not from the tables, of which a changed selection removes one until it is
-    written anew: who is left out would seem withdrawn.
+    They come from `units.json` and not from the tables.  A changed selection
+    removes a table until it is written again; units that are left out would
+    then seem to be withdrawn.
     """
-    known = read_json(study.results / "units.json")
+    known = read_json(study.files.units)
     if known is None:
         return set()
     return {unit["name"] for unit in known["units"]} | {name for name, _ in known["excluded"]}
 
 
 def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
-    """A digest of what the list of units is made from, the labels in files included."""
+    """A digest of all that the list of units depends on, with the labels in files."""
     selection = dataclasses.asdict(named_selection(study.selection))
-    places = [dataclasses.astuple(f) for f in study.further_inputs]
-    return digest([commit, dict(further), repr(places), study.by_session, selection])
+    inputs = [dataclasses.astuple(f) for f in study.further_inputs]
+    return digest([commit, dict(further), repr(inputs), study.by_session, selection])
 
 
 def read_units(study: Study) -> list[Unit]:
-    """The units as they were listed last, without a look at the dataset."""
-    known = read_json(study.results / "units.json") or {"units": []}
+    """The units as they were last listed; the dataset itself is not read."""
+    known = read_json(study.files.units) or {"units": []}
     return [read_cached(unit) for unit in known["units"]]
 
 
@@ -84,8 +95,12 @@ def read_cached(unit: Mapping) -> Unit:
     return Unit(**{**unit, "further": tuple((path, mark) for path, mark in unit["further"])})
 
 
-def named_selection(selection: Selection) -> Selection:
-    """A selection with the labels themselves in place of the files that hold them."""
+def named_selection(selection: Selection) -> NamedSelection:
+    """A selection with the labels themselves instead of files that hold them.
+
+    Raises `WorkflowFailure` where a file cannot be read, or `include` has no
+    labels.
+    """
     include, exclude = (
         read_labels(named, key=key) if isinstance(named, Path) else named
         for named, key in (
@@ -96,23 +111,23 @@ def named_selection(selection: Selection) -> Selection:
     if isinstance(selection.include, Path) and not include:
         # An empty list means all; an empty file is more likely a mistake.
         raise WorkflowFailure(
-            f"subjects.include names the file {selection.include}, which names nobody.",
-            hint="write one label a line, or delete subjects.include to process all.",
+            f"subjects.include names the file {selection.include}, which has no labels.",
+            hint="write one label on each line, or delete subjects.include to process all.",
         )
-    return dataclasses.replace(selection, include=include, exclude=exclude)
+    return NamedSelection(**{**vars(selection), "include": include, "exclude": exclude})
 
 
 def list_units(
-    repository: Path, commit: str, *, by_session: bool, selection: Selection, source: str
+    repository: Path, commit: str, *, by_session: bool, selection: NamedSelection, source: str
 ) -> Units:
-    """The units of an input dataset at a commit, sorted, however many.
+    """All units of an input dataset at a commit, sorted; `selection.limit` is not applied.
 
     `repository` is a clone of the input dataset, `source` its name in
     messages.
 
-    Raises `WorkflowFailure` where the tree is no BIDS dataset, holds no
-    subjects, has a folder that cannot be a subject, or lacks what the
-    selection names.
+    Raises `WorkflowFailure` where the tree is not a BIDS dataset, has no
+    subjects, has a folder with a name that no subject can have, or lacks
+    something that the selection names.
     """
     where = f"{source} at {commit[:10]}"
     root = read_root(repository, commit)
@@ -127,7 +142,7 @@ def list_units(
     folders = read_folders(repository, commit, by_session=by_session)
     if not folders:
         raise WorkflowFailure(
-            f"{where} holds no subjects: there is no folder sub-<label> with files in it.",
+            f"{where} has no subjects: there is no folder sub-<label> with files in it.",
             hint="check datalad.input_repo and datalad.input_version.",
         )
     refuse(find_unknown(selection, root=root, folders=folders, source=where))
@@ -146,19 +161,19 @@ def list_units(
 
 
 def find_withdrawn(units: Iterable[str], known: Collection[str]) -> list[str]:
-    """Those of some units that the input has no more, sorted.
+    """Those of some units that the input does not have any more, sorted.
 
-    `known` are all units of the input, those left out included; where none is
-    known, nobody counts as withdrawn.  A unit of the other processing level
-    (the subject of a session, a session of a subject) is not withdrawn.
+    `known` are all units of the input, with those that are left out; where it
+    is empty, no unit counts as withdrawn.  A unit of the other processing
+    level (the subject of a session, a session of a subject) is not withdrawn.
     """
-    levels = {*known, *(name.partition("_")[0] for name in known)}
-    subjects = {name for name in known if "_" not in name}
+    levels = {*known, *(subject_of(name) for name in known)}
+    subjects = {name for name in known if name == subject_of(name)}
     return sorted(
         unit
         for unit in set(units)
         if known
         and unit.startswith("sub-")
         and unit not in levels
-        and unit.partition("_")[0] not in subjects
+        and subject_of(unit) not in subjects
     )

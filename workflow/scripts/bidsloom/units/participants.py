@@ -1,4 +1,4 @@
-"""Who stands in a list: files of labels, and the dataset's participants.tsv."""
+"""Lists of subjects: files of labels, and the dataset's participants.tsv."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ ID_COLUMN = "participant_id"
 
 
 def read_labels(path: Path, *, key: str) -> tuple[str, ...]:
-    """Subject labels in a file: one a line, or the `participant_id` of a table.
+    """Subject labels in a file: one on each line, or the column `participant_id` of a table.
 
-    Raises `WorkflowFailure` where it cannot be read, or holds something else.
+    `key` is the configuration key that names the file.
+
+    Raises `WorkflowFailure` where it cannot be read, or contains something else.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as e:
-        why = e.strerror if isinstance(e, OSError) else "it is no text"
+        why = e.strerror if isinstance(e, OSError) else "it is not a text file"
         raise WorkflowFailure(
             f"{key} names the file {path}, which cannot be read: {why}.",
-            hint='name a file with one label a line, or list labels: ["001", "002"].',
+            hint='name a file with one label on each line, or list labels: ["001", "002"].',
         ) from e
     if lines and ID_COLUMN in lines[0].split("\t"):
         column = lines[0].split("\t").index(ID_COLUMN)
@@ -43,9 +45,9 @@ def read_labels(path: Path, *, key: str) -> tuple[str, ...]:
     for label in labels:
         if not re.fullmatch(r"[^\t,/]+", label):
             raise WorkflowFailure(
-                f"{key} names the file {path}, in which {label!r} is no subject's label.",
-                hint="write one label a line (letters, digits and '+', with or without sub-), or "
-                f"a table separated by tabs with a column {ID_COLUMN}.",
+                f"{key} names the file {path}, in which {label!r} is not a subject's label.",
+                hint="write one label on each line (letters, digits and +), with or without sub-, "
+                f"or a table separated by tabs with a column {ID_COLUMN}.",
             )
     return tuple(dict.fromkeys(labels))
 
@@ -55,7 +57,10 @@ def find_participants(
 ) -> dict[str, bool]:
     """Subject -> whether an expression is true of its row in the committed participants.tsv.
 
-    `source` names the dataset at its commit in messages.
+    `source` names the dataset and its commit in messages.
+
+    Raises `WorkflowFailure` where the table cannot be read, or the expression
+    cannot be evaluated.
     """
     try:
         content = read_file(repository, commit, PARTICIPANTS)
@@ -63,7 +68,7 @@ def find_participants(
         raise WorkflowFailure(
             f"subjects.where needs {PARTICIPANTS} of {source}; it is annexed, and its content "
             f"cannot be fetched: {e.stderr.strip().splitlines()[-1:] or 'no message'}.",
-            hint=f"make it available where the input comes from: datalad get {PARTICIPANTS} there.",
+            hint=f"run `datalad get {PARTICIPANTS}` in the dataset that the input is cloned from.",
             failure_class=FailureClass.INPUT_UNAVAILABLE,
         ) from e
     if content is None:
@@ -79,9 +84,9 @@ def find_participants(
 def parse_participants(content: bytes, *, source: str) -> pd.DataFrame:
     """The table of participants as texts, by their labels.
 
-    Raises `WorkflowFailure` where it is no table, or names somebody twice.
+    Raises `WorkflowFailure` where it is not a table, or has a subject twice.
     """
-    # Imported here: it costs 2 s, and few studies need it.
+    # Imported here because the import takes 2 s, and few studies need it.
     import pandas as pd
 
     try:
@@ -89,20 +94,20 @@ def parse_participants(content: bytes, *, source: str) -> pd.DataFrame:
         lines = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
         header, *rows = [[cell.strip() for cell in line] for line in lines if line] or [[]]
         if len(set(header)) < len(header):
-            raise ValueError("two columns have one name")
+            raise ValueError("two columns have the same name")
         table = pd.DataFrame(rows, columns=header, dtype=str).replace([MISSING, ""], None)
         labels = table[ID_COLUMN].str.removeprefix("sub-")
     except (ValueError, KeyError) as e:
         why = f"it has no column {ID_COLUMN}" if isinstance(e, KeyError) else str(e)
         raise WorkflowFailure(
             f"subjects.where needs {PARTICIPANTS} of {source}, which cannot be read: {why}.",
-            hint="it has to be a table separated by tabs, in UTF-8, with a header and one row a "
-            "participant.",
+            hint="it has to be a table separated by tabs, in UTF-8, with a header and one row for "
+            "each participant.",
         ) from e
     if twice := sorted(set(labels[labels.duplicated()].dropna())):
         raise WorkflowFailure(
-            f"{PARTICIPANTS} of {source} has more than one row of sub-{twice[0]}, so that "
-            "subjects.where may be both true and untrue of one subject.",
+            f"{PARTICIPANTS} of {source} has more than one row of sub-{twice[0]}; subjects.where "
+            "may be true of one and false of the other.",
             hint="correct the table, or list the subjects in subjects.include.",
         )
     return table.set_index(labels)[labels.notna().to_numpy()]

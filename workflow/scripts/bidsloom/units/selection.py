@@ -1,7 +1,7 @@
 """Which of the dataset's subjects and sessions are processed, and why the others are not.
 
-Decides only: what the tree holds is read by `bids`, who `subjects.where` is
-true of by `participants`.
+This module only decides.  `tree` reads what the dataset has, and
+`participants` finds of whom `subjects.where` is true.
 """
 
 from __future__ import annotations
@@ -9,33 +9,44 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from ..base.errors import WorkflowFailure
+from ..base.text import a_few
 from ..config.study import Selection
 from ..datasets.annex import FOLDER, SUBDATASET
 from .file_names import find_lack, has_bids_name
 from .tree import Folder, digest_inherited
-from .unit import LABEL, Unit, Units, split_name
+from .unit import LABEL, Unit, Units, split_name, subject_of
 
 Excluded = tuple[str, str]
-# Why the units after a pilot's are left out; the limit follows.
+# The reason why units after the first are left out; the limit follows.
 BEYOND = "beyond subjects.limit"
+
+
+@dataclass(frozen=True)
+class NamedSelection(Selection):
+    """A selection in which `include` and `exclude` are labels, not a file with labels."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 def select_units(
     folders: Mapping[str, Folder],
-    selection: Selection,
+    selection: NamedSelection,
     *,
     root_files: list[tuple[str, str]],
     truths: Mapping[str, bool] | None,
 ) -> tuple[list[Unit], list[Excluded]]:
-    """The units to process, as many as there are, and (unit, reason) of those left out; sorted.
+    """The units to process, and (unit, reason) of those that are left out; both sorted.
 
-    `truths` tells of whom `subjects.where` is true, None without it.
+    `truths` says for each subject whether `subjects.where` is true; None where
+    the configuration has no such condition.
     """
     units, excluded = [], []
     include, exclude = set(selection.include), set(selection.exclude)
-    with_sessions = {name.partition("_")[0] for name in folders if "_ses-" in name}
+    with_sessions = {subject_of(name) for name in folders if "_ses-" in name}
     for name, folder in sorted(folders.items()):
         subject, session = split_name(name)
         reason = (
@@ -65,7 +76,7 @@ def select_units(
 
 
 def limit_units(units: Units, limit: int | None) -> Units:
-    """The first units, if their number is limited."""
+    """The first `limit` units; all where there is no limit."""
     if limit is None:
         return units
     beyond = [(unit.name, f"{BEYOND} {limit}") for unit in units.units[limit:]]
@@ -73,25 +84,25 @@ def limit_units(units: Units, limit: int | None) -> Units:
 
 
 def why_not_usable(name: str, folder: Folder, with_sessions: Collection[str]) -> str | None:
-    """Why a folder cannot be processed, if so."""
+    """Why a folder cannot be processed; None where it can."""
     if folder.is_subdataset:
         return "its folder is a subdataset of its own"
     if name in with_sessions:
-        return "its files outside its session folders are no session"
+        return "its files outside its session folders are not a session"
     if not has_bids_name((path for path, _ in folder.entries), split_name(name)[0]):
         return "no file in its folder has a BIDS name of this subject"
     return None
 
 
 def why_not_session(session: str | None, sessions: Collection[str]) -> str | None:
-    """Why a unit is not one of the sessions that were named, if so."""
+    """Why a unit is not one of the named sessions; None where it is."""
     if session is None:
         return "it has no sessions, and subjects.sessions names some"
     return None if session in sessions else "session not listed in subjects.sessions"
 
 
 def why_not_true(subject: str, truths: Mapping[str, bool], where: str) -> str | None:
-    """Why a subject is not one of those that `subjects.where` describes, if so."""
+    """Why `subjects.where` leaves a subject out; None where it does not."""
     if subject not in truths:
         return "not in participants.tsv, which subjects.where asks"
     return None if truths[subject] else f"where: {' '.join(where.split())} is not true"
@@ -101,16 +112,16 @@ def why_not_true(subject: str, truths: Mapping[str, bool], where: str) -> str | 
 
 
 def find_unknown(
-    selection: Selection,
+    selection: NamedSelection,
     *,
     root: Mapping[str, tuple[str, str]],
     folders: Iterable[str],
     source: str,
 ) -> Iterator[WorkflowFailure]:
-    """A letter for each key that names what the dataset does not have."""
+    """A failure for each key that names something that the dataset does not have."""
     labels = [split_name(name) for name in folders]
     subjects = {subject for subject, _ in labels}
-    # Also a folder whose label is none, which may be excluded for that.
+    # Also folders without a valid label, which may be excluded for that reason.
     in_root = {
         name.removeprefix("sub-")
         for name, (mode, _) in root.items()
@@ -123,9 +134,8 @@ def find_unknown(
         ("sessions", "ses-", selection.sessions, sessions),
     ):
         if absent := sorted(set(named) - known):
-            more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
             yield WorkflowFailure(
-                f"{', '.join(f'{kind}{label}' for label in absent[:5])}{more}: listed in "
+                f"{a_few([f'{kind}{label}' for label in absent], 5)}: listed in "
                 f"subjects.{key} but absent from {source}.",
                 hint=f"{suggest(absent[0], known, kind)}correct or remove it in subjects.{key}, "
                 "or set datalad.input_version to a commit that has it.",
@@ -133,7 +143,7 @@ def find_unknown(
 
 
 def suggest(label: str, known: Iterable[str], prefix: str) -> str:
-    """A question with the known label that looks most like another one; empty if none does."""
+    """A question with the known label that is most similar; empty if none is."""
     known = sorted(known)
     alike = [k for k in known if k.lower().lstrip("0") == label.lower().lstrip("0")]
     alike += difflib.get_close_matches(label, known, n=1, cutoff=0.5)
@@ -143,7 +153,7 @@ def suggest(label: str, known: Iterable[str], prefix: str) -> str:
 def check_folders(
     root: Mapping[str, tuple[str, str]], exclude: Collection[str], source: str
 ) -> None:
-    """Refuse subject folders whose label no BIDS tool and no shell would survive."""
+    """Refuse subject folders whose label would break BIDS tools and shells."""
     bad = [
         name
         for name, (mode, _) in sorted(root.items())
@@ -165,9 +175,10 @@ def check_folders(
 
 
 def count_reasons(excluded: Iterable[Excluded], *, named: int = 3) -> list[str]:
-    """For each reason how many were left out for it and the first of them, the most frequent first.
+    """A line for each reason: how many units it left out, and the first of them.
 
-    As short for 50,000 subjects as for five.
+    The most frequent reasons come first.  The text is as short for 50,000
+    subjects as for five.
     """
     units: dict[str, list[str]] = {}
     for unit, reason in excluded:
@@ -175,8 +186,7 @@ def count_reasons(excluded: Iterable[Excluded], *, named: int = 3) -> list[str]:
     by_number = sorted(units.items(), key=lambda item: (-len(item[1]), item[0]))
     lines = []
     for reason, left in by_number[:10]:
-        more = f" and {len(left) - named} more" if len(left) > named else ""
-        lines.append(f"{len(left)}: {reason} ({', '.join(left[:named])}{more})")
+        lines.append(f"{len(left)}: {reason} ({a_few(left, named)})")
     if by_number[10:]:
         number = sum(len(left) for _, left in by_number[10:])
         lines.append(f"{number}: {len(by_number) - 10} other reasons")

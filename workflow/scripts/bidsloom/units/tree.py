@@ -1,8 +1,8 @@
-"""Who is in the dataset: what the committed tree holds of every candidate unit.
+"""The BIDS tree of a commit: which candidate units it has, and the files of each.
 
-The tree of the pinned commit is read, not a folder: files whose content is
-absent count, files that nobody committed do not, and nothing is indexed twice.
-`BIDSLayout` would take half an hour and 9 GB for 50,000 subjects.
+The tree of the pinned commit is read, not a folder on disk.  So files without
+their content count, and files that are not committed do not.  pybids'
+`BIDSLayout` would need half an hour and 9 GB for 50,000 subjects.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from ..base.runners import call_git_records, read_objects
 from ..datasets.annex import FOLDER, SUBDATASET, SYMLINK, key_size
-from .unit import LABEL, Unit
+from .unit import LABEL, Unit, folder_of, subject_of
 
-# Root files that describe the dataset as a whole and change when anybody
-# joins it.  Every other JSON, TSV or gradient file there is inherited by the
+# Files at the root that describe the complete dataset, and change when a subject
+# is added.  Every other JSON, TSV or gradient file there is inherited by the
 # images below (BIDS 1.10, "The Inheritance Principle").
 DATASET_FILES = re.compile(
     r"(dataset_description|participants|samples|phenotype|genetic_info)\.|(scans|sessions)\.tsv$"
@@ -29,7 +29,7 @@ INHERITED_SUFFIXES = (".json", ".tsv", ".tsv.gz", ".bval", ".bvec")
 
 @dataclass
 class Folder:
-    """What the tree says of one candidate unit, while it is being read."""
+    """What the tree holds of one candidate unit; filled while the tree is read."""
 
     tree: str = ""
     files: int = 0
@@ -73,7 +73,7 @@ def read_folders(repository: Path, commit: str, *, by_session: bool) -> dict[str
             subjects_with_sessions.add(parts[0])
         folder = folders.setdefault(name, Folder())
         if mode == FOLDER:
-            if path == name.replace("_", "/", 1):
+            if path == folder_of(name):
                 folder.tree = object_id
             continue
         folder.files += 1
@@ -91,9 +91,8 @@ def read_folders(repository: Path, commit: str, *, by_session: bool) -> dict[str
         for subject in subjects_with_sessions & set(folders)
     }
     for name, folder in folders.items():
-        subject, _, session = name.partition("_")
-        if session and subject in beside:
-            folder.beside = beside[subject]
+        if name != subject_of(name):
+            folder.beside = beside.get(subject_of(name), [])
     for subject, files in beside.items():
         if len(files) == folders[subject].files:
             del folders[subject]
@@ -101,7 +100,7 @@ def read_folders(repository: Path, commit: str, *, by_session: bool) -> dict[str
 
 
 def digest_inherited(files: list[tuple[str, str]]) -> str:
-    """A digest of those of (path, object id) that images inherit from."""
+    """A digest of those files, given as (path, object id), that images inherit from."""
     inherited = [
         (path, object_id)
         for path, object_id in files

@@ -1,11 +1,11 @@
-"""A unit: a subject, or a subject and session, and the names it goes by."""
+"""A unit, which is a subject or one session of a subject; its name and the parts of it."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# The name of the unit that stands for all, in the app's group level.
+# The name of the unit of the app's group level, which reads all units' results.
 GROUP = "group"
 LABEL = "[A-Za-z0-9+]+"
 UNIT = f"sub-{LABEL}(_ses-{LABEL})?"
@@ -25,8 +25,8 @@ class Unit:
         Number and size of the files in that folder; the size of annexed files
         comes from their keys.
     further : tuple[tuple[str, str], ...]
-        Path of each further input that the unit is in, with a digest of what
-        it takes there.
+        Path of each further input that has files of the unit, with a digest
+        of what the unit gets from there.
 
     """
 
@@ -41,13 +41,13 @@ class Unit:
 
     @property
     def is_group(self) -> bool:
-        """True for what the app's group level processes."""
+        """True for the unit of the app's group level."""
         return self.name == GROUP
 
     @property
     def folder(self) -> str:
         """The unit's folder, relative to the input dataset."""
-        return self.name.replace("_", "/", 1)
+        return folder_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,18 @@ def split_name(unit: str) -> tuple[str, str | None]:
     """The labels of subject and session in a unit's name."""
     subject, _, session = unit.partition("_ses-")
     return subject.removeprefix("sub-"), session or None
+
+
+def join_name(subject: str, session: str | None) -> str:
+    """A unit's name, from the labels of subject and session."""
+    return f"sub-{subject}_ses-{session}" if session else f"sub-{subject}"
+
+
+def subject_of(unit: str) -> str:
+    """The name of a unit's subject: `sub-01` of `sub-01` and of `sub-01_ses-pre`."""
+    return unit.partition("_")[0]
+
+
+def folder_of(unit: str) -> str:
+    """A unit's folder, relative to the dataset: `sub-01/ses-pre` of `sub-01_ses-pre`."""
+    return unit.replace("_", "/", 1)

@@ -1,4 +1,4 @@
-"""The tables `subjects.tsv` and `excluded.tsv`: one row a unit, sorted."""
+"""The tables `subjects.tsv` and `excluded.tsv`: one sorted row for each unit."""
 
 from __future__ import annotations
 
@@ -32,8 +32,11 @@ def write_unit_tables(units: Units, *, subjects: Path, excluded: Path) -> None:
 
 
 def read_unit(study: Study, name: str) -> Unit:
-    """One unit from `subjects.tsv`, without a look at the dataset."""
-    if row := find_row(study.results / "subjects.tsv", unit=name):
+    """One unit from `subjects.tsv`; the dataset itself is not read.
+
+    Raises `WorkflowFailure` where the table does not list it.
+    """
+    if row := find_row(study.files.subjects, unit=name):
         return Unit(
             name=name,
             subject=row["subject"],
@@ -43,11 +46,13 @@ def read_unit(study: Study, name: str) -> Unit:
             files=int(row["files"]),
             bytes=int(row["bytes"]),
             further=tuple(
-                tuple(pair.rsplit("=", 1)) for pair in row["further"].split() if pair != "n/a"
+                (path, mark)
+                for path, _, mark in (
+                    pair.rpartition("=") for pair in row["further"].split() if pair != "n/a"
+                )
             ),
         )
     raise WorkflowFailure(
-        f"{name} is not a unit of study {study.name}: it does not stand in "
-        f"{study.results / 'subjects.tsv'}.",
+        f"{name} is not a unit of study {study.name}: it is not listed in {study.files.subjects}.",
         hint="run `snakemake list_subjects` first, and see excluded.tsv there.",
     )

@@ -1,0 +1,1 @@
+"""What several tests need: datasets and studies, a cluster, a browser, images, patience."""

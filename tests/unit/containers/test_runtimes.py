@@ -1,0 +1,80 @@
+"""Container runtimes: how each is called, and how it fails."""
+
+from pathlib import Path
+
+import pytest
+from bidsloom.config import read_study
+from bidsloom.containers.runtimes import (
+    Runtime,
+    call_format,
+    choose_runtime,
+    job_environment,
+    start_failure,
+)
+from helpers.old_config import changed
+
+
+def study(runtime="apptainer", **container):
+    """The old configuration with another container."""
+    return read_study(changed("container", runtime=runtime, **container))
+
+
+RUNTIMES = [runtime for runtime in Runtime if runtime is not Runtime.NONE]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_call_format_names_no_place(runtime):
+    """A format fits every machine, and fills what DataLad fills."""
+    made = study(
+        runtime.value,
+        executable="/opt/my app",
+        freesurfer_license="/secret/license.txt",
+        binds=["/data/atlas:/atlas"],
+    )
+    once = call_format(made).format(img="the-image", cmd="the-command")
+    line = once.format(pwd="/somewhere")
+    assert "the-image" in line
+    assert line.endswith("the-command")
+    for place in ("/secret", "/data", "{"):
+        assert place not in line.replace("${BIDSLOOM", "")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "code", "words"),
+    [
+        (Runtime.APPTAINER, 255, "FATAL:   While checking: could not open image"),
+        (Runtime.PODMAN, 125, "Error: payload does not match any of the supported image formats"),
+        (Runtime.CHARLIECLOUD, 1, "ch-run[123]: error: can't stat: /no/image: No such file"),
+        (Runtime.APPTAINER, 127, "/bin/sh: 1: apptainer: not found"),
+    ],
+)
+def test_start_failure_is_told_from_the_apps(runtime, code, words):
+    """The runtime's own last words, under its own code; never an app's."""
+    assert words == start_failure(runtime, code, ["starting", words])
+    assert start_failure(runtime, code, ["no brain found"]) is None
+    assert start_failure(runtime, 2, [words]) is None
+    assert start_failure(Runtime.NONE, code, [words]) is None
+
+
+def test_variables_reach_apptainer_as_they_are():
+    """Apptainer expands what it is given as a shell would; the app sees what was written."""
+    config = changed("container", runtime="apptainer")
+    config["hpc"] = {"environment": {"VAR": "a $HOME `id` \\ b"}}
+    given = job_environment(read_study(config), Runtime.APPTAINER, Path("/scratch/job"))
+    assert given["APPTAINERENV_VAR"] == "a \\$HOME \\`id\\` \\\\ b"
+    assert given["VAR"] == "a $HOME `id` \\ b"
+    assert given["APPTAINER_WORKDIR"] == "/scratch/job"
+
+
+def test_auto_takes_what_is_there(tmp_path, monkeypatch):
+    """An archive of docker save wants docker or podman; what a module brings is taken on trust."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("podman", "singularity"):
+        (tmp_path / name).touch(mode=0o755)
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(bytes(257) + b"ustar")
+    assert choose_runtime(study("auto", image=str(archive))) is Runtime.PODMAN
+    assert choose_runtime(study("auto")) is Runtime.SINGULARITY
+    (tmp_path / "singularity").unlink()
+    assert choose_runtime(study("auto")) is Runtime.APPTAINER, "as hpc.modules names it"
+    assert choose_runtime(study("auto", call_fmt="ch-run {img} -- {cmd}")) is Runtime.CHARLIECLOUD

@@ -1,0 +1,43 @@
+"""What a location log says after a merge."""
+
+from decimal import Decimal
+
+from bidsloom.datasets.locations import import_commands, log_path, with_presence
+
+NOW = Decimal("1700000000.5")
+
+
+def test_new_log_names_the_store():
+    assert "1700000000.5s 1 store\n" == with_presence("", "store", now=NOW)
+
+
+def test_lines_of_other_repositories_stay():
+    """Only the store's own line is replaced, whatever it said."""
+    log = "1600000000s 1 other\n1600000001.25s 0 store\n1600000002s X dead\n"
+    wanted = "1600000000s 1 other\n1600000002s X dead\n1700000000.5s 1 store\n"
+    assert wanted == with_presence(log, "store", now=NOW)
+
+
+def test_log_that_tells_already_is_left():
+    """Of several lines of the store, as a union merge leaves them, the newest counts."""
+    log = "1600000001s 1 store\n1600000000s 0 store\n"
+    assert log == with_presence(log, "store", now=NOW)
+    wanted = "1700000000.5s 1 store\n"
+    assert wanted == with_presence("1600000000s 1 store\n1600000001s 0 store\n", "store", now=NOW)
+
+
+def test_clock_that_goes_behind_is_outdone():
+    """git-annex believes the newest line, so ours is newer than the one it replaces."""
+    assert "1800000001s 1 store\n" == with_presence("1800000000s 0 store\n", "store", now=NOW)
+
+
+def test_log_path_is_git_annex_own():
+    key = "MD5E-s13--8ddd8be4b179a529afa5f2ffae4b9858.txt"
+    assert f"b31/446/{key}.log" == log_path(key)
+
+
+def test_equal_logs_are_imported_once():
+    commands = import_commands({"a": "same\n", "b": "same\n", "c": "other\n"}, "head", "me <m> 0")
+    assert 1 == commands.count(b"same")
+    assert b"M 100644 :1 b\nM 100644 :2 c\n" in commands
+    assert commands.endswith(b"\ndone\n")

@@ -1,0 +1,59 @@
+"""Clones that hold one unit's part of a dataset."""
+
+import pytest
+from bidsloom.base.runners import call, call_annex, call_git, call_git_lines
+from bidsloom.datasets.annex import annexed_keys
+from bidsloom.datasets.thin_clones import (
+    CLONE,
+    lay_out_steps,
+    quoted,
+    remotes_of,
+    share_remotes,
+)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A clone, without a work tree, of a dataset with two annexed subjects."""
+    origin = tmp_path / "the origin"
+    origin.mkdir()
+    call_git(["init", "-q"], cwd=origin)
+    call_annex(["init", "-q", "origin"], cwd=origin)
+    for subject in ("sub-01", "sub-02"):
+        (origin / subject).mkdir()
+        (origin / subject / "image.dat").write_bytes(subject.encode())
+    call_annex(["add", "-q", "--force-large", "."], cwd=origin)
+    call_git(["commit", "-q", "-m", "x"], cwd=origin)
+    clone = tmp_path / "the study's clone"
+    call_git(["clone", "-q", "--no-checkout", str(origin), str(clone)], cwd=tmp_path)
+    share_remotes(clone)
+    return clone
+
+
+def test_only_the_unit_is_there_and_its_content_can_be_fetched(source, tmp_path):
+    """One subject's files and location logs; content comes from the original remote."""
+    commit = call_git(["rev-parse", "HEAD"], cwd=source)
+    keys = annexed_keys(source, commit, ["sub-01"])
+    thin = tmp_path / "thin"
+    call([*CLONE, "--origin", "study", *remotes_of(source), str(source), str(thin)], cwd=tmp_path)
+    steps = lay_out_steps("structure", source, thin, commit, paths=["sub-01"], keys=keys)
+    for step in steps:
+        call(step.argv, cwd=step.cwd)
+    assert ["sub-01"] == sorted(p.name for p in thin.iterdir() if p.name != ".git")
+    logs = call_git_lines(["ls-tree", "-r", "--name-only", "git-annex"], cwd=thin)
+    assert [f"{keys[0]}.log"] == [
+        n.rpartition("/")[2] for n in logs if n.endswith(".log") and "/" in n
+    ]
+    call_annex(["get", "-q", "sub-01/image.dat"], cwd=thin)
+    assert b"sub-01" == (thin / "sub-01" / "image.dat").read_bytes()
+    # No location log mentions the clone.
+    assert commit == call_git(["rev-parse", "HEAD"], cwd=thin)
+    assert "true" == call_git(["config", "annex.private"], cwd=thin)
+
+
+@pytest.mark.parametrize("value", ["plain", 'with "quotes"', "back\\slash", "# no comment; none"])
+def test_git_reads_a_quoted_value_as_it_was(tmp_path, value):
+    file = tmp_path / "config"
+    file.write_text(f"[remote {quoted(value)}]\n\turl = {quoted(value)}\n")
+    found = call_git(["config", "--file", str(file), "--get", f"remote.{value}.url"], cwd=tmp_path)
+    assert value == found

@@ -1,0 +1,20 @@
+"""Folders of dead jobs, and who may take them."""
+
+import os
+import threading
+import time
+
+from bidsloom.job.scratch import lock_folder
+
+
+def test_a_folder_held_for_a_moment_is_waited_for(tmp_path):
+    """A neighbour that looks at a dead job's folder does not make its owner seem alive."""
+    held = lock_folder(tmp_path)
+    assert lock_folder(tmp_path) is None
+    threading.Timer(0.3, os.close, [held]).start()
+    lock = lock_folder(tmp_path, patience=20)
+    assert lock is not None
+    start = time.monotonic()
+    assert lock_folder(tmp_path, patience=0.2) is None
+    assert time.monotonic() - start >= 0.2
+    os.close(lock)

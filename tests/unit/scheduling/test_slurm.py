@@ -1,0 +1,39 @@
+"""What SLURM says of jobs."""
+
+import pytest
+from bidsloom.base.errors import FailureClass
+from bidsloom.config import read_study
+from bidsloom.scheduling.slurm import SlurmJob, classify_scheduler_end, job_prefix, read_job
+from helpers.old_config import OLD
+
+
+@pytest.mark.parametrize(
+    ("state", "log", "why"),
+    [
+        ("TIMEOUT", "", FailureClass.TIMEOUT),
+        ("FAILED", "Job 7 exceeded memory limit (9 > 5), being killed", FailureClass.OUT_OF_MEMORY),
+        ("OUT_OF_MEMORY", "", FailureClass.OUT_OF_MEMORY),
+        ("NODE_FAIL", "", FailureClass.NODE_FAILURE),
+        ("VANISHED", "", FailureClass.NODE_FAILURE),
+        ("PREEMPTED", "", FailureClass.CANCELLED),
+        ("CANCELLED by 1000", "", FailureClass.CANCELLED),
+        ("CANCELLED", "STEP 7.0 ON n1 CANCELLED AT 12:00 DUE TO TIME LIMIT", FailureClass.TIMEOUT),
+        ("FAILED", "", FailureClass.NODE_FAILURE),
+    ],
+)
+def test_cause_of_a_schedulers_end(state, log, why):
+    assert why == classify_scheduler_end(state, log)[0]
+
+
+def test_jobs_of_another_study_are_not_ours(tmp_path):
+    """Two studies of one user may have the same subjects."""
+    study = read_study(OLD, base=tmp_path)
+    mine = job_prefix(study)
+    comment = "rule_process_subject_wildcards_sub-01"
+    line = f"7|RUNNING|node1|2026-01-02T03:04:05|N/A|{comment}|{{}}_1234"
+    assert SlurmJob("7", True, "node1", "2026-01-02T03:04:05", "sub-01") == read_job(
+        line.format(mine), mine
+    )
+    other = job_prefix(read_study(OLD, base=tmp_path / "elsewhere"))
+    assert read_job(line.format(other), mine) is None
+    assert read_job(line.format(mine).replace(comment, "rule_check_node"), mine) is None

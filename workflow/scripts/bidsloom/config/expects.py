@@ -1,0 +1,318 @@
+"""When a result is complete: `container.expects` in place, from a file, or a built-in set.
+
+A file is a list as `expects` in place, or a mapping with that list under
+`files` and further `crash_files`; the built-in sets, `workflow/completeness/`,
+are such files.  A nipoppy tracker is read as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from ..base.errors import WorkflowFailure
+from ..base.paths import COMPLETENESS
+from ..base.patterns import to_regex
+from .faults import QUOTES, as_list, describe, load_schema, nearest, value_at
+from .study import Expectation
+from .values import app_arguments, resolve_path
+
+# pybids' entities, and those of them whose values are numbers; loading them
+# from pybids takes a second at each start.  A unit test compares the two.
+ENTITIES = (
+    ("subject", "session", "sample", "task", "tracksys", "acquisition", "nucleus", "volume")
+    + ("ceagent", "staining", "tracer", "reconstruction", "direction", "run", "proc", "modality")
+    + ("echo", "flip", "inv", "mt", "part", "recording", "space", "chunk", "suffix", "scans")
+    + ("fmap", "datatype", "extension")
+)
+NUMBERED = ("run", "echo", "flip", "inv", "chunk")
+PLACEHOLDERS = ("subject", "session")
+# nipoppy's words for a unit, and ours.
+TRACKER_WORDS = {
+    "[[NIPOPPY_BIDS_PARTICIPANT_ID]]": "sub-{subject}",
+    "[[NIPOPPY_PARTICIPANT_ID]]": "{subject}",
+    "[[NIPOPPY_BIDS_SESSION_ID]]": "ses-{session}",
+    "[[NIPOPPY_SESSION_ID]]": "{session}",
+}
+PATTERN_KEYS = ("crash_files", "leave_out", "evidence")
+KINDS_OF_FILE = (".yaml", ".yml", ".json")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a complete result holds, where that is from, and what files mean a crash."""
+
+    name: str
+    files: tuple[Expectation, ...]
+    crash_files: tuple[str, ...]
+
+
+def read_expects(container: Mapping, base: Path) -> Expected:
+    """What the section `container`, without faults and with its defaults, expects of a result."""
+    given, crash_files = container["expects"], tuple(container["crash_files"])
+    arguments = list(app_arguments(container["bids_args"]))
+    name, entries = "", given
+    if isinstance(given, str):
+        name = set_name(given)
+        content = read_file(find_file(given, base)) if given else []
+        entries = content["files"] if isinstance(content, Mapping) else content
+        if isinstance(content, Mapping):
+            crash_files = tuple(dict.fromkeys([*crash_files, *content.get("crash_files", [])]))
+    files = (read_expectation(entry, arguments) for entry in entries)
+    return Expected(name, tuple(file for file in files if file), crash_files)
+
+
+def suggest_set(app_name: str, image: str) -> str:
+    """The built-in set that fits an app's name or that of its image; empty if none does."""
+    for text in (app_name, image.rstrip("/").rpartition("/")[2]):
+        letters = re.sub(r"[^a-z0-9]", "", text.lower())
+        for name in sorted(set_names(), key=len, reverse=True):
+            if name.replace("_", "") in letters:
+                return name
+    return ""
+
+
+def set_names() -> list[str]:
+    """The names of the built-in sets."""
+    return sorted(path.stem for path in COMPLETENESS.glob("*.yaml"))
+
+
+def set_name(given: str) -> str:
+    """The name of a set as its file has it (`xcp_d` for `XCP-D`); a path as it is."""
+    return given if is_path(given) else given.lower().replace("-", "_")
+
+
+def is_path(given: str) -> bool:
+    """True for a file, false for the name of a set."""
+    return "/" in given or given.endswith(KINDS_OF_FILE)
+
+
+def find_file(given: str, base: Path) -> Path:
+    """The file that holds a set, built in or the user's own."""
+    if is_path(given):
+        return resolve_path(given, base)
+    return COMPLETENESS / f"{set_name(given)}.yaml"
+
+
+def read_file(path: Path) -> Any:
+    """The content of a file; of a nipoppy tracker, its paths in our words.
+
+    Raises `OSError`, or `ValueError` for what is neither YAML nor JSON.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        content = json.loads(plain_json(text)) if path.suffix == ".json" else yaml.safe_load(text)
+    except yaml.YAMLError as e:
+        raise ValueError(" ".join(str(e).split())) from e
+    trackers = [c for c in as_list(content) if isinstance(c, Mapping) and "PATHS" in c]
+    if not trackers:
+        return content
+    return [tracker_pattern(p) for tracker in trackers for p in as_list(tracker["PATHS"])]
+
+
+def plain_json(text: str) -> str:
+    """JSON without comments and trailing commas, which nipoppy allows."""
+    string = r'"(?:\\.|[^"\\])*"'
+    text = re.sub(rf"({string})|//[^\n]*|/\*.*?\*/", lambda m: m[1] or " ", text, flags=re.DOTALL)
+    return re.sub(rf"({string})|,(?=\s*[\]}}])", lambda m: m[1] or "", text, flags=re.DOTALL)
+
+
+def tracker_pattern(path: Any) -> Any:
+    """A tracker's path as a pattern; braces mean nothing there."""
+    if not isinstance(path, str):
+        return path
+    path = re.sub(r"[{}]", r"[\g<0>]", path)
+    for theirs, ours in TRACKER_WORDS.items():
+        path = path.replace(theirs, ours)
+    return path
+
+
+def read_expectation(entry: str | Mapping, arguments: Sequence[str]) -> Expectation | None:
+    """An entry of `expects`; None for one that the app's arguments rule out."""
+    if isinstance(entry, str):
+        return Expectation(entry)
+    if any(is_given(flag, arguments) for flag in entry.get("unless", [])):
+        return None
+    wanted = {name: tuple(as_list(value)) for name, value in entry.get("for_each", {}).items()}
+    for name, flags in entry.get("by_flag", {}).items():
+        values = [value for flag in flags for value in values_of(flag, arguments)]
+        if not values:
+            continue
+        wanted[name] = tuple(v for v in wanted.get(name, values) if v in values)
+        if not wanted[name]:
+            return None
+    return Expectation(
+        pattern=entry["pattern"],
+        at_least=entry.get("min", 1),
+        for_each=tuple(wanted.items()),
+        drop=tuple(entry.get("drop", [])),
+        same=tuple(entry.get("same", [])),
+        if_any=tuple(entry.get("if_any", [])),
+    )
+
+
+def is_given(flag: str, arguments: Sequence[str]) -> bool:
+    """Whether a flag is among the app's arguments; `--level minimal`: with that value."""
+    flag, _, value = flag.partition(" ")
+    if value:
+        return value in values_of(flag, arguments)
+    return any(word == flag or word.startswith(f"{flag}=") for word in arguments)
+
+
+def values_of(flag: str, arguments: Sequence[str]) -> list[str]:
+    """The values that follow a flag."""
+    values, follows = [], False
+    for word in arguments:
+        if word.startswith("-"):
+            head, _, value = word.partition("=")
+            follows = head == flag
+            values += [value] if follows and value else []
+        elif follows:
+            values.append(word)
+    return values
+
+
+# --- faults -------------------------------------------------------------------
+
+
+def find_expects_faults(config: Mapping, base: Path) -> Iterator[WorkflowFailure]:
+    """What is wrong with the patterns of the container section, and with the file they are in."""
+    container = value_at(config, "container")
+    if not isinstance(container, Mapping):
+        return
+    for name in PATTERN_KEYS:
+        patterns = container.get(name)
+        for number, pattern in enumerate(patterns if isinstance(patterns, list) else []):
+            yield from pattern_faults(f"container.{name}.{number}", pattern)
+    given = container.get("expects")
+    if isinstance(given, list):
+        yield from entries_faults("container.expects", given)
+    elif isinstance(given, str) and given:
+        yield from file_faults(given, base)
+
+
+def file_faults(given: str, base: Path) -> Iterator[WorkflowFailure]:
+    """What is wrong with the file, or the name of a set, that `container.expects` names."""
+    path = find_file(given, base)
+    if not is_path(given) and set_name(given) not in set_names():
+        yield WorkflowFailure(
+            f"container.expects is {given!r}, which is no built-in set.",
+            hint=nearest(set_name(given), set_names())
+            + " The path of a file ends with .yaml or .json.",
+        )
+        return
+    try:
+        content = read_file(path)
+    except (OSError, ValueError) as e:
+        reason = e.strerror if isinstance(e, OSError) else " ".join(str(e).split())
+        yield WorkflowFailure(
+            f"container.expects names {path}, which cannot be read: {reason}.",
+            hint="give the name of a built-in set, or the path of a YAML file or a nipoppy "
+            f"tracker; built in: {', '.join(set_names())}.",
+        )
+        return
+    crash_files: Any = []
+    if isinstance(content, Mapping) and set(content) <= {"files", "crash_files"}:
+        crash_files, content = content.get("crash_files", []), content.get("files")
+    if not isinstance(content, list) or not isinstance(crash_files, list) or not content:
+        yield WorkflowFailure(
+            f"container.expects names {path}, which lists no files.",
+            hint="expected: a list of patterns, or a mapping with the keys files and crash_files.",
+        )
+        return
+    schema = load_schema()["properties"]["container"]["properties"]["expects"]["items"]
+    validator = jsonschema.Draft202012Validator(schema)
+    for number, entry in enumerate(content):
+        for error in validator.iter_errors(entry):
+            for fault in describe(error):
+                said = fault.message.replace("the configuration", "it")
+                yield WorkflowFailure(f"{path}: files.{number}: {said}", hint=fault.hint)
+    yield from entries_faults(f"{path}: files", content)
+    for number, pattern in enumerate(crash_files):
+        yield from pattern_faults(f"{path}: crash_files.{number}", pattern)
+
+
+def entries_faults(key: str, entries: list) -> Iterator[WorkflowFailure]:
+    """What is wrong with the entries of `expects`, beyond what the schema says."""
+    for number, entry in enumerate(entries):
+        pattern = entry.get("pattern") if isinstance(entry, Mapping) else entry
+        yield from pattern_faults(f"{key}.{number}", pattern)
+        if not isinstance(entry, Mapping):
+            continue
+        for name in ("for_each", "drop", "same", "if_any", "by_flag"):
+            value = entry.get(name, [])
+            if not isinstance(value, list | Mapping):
+                continue
+            for entity in value:
+                yield from entity_faults(f"{key}.{number}.{name}", entity, value)
+            if value and name != "for_each" and not entry.get("for_each"):
+                yield WorkflowFailure(
+                    f"{key}.{number} has {name}, which means nothing without for_each.",
+                    hint="for example for_each: {suffix: bold}.",
+                )
+
+
+def entity_faults(key: str, entity: Any, owner: list | Mapping) -> Iterator[WorkflowFailure]:
+    """An entity that pybids does not know, or a label that YAML read as a number."""
+    if entity not in ENTITIES:
+        yield WorkflowFailure(
+            f"{key}: {entity} is no entity of BIDS that pybids knows.",
+            hint=nearest(str(entity), list(ENTITIES)),
+        )
+    elif isinstance(owner, Mapping) and entity not in NUMBERED:
+        for value in as_list(owner[entity]):
+            if isinstance(value, int):
+                yield WorkflowFailure(
+                    f"{key}.{entity} is {value!r}; expected: a text.", hint=QUOTES
+                )
+
+
+def pattern_faults(key: str, pattern: Any) -> Iterator[WorkflowFailure]:
+    """Why a pattern can match no file of any unit's result."""
+    if not isinstance(pattern, str):
+        return
+    if reason := why_nothing_matches(pattern):
+        yield WorkflowFailure(
+            f"{key} is {pattern!r}, which can match no file: {reason}.",
+            hint="a pattern is relative to the app's output folder, for example "
+            "'sub-{subject}/**/*_desc-preproc_T1w.nii.gz'.",
+        )
+    words = re.findall(r"{(\w*)}", pattern) + re.findall(r"\[\[(\w*)\]\]", pattern)
+    for word in words:
+        if word not in PLACEHOLDERS:
+            known = [*PLACEHOLDERS, *(w.strip("[]") for w in TRACKER_WORDS)]
+            yield WorkflowFailure(
+                f"{key} is {pattern!r}, which holds the unknown placeholder {word!r}.",
+                hint=nearest(word, known if word.startswith("NIPOPPY") else list(PLACEHOLDERS)),
+            )
+
+
+def why_nothing_matches(pattern: str) -> str:
+    """The reason in words; empty if the pattern may match."""
+    parts = pattern.split("/")
+    if not pattern.strip():
+        return "it is empty"
+    if pattern.startswith(("/", "~")):
+        return "it is absolute"
+    if {".", ".."} & set(parts):
+        return "it has a part '.' or '..'"
+    if "" in parts:
+        return "it has an empty part, '//' or a '/' at its end"
+    if parts[0] in (".git", ".datalad"):
+        return f"{parts[0]} lies outside every output"
+    if "\0" in pattern or "\n" in pattern:
+        return "it holds a line break or a null character"
+    if match := re.search(r"(?:^|/)(sub-[A-Za-z0-9+]+)", pattern):
+        return f"it names the subject {match[1]}; write sub-{{subject}}"
+    try:
+        to_regex(re.sub(r"{\w*}", "x", pattern))
+    except ValueError as e:
+        return f"it has {e}"
+    return ""

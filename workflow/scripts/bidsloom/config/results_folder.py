@@ -1,0 +1,207 @@
+"""Every path of `results/<study>/`, spelled once.
+
+Rules write the same paths relative to the working directory, since Snakemake
+knows a file by the words of its path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """The files and folders of `results/<study>/`; nothing here looks whether they exist."""
+
+    path: Path
+
+    # --- the study's own clones
+
+    @property
+    def dataset(self) -> Path:
+        """The study dataset: what jobs clone."""
+        return self.path / "dataset"
+
+    @property
+    def input(self) -> Path:
+        """The clone of the input dataset, without a work tree."""
+        return self.path / "input"
+
+    @property
+    def containers(self) -> Path:
+        """The clone of the container dataset, without a work tree."""
+        return self.path / "containers"
+
+    def further_input(self, path: str) -> Path:
+        """The clone of a further input that is registered at a path of the output dataset."""
+        return self.path / "inputs" / path
+
+    def further_output(self, path: str) -> Path:
+        """The clone of an output that is a dataset of its own."""
+        return self.path / "outputs" / path
+
+    @property
+    def clones_lock(self) -> Path:
+        """Locked by who changes these clones."""
+        return self.path / ".clones.lock"
+
+    # --- what the study is made from
+
+    @property
+    def image(self) -> Path:
+        """The annex key of the image file, and the file that it was computed for."""
+        return self.path / "image.json"
+
+    @property
+    def units(self) -> Path:
+        """The units as they were listed last, with those left out."""
+        return self.path / "units.json"
+
+    @property
+    def subjects(self) -> Path:
+        """The table of the units."""
+        return self.path / "subjects.tsv"
+
+    @property
+    def excluded(self) -> Path:
+        """The table of those left out, with the reasons."""
+        return self.path / "excluded.tsv"
+
+    @property
+    def prepared(self) -> Path:
+        """What jobs know of the study (`records.prepared`)."""
+        return self.path / "prepared.json"
+
+    # --- checks before the jobs
+
+    @property
+    def check(self) -> Path:
+        """The folder of what checks on the nodes found."""
+        return self.path / "check"
+
+    def findings(self, name: str) -> Path:
+        """What the check `node` or `lock` found."""
+        return self.check / f"{name}.json"
+
+    @property
+    def check_asked(self) -> Path:
+        """What the last check was about."""
+        return self.check / "asked.json"
+
+    @property
+    def checked(self) -> Path:
+        """Written when a node passed the check."""
+        return self.path / "checked.json"
+
+    @property
+    def lock_checked(self) -> Path:
+        """Written when the lock file passed the check between nodes."""
+        return self.path / "lock_checked.json"
+
+    # --- units
+
+    @property
+    def records(self) -> Path:
+        """The folder of the units' records (`records.job_record`)."""
+        return self.path / "jobs"
+
+    def record(self, unit: str) -> Path:
+        """The record of a unit's result."""
+        return self.records / f"{unit}.json"
+
+    def superseded(self, unit: str) -> Path:
+        """The record of a unit's earlier result, which is not what is asked for now."""
+        return self.path / "superseded" / f"{unit}.json"
+
+    def attempts(self, unit: str) -> Path:
+        """The failed attempts at a unit (`records.attempts`)."""
+        return self.path / "attempts" / f"{unit}.json"
+
+    @property
+    def cancellations(self) -> Path:
+        """The folder of notes on cancelled units."""
+        return self.path / "cancelled"
+
+    def cancellation(self, unit: str) -> Path:
+        """The note that a unit was cancelled (`records.cancellations`)."""
+        return self.cancellations / f"{unit}.json"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of logs."""
+        return self.path / "logs"
+
+    def log(self, unit: str) -> Path:
+        """A unit's log."""
+        return self.logs / f"{unit}.log"
+
+    @property
+    def scripts(self) -> Path:
+        """The folder of the job scripts."""
+        return self.path / "scripts"
+
+    def script(self, unit: str) -> Path:
+        """A unit's job script."""
+        return self.scripts / f"{unit}.sh"
+
+    @property
+    def script_config(self) -> Path:
+        """The configuration that job scripts read."""
+        return self.scripts / "config.yaml"
+
+    # --- batches
+
+    @property
+    def batches(self) -> Path:
+        """The folder of notes on units that share a job."""
+        return self.path / "batches"
+
+    def batch_done(self, batch: str) -> Path:
+        """Written when all units of a batch are done."""
+        return self.batches / f"{batch}.json"
+
+    def batch_units(self, batch: str) -> Path:
+        """The units of a batch, in order."""
+        return self.batches / f"{batch}.units.json"
+
+    def batch_running(self, batch: str) -> Path:
+        """The unit that a batch's job processes now (`records.running`)."""
+        return self.batches / f"{batch}.running.json"
+
+    # --- merge, report, proof
+
+    @property
+    def merged(self) -> Path:
+        """What the last merge did (`records.merge_outcome`)."""
+        return self.path / "merged.json"
+
+    @property
+    def unmerged(self) -> Path:
+        """The table of the units that the last merge left out, with the reasons."""
+        return self.path / "unmerged.tsv"
+
+    @property
+    def run(self) -> Path:
+        """How the last run of Snakemake ended."""
+        return self.path / "run.json"
+
+    @property
+    def report_page(self) -> Path:
+        """The report as a page."""
+        return self.path / "report.html"
+
+    @property
+    def report_table(self) -> Path:
+        """The report as a table."""
+        return self.path / "report.tsv"
+
+    @property
+    def report_data(self) -> Path:
+        """The report for programs."""
+        return self.path / "report.json"
+
+    @property
+    def proof(self) -> Path:
+        """What came out of the last proof (`records.proof`)."""
+        return self.path / "proof.json"

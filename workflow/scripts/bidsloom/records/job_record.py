@@ -1,0 +1,50 @@
+"""The record of a unit's result: `results/<study>/jobs/<unit>.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..base.files import read_json, write_json
+from ..config import Study
+from .job_facts import JobFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord(JobFacts):
+    """A unit's result, and the job that made it.
+
+    `reused` says that the job found the result in the store, `restored` that
+    the record was lost and is written again from what the store holds.
+    """
+
+    commit: str = ""
+    reused: bool = False
+    restored: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known, for a file."""
+        return {**super().to_json(), "commit": self.commit, "fingerprint": self.fingerprint}
+
+
+def read_record(study: Study, unit: str) -> JobRecord | None:
+    """The record of a unit's result, or None."""
+    return read_record_file(study.files.record(unit))
+
+
+def read_superseded(study: Study, unit: str) -> JobRecord | None:
+    """The record of a unit's earlier result, which does not hold any more, or None."""
+    return read_record_file(study.files.superseded(unit))
+
+
+def read_record_file(path: Path) -> JobRecord | None:
+    """A record, or None where the file is missing or cut short."""
+    value = read_json(path)
+    return JobRecord.from_json(path.stem, value) if isinstance(value, Mapping) else None
+
+
+def write_record(study: Study, record: JobRecord) -> None:
+    """Write the record of a unit's result."""
+    write_json(study.files.record(record.unit), record.to_json())
