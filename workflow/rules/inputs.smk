@@ -5,8 +5,8 @@ In a job's process there is no opened study: what it needs is read from the
 few files that the main process left for it.
 """
 
-from bidsloom.base.files import read_json
 from bidsloom.records.fingerprints import unit_fingerprint
+from bidsloom.records.prepared import require_prepared
 from bidsloom.scheduling.batches import batch_name, read_batch
 from bidsloom.units.unit_tables import read_unit
 
@@ -17,7 +17,7 @@ def unit_results(wildcards) -> list[str]:
         return [f"<study>/jobs/{unit}.json" for unit in OPENED.names]
     # By its whole path a record is no output of a rule: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.
-    done = [str(STUDY.results / "jobs" / f"{name}.json") for name in sorted(OPENED.done)]
+    done = [str(STUDY.files.record(name)) for name in sorted(OPENED.done)]
     return done + [
         (
             f"<study>/batches/{batch_name(batch)}.json"
@@ -68,5 +68,5 @@ def fingerprint_of(wildcards) -> str:
     """What a unit's result must be made from; a change makes the unit due again."""
     if OPENED:
         return OPENED.fingerprint(wildcards.unit)
-    prepared = read_json(STUDY.results / "prepared.json")
-    return unit_fingerprint(STUDY, read_unit(STUDY, wildcards.unit), prepared["image"])
+    unit = read_unit(STUDY, wildcards.unit)
+    return unit_fingerprint(STUDY, unit, require_prepared(STUDY).image)
