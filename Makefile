@@ -9,41 +9,49 @@ export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-apps bench lint format docs setup clean-demo
+.PHONY: demo test test-apps bench lint format docs setup setup-tests clean-demo
 
 demo: setup
 	@bash demo/run.sh
 
-test: setup
+test: setup-tests
 	@bash tests/install_packages.sh
 	@$(BIN)/pytest -n auto --dist loadfile
 
-test-apps: setup
+test-apps: setup-tests
 	@bash tests/install_packages.sh
 	@$(MAKE) --no-print-directory .cache/fitlins.sif
 	@$(BIN)/pytest -m apps
 
-.cache/fitlins.sif: tests/apps/fitlins/build.sh tests/apps/fitlins/requirements.txt | setup
+.cache/fitlins.sif: tests/apps/fitlins/build.sh tests/apps/fitlins/requirements.txt | setup-tests
 	@bash tests/apps/fitlins/build.sh $@
 
-lint: setup
+lint: setup-tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
+	$(BIN)/mypy
 
-format: setup
+format: setup-tests
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflow/rules
+	$(BIN)/snakefmt Snakefile workflow/Snakefile workflow/rules
 
 # Fails for a broken link or anchor, and for a page that is in no table of contents.
-docs: setup
+docs: setup-tests
 	$(BIN)/python tools/describe_config.py > config/README.md
 	$(BIN)/sphinx-build -q -W --keep-going -n -E -d .cache/docs docs site
 
+# What a study needs; and in addition what tests, linters and the documentation need.
 setup: .venv/made
+setup-tests: .venv/made-tests
 
-.venv/made: requirements.txt requirements-test.txt
+.venv/made: requirements.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -qq --disable-pip-version-check -r requirements.txt -r requirements-test.txt
+	$(BIN)/pip install -qq --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m compileall -q .venv || true
+	@touch $@
+
+.venv/made-tests: requirements-test.txt .venv/made
+	$(BIN)/pip install -qq --disable-pip-version-check -r requirements-test.txt
 	$(BIN)/python -m compileall -q .venv || true
 	@touch $@
 
@@ -51,6 +59,6 @@ clean-demo:
 	@chmod -R u+w demo/bids demo/derivatives.git demo/scratch results/demo 2>/dev/null || true
 	rm -rf demo/bids demo/derivatives.git demo/scratch results/demo
 
-bench: setup
+bench: setup-tests
 	@bash tests/install_packages.sh
 	@$(BIN)/python bench/everything.py

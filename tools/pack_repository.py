@@ -13,6 +13,7 @@ FILES = (
     "config/examples/*.yaml",
     "profiles/*/config.yaml",
     "workflow/Snakefile",
+    "workflow/completeness/*",
     "workflow/rules/*.smk",
     "workflow/schemas/*.yaml",
     "workflow/scripts/*.py",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from studies import REPOSITORY, git, run
+from helpers.studies import REPOSITORY, git, run
 
 
 @dataclass
@@ -74,8 +74,8 @@ def test_a_new_study_runs_to_its_merged_end(installation, study):
     assert "Nothing to be done" in again.stdout + again.stderr
     tools = json.loads((study / "results" / "demo" / "report.json").read_text())
     assert "0.2.0" in json.dumps(tools)
-    for target in ("merge", "report", "job_scripts", "list_subjects", "prepare_study"):
-        installation.run("snakemake", "--cores", "1", target, cwd=study)
+    targets = ("check", "merge", "report", "job_scripts", "list_subjects", "prepare_study")
+    installation.run("snakemake", "--cores", "1", *targets, cwd=study)
     # A job script works by itself: here it finds the result in the store.
     script = study / "results" / "demo" / "scripts" / "sub-01.sh"
     assert str(installation.bin.parent) in script.read_text()

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from bidsloom.config import Study
+from bidsloom.config.request import Request
 from bidsloom.scheduling.job_scripts import sbatch_options
 from bidsloom.config.request import Request
 from bidsloom.scheduling.requests import (

@@ -13,7 +13,7 @@ SCRIPTS = REPOSITORY / "workflow" / "scripts"
 # Programs of their own, which import nothing of the library.
 STANDALONE = SCRIPTS / "standalone"
 SCHEMA_FILE = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
-EXAMPLES = REPOSITORY / "config" / "examples"
-PROFILES = REPOSITORY / "profiles"
 # Sets of files by which an app's result is complete, one file an app.
 COMPLETENESS = REPOSITORY / "workflow" / "completeness"
+EXAMPLES = REPOSITORY / "config" / "examples"
+PROFILES = REPOSITORY / "profiles"

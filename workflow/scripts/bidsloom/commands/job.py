@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Process the unit, or print its job's commands."""
     with entry_point():
         study = read_study(read_config(arguments.config))
-        job = open_job(study, named_unit(arguments), by_hand=True)
+        job = open_job(study, chosen_unit(arguments), by_hand=True)
         if arguments.dry_run:
             show_commands(job)
             return
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"{job.unit.name} is done: {record.branch} at {record.commit}")
 
 
-def named_unit(arguments: argparse.Namespace) -> str:
+def chosen_unit(arguments: argparse.Namespace) -> str:
     """The unit that `--subject` and `--session` name, or the group."""
     if arguments.group:
         return GROUP

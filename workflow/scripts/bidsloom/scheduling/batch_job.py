@@ -30,7 +30,7 @@ from .batches import BatchUnit, list_left, list_missing, read_batch, read_result
 
 
 def process_batch(study: Study, name: str, *, requested: Request) -> dict[str, str]:
-    """Process what is left of a batch; gives unit -> commit when all of them are done.
+    """Process what is left of a batch; returns unit -> commit when all of them are done.
 
     A unit that fails holds up no other.  Raises `WorkflowFailure` in the end
     where one has no result.
@@ -55,7 +55,7 @@ def process_batch(study: Study, name: str, *, requested: Request) -> dict[str, s
         process_apart(study, unit, requested=granted, introduction=scheduler_job)
     write_running(study, name, Running(slurm_job))
     if missing := list_missing(study, name):
-        raise batch_failure(study, name, missing)
+        raise summarize_batch(study, name, missing)
     results = {unit.name: read_result(study, unit) for unit in read_batch(study, name)}
     return {unit: record.commit for unit, record in results.items() if record}
 
@@ -112,7 +112,7 @@ def note_killed(study: Study, unit: str, exit_code: int, requested: Request) -> 
     add_attempt(study, attempt)
 
 
-def batch_failure(study: Study, name: str, missing: list[BatchUnit]) -> WorkflowFailure:
+def summarize_batch(study: Study, name: str, missing: list[BatchUnit]) -> WorkflowFailure:
     """The failed units of a batch, a line each."""
     total = len(read_batch(study, name))
     lines = [f"{len(missing)} of the {total} units of batch {name} have no result:"]

@@ -44,7 +44,7 @@ def sbatch_options(study: Study, defaults: ProfileDefaults) -> dict[str, object]
     asked = study.resources
     request = base_request(study, defaults)
     return {
-        "cpus-per-task": asked.job.cpus,
+        "cpus-per-task": request.cpus,
         "mem": request.mem_mb and f"{request.mem_mb}M",
         "time": request.minutes,
         "gpus": asked.gpus,

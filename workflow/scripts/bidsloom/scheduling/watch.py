@@ -1,4 +1,4 @@
-"""What is known of the running SLURM jobs: none is waited for in vain, each end gets its cause.
+"""What is known of the running SLURM jobs, and why each of them ended.
 
 The state of `slurm_watch.py`, which stands between Snakemake and its SLURM
 plugin.  When a job has failed, the cause is written among the unit's attempts,
