@@ -8,7 +8,7 @@ from ..base.entry_point import entry_point
 from ..config import read_config, read_study
 from ..merge.accept import accept_units
 from ..reporting.report import write_report
-from .status import MISTAKE, add_config
+from .status import MISTAKE, Parser, add_config
 
 ABOUT = "Merge results of some units although they are not complete."
 
@@ -28,3 +28,10 @@ def run(arguments: argparse.Namespace) -> None:
         print("merged: " + (", ".join(outcome.merged_now) or "nothing"))
         for unit, why in outcome.unmerged.items():
             print(f"{unit}: not merged: {why}")
+
+
+def main() -> None:
+    """The command line of `accept.py`."""
+    parser = Parser(description=ABOUT)
+    add_arguments(parser)
+    run(parser.parse_args())

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import read_tsv
+from ..base.paths import COMMAND
 from ..base.text import a_few
 from ..config import Study
 from ..records.attempts import Attempt, read_attempts
@@ -153,7 +154,7 @@ def describe_unit(
             reason=left.get(unit, "") or a_few(reasons, REASONS),
             next={
                 UnitState.DONE: "snakemake merge",
-                UnitState.INCOMPLETE: f"look at its branch, then: bidsloom accept {unit}",
+                UnitState.INCOMPLETE: f"look at its branch; as it is: {COMMAND.format('accept')} {unit}",
                 UnitState.UNMERGED: "name the file in datalad.shared_files if every unit may "
                 "write it",
             }.get(state, ""),
