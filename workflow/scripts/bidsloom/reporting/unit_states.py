@@ -154,7 +154,8 @@ def describe_unit(
             reason=left.get(unit, "") or a_few(reasons, REASONS),
             next={
                 UnitState.DONE: "snakemake merge",
-                UnitState.INCOMPLETE: f"look at its branch; as it is: {COMMAND.format('accept')} {unit}",
+                UnitState.INCOMPLETE: "look at its branch; to merge it as it is: "
+                f"{COMMAND.format('accept')} {unit}",
                 UnitState.UNMERGED: "name the file in datalad.shared_files if every unit may "
                 "write it",
             }.get(state, ""),
