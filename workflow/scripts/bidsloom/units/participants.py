@@ -46,8 +46,8 @@ def read_labels(path: Path, *, key: str) -> tuple[str, ...]:
         if not re.fullmatch(r"[^\t,/]+", label):
             raise WorkflowFailure(
                 f"{key} names the file {path}, in which {label!r} is not a subject's label.",
-                hint="write one label on each line (letters, digits and +), with or without sub-, "
-                f"or a table separated by tabs with a column {ID_COLUMN}.",
+                hint="write one label (letters, digits and '+'; sub- is optional) on each line, or "
+                f"a table separated by tabs with a column {ID_COLUMN}.",
             )
     return tuple(dict.fromkeys(labels))
 
