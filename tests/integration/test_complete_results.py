@@ -1,6 +1,7 @@
 """Merged means complete: nothing that an app wrote is lost, and what is not complete is held."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -64,6 +65,9 @@ def test_nothing_is_lost_whoever_ignores_it(odd, monkeypatch, tmp_path):
     (home / "ignore").write_text("*.nii.gz\n*.html\n*.json\n.datalad\n")
     own = "[user]\nname = A\nemail = a@example.org\n"
     (home / ".gitconfig").write_text(own + HOSTILE.format(home=home))
+    # The tests' own environment is composed; this is a user's.
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("GIT_CONFIG_COUNT", "")
     odd.snakemake()
@@ -128,9 +132,13 @@ def test_incomplete_results_are_held_accepted_and_replaced(odd):
     held = [f"incomplete/probe/sub-0{n}" for n in (1, 2, 3)]
     assert ["base", "git-annex", *held, "main"] == odd.branches()
     assert {} == files_in_main(odd)
-    status = run_script(STATUS_SCRIPT, odd)
+    status = run_script(STATUS_SCRIPT, odd, "--json")
     assert 1 == status.returncode
-    assert "exit code 1, all expected files are there" in " ".join(status.stdout.split())
+    units = {unit["unit"]: unit for unit in json.loads(status.stdout)["units"]}
+    assert {"incomplete"} == {unit["state"] for unit in units.values()}
+    assert "exit code 1, all expected files are there" == units["sub-02"]["reason"]
+    assert "crash-20261125-node.txt" in units["sub-01"]["reason"]
+    assert "confounds.tsv" in units["sub-03"]["reason"]
     assert 3 == len(odd.runs())
     # The store is the truth: without notes nothing is computed again, and nothing is merged.
     shutil.rmtree(odd.results)

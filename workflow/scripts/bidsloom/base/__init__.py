@@ -1,7 +1,7 @@
 """Programs, files, errors and text.  Knows nothing of studies.
 
 datalad_run   `datalad containers-run`, in this process
-entry_point  how a script starts, logs, and ends without a traceback
+entry_point   how a script starts, logs, and ends without a traceback
 errors       what can go wrong, in words for the person at the terminal
 files        small files, written completely or not at all
 git_settings  the git configuration that our repositories see

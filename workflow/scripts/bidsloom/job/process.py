@@ -41,6 +41,7 @@ from ..units.completeness import is_accepted
 from .clone_steps import clone_steps
 from .failures import as_failure, is_full, log_tail, no_space, was_ended
 from .find_result import fetch_result, read_seen
+from .inputs import get_inputs
 from .measure import closing_facts, used_space
 from .run_app import run_app, save_outputs, seal, seal_part, set_job_environment
 from .scratch import JobFolder, open_folder, sweep
@@ -196,6 +197,7 @@ def compute(job: Job, folder: JobFolder) -> None:
 def work(job: Job, steps: Iterable[Step]) -> None:
     """Carry out steps in order; raises a failure that says what could not be done."""
     with_care: dict[str, Callable[[Job, Step], object]] = {
+        "inputs": get_inputs,
         "run": run_in_job_environment,
         "save": save_outputs,
         "seal_part": seal_part,
@@ -229,18 +231,11 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 failure_class, what = meanings.get(
                     step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
                 )
-                if step.name == "inputs":
-                    what += f" from {source_url(job, step)}"
                 raise WorkflowFailure(
                     f"{job.unit.name} could not {what}: {last_line(e.stderr)}",
                     hint="see the log; run snakemake again once the cause is gone.",
                     failure_class=failure_class,
                 ) from e
-
-
-def source_url(job: Job, step: Step) -> str:
-    """Where the input dataset that a step works in comes from."""
-    return next(s.url for s in job.sources if step.cwd.as_posix().endswith(f"/{s.path}"))
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from ..base.runners import call_datalad, call_git, call_git_lines, call_git_succ
 from ..config import Study
 from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
 from ..containers.runtimes import PACK, call_format
-from ..datasets.annex import SUBDATASET
+from ..datasets.annex import SUBDATASET, annexed_keys
 from ..datasets.attributes import ATTRIBUTES
 from ..datasets.clones import (
     CONTAINERS_PATH,
@@ -233,5 +233,4 @@ def registered_key(study: Study) -> str:
     """The annex key of the registered image."""
     if study.container.dataset:
         return key_in_dataset(study, pin_containers(study))
-    image = call_git(["show", f"HEAD:{image_path(study)}"], cwd=study.dataset)
-    return image.rpartition("/")[2]
+    return annexed_keys(study.dataset, "HEAD", [image_path(study)])[0]
