@@ -5,26 +5,11 @@ import os
 import shutil
 
 import pytest
+from helpers.hostile_settings import HOSTILE, write_account
 from helpers.studies import REPOSITORY, STATUS_SCRIPT, git, make_input, make_workspace, run
 
 ODD_APP = REPOSITORY / "tests" / "apps" / "odd_app.py"
 ACCEPT_SCRIPT = REPOSITORY / "workflow" / "scripts" / "accept.py"
-# What a user's account may hold; none of it may reach the study's repositories.
-HOSTILE = """
-[core]
-excludesFile = {home}/ignore
-hooksPath = {home}/hooks
-[annex]
-addunlocked = true
-largefiles = nothing
-securehashesonly = true
-[commit]
-gpgsign = true
-[trailer]
-separators = =
-[safe]
-bareRepository = explicit
-"""
 
 
 @pytest.fixture
@@ -58,13 +43,7 @@ def test_nothing_is_lost_whoever_ignores_it(odd, monkeypatch, tmp_path):
     """Ignore rules, nested repositories, links, odd names, closed folders, a hostile account."""
     set_modes(odd, s01="ignored repository links names closed fifo")
     home = tmp_path / "home of another"
-    (home / "hooks").mkdir(parents=True)
-    hook = home / "hooks" / "pre-commit"
-    hook.write_text("#!/bin/sh\nexit 1\n")
-    hook.chmod(0o755)
-    (home / "ignore").write_text("*.nii.gz\n*.html\n*.json\n.datalad\n")
-    own = "[user]\nname = A\nemail = a@example.org\n"
-    (home / ".gitconfig").write_text(own + HOSTILE.format(home=home))
+    write_account(home, {**HOSTILE, "user.name": "A", "user.email": "a@example.org"})
     # The tests' own environment is composed; this is a user's.
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
