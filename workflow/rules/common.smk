@@ -38,13 +38,17 @@ def makes_jobs() -> bool:
     return workflow.is_main_process and not words & READ_ONLY
 
 
+def typed_targets() -> list[str]:
+    """The targets on the command line."""
+    # As Snakemake reads them: which words are targets depends on its options.
+    return get_argument_parser().parse_known_args(sys.argv[1:])[0].targets
+
+
 def is_only_check() -> bool:
     """Whether `check` is the one target that was typed."""
-    words = sys.argv[1:]
-    if not makes_jobs() or "check" not in words:
+    if not workflow.is_main_process or "check" not in sys.argv[1:]:
         return False
-    # As Snakemake reads them: which words are targets depends on its options.
-    return get_argument_parser().parse_known_args(words)[0].targets == ["check"]
+    return typed_targets() == ["check"]
 
 
 def is_busy() -> bool:
@@ -81,8 +85,11 @@ def end_run(*, success: bool, logs: list[str]) -> None:
     if ONLY_CHECK:
         print(describe_check(STUDY, FOUND))
         return
-    for text in conclude_run(STUDY, ADDRESSES, success=success, logs=logs):
-        print(text, file=sys.stderr)
+    try:
+        for text in conclude_run(STUDY, ADDRESSES, success=success, complete=IS_WHOLE, logs=logs):
+            print(text, file=sys.stderr)
+    except WorkflowFailure as e:
+        sys.exit(error_message([e]))
 
 
 # Snakemake puts the interpreter into shell commands as it is: a repository in
@@ -94,6 +101,8 @@ if sys.executable != shlex.quote(sys.executable):
 # the scratch folder is looked at there.  (A dry run is given a core in any case.)
 HERE = workflow.resource_settings.nodes is None
 ONLY_CHECK = is_only_check()
+# Whether the whole study was asked for: then every unit must be settled at the end.
+IS_WHOLE = workflow.is_main_process and typed_targets() in ([], ["all"], ["study"])
 # What a check found in this process.
 FOUND = []
 ADDRESSES, OPENED, BATCHES = Addresses(), None, []

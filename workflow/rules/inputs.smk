@@ -8,6 +8,7 @@ few files that the main process left for it.
 from bidsloom.records.fingerprints import unit_fingerprint
 from bidsloom.records.prepared import require_prepared
 from bidsloom.scheduling.batches import batch_name, read_batch
+from bidsloom.units.completeness import expects_digest
 from bidsloom.units.unit_tables import read_unit
 
 
@@ -38,20 +39,20 @@ def what_a_job_needs(wildcards) -> list[str]:
 def what_a_batch_needs(wildcards) -> list[str]:
     """The prepared study.
 
-    The files' time does not matter: whether a unit is due is said by its
-    fingerprint, not by a list that was written again.
+    Not by `ancient()`: below a file that is made again although it exists,
+    Snakemake then starts nothing, not even what has no output yet.
     """
     # The check comes after preparing.  A job in the queue was let through: what a
     # later day asks for is not its business.
     checked = OPENED and not HERE and STUDY.resources.check_node
     first = "checked" if checked else "prepared"
-    return ancient([f"<study>/{first}.json", "<study>/subjects.tsv"])
+    return [f"<study>/{first}.json", "<study>/subjects.tsv"]
 
 
 def what_a_check_needs(wildcards) -> list[str]:
     """Before jobs, the prepared study; by itself a check leaves everything as it is."""
     before_jobs = OPENED and not ONLY_CHECK
-    return ancient(["<study>/prepared.json"]) if before_jobs else []
+    return ["<study>/prepared.json"] if before_jobs else []
 
 
 def last_results(wildcards) -> str:

@@ -12,8 +12,8 @@ OUTPUTS  results/{study}/merged.txt
 rule merge_branches:
     input:
         unit_results,
-        ancient("<study>/subjects.tsv"),
-        ancient("<study>/excluded.tsv"),
+        "<study>/subjects.tsv",
+        "<study>/excluded.tsv",
     output:
         "<study>/merged.txt",
     log:
@@ -22,6 +22,8 @@ rule merge_branches:
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         remove_withdrawn=STUDY.remove_withdrawn,
+        complete=expects_digest(STUDY.container),
+        accept=STUDY.selection.accept,
     message:
         "Merge the job branches"
     script:
@@ -32,7 +34,6 @@ rule merge_branches:
 rule process_group:
     input:
         "<study>/merged.txt",
-        ancient("<study>/prepared.json"),
     output:
         record="<study>/jobs/{unit}.json",
     log:
@@ -70,9 +71,9 @@ rule merge_group:
 # Merges what is finished now, also while other units are due.
 rule merge:
     input:
-        ancient("<study>/prepared.json"),
-        ancient("<study>/subjects.tsv"),
-        ancient("<study>/excluded.tsv"),
+        "<study>/prepared.json",
+        "<study>/subjects.tsv",
+        "<study>/excluded.tsv",
     log:
         "<study>/logs/merge.log",
     retries: 0

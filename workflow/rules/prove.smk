@@ -9,8 +9,8 @@ OUTPUTS  results/{study}/proof.json
 # One job on a node; what differs is told, and ends Snakemake with an error.
 rule prove:
     input:
-        ancient("<study>/prepared.json"),
-        ancient("<study>/subjects.tsv"),
+        "<study>/prepared.json",
+        "<study>/subjects.tsv",
     log:
         "<study>/logs/prove.log",
     retries: 0

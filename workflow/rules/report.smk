@@ -26,7 +26,7 @@ rule write_report:
 # Reports what is known now, also while units are due.
 rule report:
     input:
-        ancient("<study>/subjects.tsv"),
+        "<study>/subjects.tsv",
     log:
         "<study>/logs/report.log",
     retries: 0

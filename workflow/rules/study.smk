@@ -50,8 +50,8 @@ rule list_subjects:
 # Scripts to submit by hand; a later run sees what they did as done.
 rule job_scripts:
     input:
-        ancient("<study>/prepared.json"),
-        ancient("<study>/subjects.tsv"),
+        "<study>/prepared.json",
+        "<study>/subjects.tsv",
     log:
         "<study>/logs/job_scripts.log",
     retries: 0

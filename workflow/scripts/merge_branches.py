@@ -6,6 +6,8 @@ from bidsloom.base.entry_point import entry_point
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.config import read_study
 from bidsloom.merge.merge import merge_branches
+from bidsloom.reporting.unit_states import collect_rows, refuse_unsettled
+from bidsloom.units.unit import GROUP
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
@@ -18,4 +20,7 @@ if __name__ == "__main__":
                 hint=f"see {study.files.report_page}; the others are merged.",
             )
         if snakemake.output:
+            # The whole study was to be merged: that is looked at, not assumed.
+            group = snakemake.rule == "merge_group"
+            refuse_unsettled(row for row in collect_rows(study) if group or row.unit != GROUP)
             Path(snakemake.output[0]).write_text(f"{merged.main}\n")

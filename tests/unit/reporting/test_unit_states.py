@@ -27,7 +27,7 @@ def test_failed_unit_tells_its_attempts():
         exit_code=3,
         message="It failed. Its last lines:\nx",
     )
-    row = describe_unit(Notes("sub-1", None, [attempt, attempt]), merged=set(), left={})
+    row = describe_unit(Notes("sub-1", None, [attempt, attempt]), merged=set(), left={}, held={})
     assert ("failed", 2, "It failed.") == (row.state, row.attempts, row.reason)
     told = {"failure_class": "app_error", "exit_code": 3, "message": "It failed."}
     assert [told, told] == row.to_json()["history"]

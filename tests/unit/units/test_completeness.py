@@ -234,7 +234,7 @@ def test_accepted_units_are_named_or_their_subjects_are():
     selection = read_study(config).selection
     accepted = ["sub-001", "sub-001_ses-post", "sub-002_ses-pre"]
     others = ["sub-002", "sub-002_ses-post", "sub-0011"]
-    assert accepted == [n for n in accepted + others if is_accepted(selection, unit(n))]
+    assert accepted == [n for n in accepted + others if is_accepted(selection, n)]
 
 
 # --- the built-in sets ----------------------------------------------------------------

@@ -18,6 +18,8 @@ class FailureClass(StrEnum):
     STORE_UNAVAILABLE = "store_unavailable"
     NO_SPACE = "no_space"
     BAD_CONFIG = "bad_config"
+    # The app ended, and not all that is expected is there.
+    INCOMPLETE = "incomplete"
 
 
 class WorkflowFailure(Exception):

@@ -10,6 +10,8 @@ PACKED = LIBRARY / "_repository"
 REPOSITORY = PACKED if PACKED.exists() else LIBRARY.parents[2]
 SNAKEFILE = REPOSITORY / "Snakefile"
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
+# What people type to run a command, with its name.
+COMMAND = "bidsloom {}" if PACKED.exists() else "python workflow/scripts/{}.py"
 # Programs of their own, which import nothing of the library.
 STANDALONE = SCRIPTS / "standalone"
 SCHEMA_FILE = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"

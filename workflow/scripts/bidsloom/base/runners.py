@@ -1,8 +1,8 @@
 """Start programs: git, git-annex, DataLad.
 
-The only module that imports `subprocess`, and the only one that imports
-DataLad.  Arguments are lists, the working directory is explicit, no shell is
-involved, and messages are in the C locale because some are parsed.
+The only module that imports `subprocess`.  Arguments are lists, the working
+directory is explicit, no shell is involved, and messages are in the C locale
+because some are parsed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import signal
 import socket
 import subprocess
 import sys
-import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from .errors import CommandError
+from .errors import CommandError, WorkflowFailure
+from .git_settings import compose_settings, isolate, parse_settings
 
 # A job may be started by absolute path, without its environment activated;
 # git finds `git-annex` through PATH.  The link is not resolved: it is in the
@@ -30,14 +30,6 @@ from .errors import CommandError
 TOOL_DIR = str(Path(sys.executable).parent)
 # Types of a program's standard input.
 Stdin = str | bytes | None
-# No prompt may ever hang a job; background `git gc` would race with the clean-up
-# of a clone, and pruning during pushes corrupts a store.
-GIT_SETTINGS = {
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "init.defaultBranch": "main",
-    "advice.detachedHead": "false",
-}
 # For commands that make a repository which no location log may mention; set
 # before git-annex initialises it.
 PRIVATE = {"GIT_CONFIG_PARAMETERS": "'annex.private'='true'"}
@@ -65,22 +57,31 @@ def set_up_environment(extra: Mapping[str, str] | None = None) -> None:
     if TOOL_DIR not in path:
         os.environ["PATH"] = os.pathsep.join([TOOL_DIR, *path])
     os.environ["LC_ALL"] = "C.UTF-8"
-    os.environ["GIT_TERMINAL_PROMPT"] = "0"
+    os.environ.update(extra or {})
+    isolate(os.environ, compose_settings(read_settings()))
     os.environ["DATALAD_UI_PROGRESSBAR"] = "none"
     os.environ["DATALAD_LOG_LEVEL"] = "error"
-    os.environ.update(extra or {})
-    # A git hook, or a git that started this process, may have set these; then
-    # every git call below would work on another repository.
-    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"):
+
+
+def read_settings() -> list[tuple[str, str]]:
+    """The account's git settings: the machine's, the user's, and those in the environment.
+
+    Variables that name an outer repository are removed from the environment.
+    Raises `WorkflowFailure` where git cannot read them.
+    """
+    # These would let git look elsewhere, or fail.
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CONFIG"):
         os.environ.pop(name, None)
-    count = int(os.environ.get("GIT_CONFIG_COUNT", 0))
-    known = {os.environ.get(f"GIT_CONFIG_KEY_{n}") for n in range(count)}
-    for key, value in GIT_SETTINGS.items():
-        if key not in known:
-            os.environ[f"GIT_CONFIG_KEY_{count}"] = key
-            os.environ[f"GIT_CONFIG_VALUE_{count}"] = value
-            count += 1
-    os.environ["GIT_CONFIG_COUNT"] = str(count)
+    try:
+        listed = call(["git", "config", "--list", "--show-scope", "--null"], cwd=Path("/"))
+    except OSError:
+        return []  # without git; a check says so
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"git cannot read your settings: {e.stderr.strip()}",
+            hint="correct the file that git names, or the GIT_CONFIG_* variables.",
+        ) from e
+    return list(parse_settings(listed.decode(errors="surrogateescape")))
 
 
 def call(
@@ -177,76 +178,6 @@ def read_objects(names: Iterable[str], *, repository: Path) -> Iterator[bytes]:
         size = int(header[2])
         yield out[end + 1 : end + 1 + size]
         at = end + 1 + size + 1
-
-
-def run_in_container(
-    *,
-    dataset: Path,
-    container: str,
-    command: list[str],
-    outputs: list[str],
-    message: str,
-) -> None:
-    """`datalad containers-run --explicit` in this process.
-
-    In this process because starting DataLad costs more than all the git calls
-    of a job, and because its results separate the app's exit code from
-    DataLad's own failures; the exit code of the command line does not.
-    No inputs are declared: the job has fetched them already, and DataLad
-    would check each of them again.
-
-    Raises
-    ------
-    CommandError
-        With the app's own exit code where the app failed, or with -1 where
-        DataLad could not start it or not save its results.
-
-    """
-    containers_run = import_containers_run()
-    with contextlib.chdir(dataset):
-        results = list(
-            containers_run(
-                command,
-                container_name=container,
-                dataset=str(dataset),
-                outputs=outputs,
-                message=message,
-                explicit=True,
-                on_failure="ignore",
-                result_renderer="disabled",
-                return_type="generator",
-            )
-        )
-    for result in results:
-        if result["status"] not in ("ok", "notneeded"):
-            code = result.get("exit_code")
-            why = result.get("message") or result.get("error_message") or result["status"]
-            if isinstance(why, tuple):
-                why = why[0] % why[1:]
-            raise CommandError(command, str(dataset), -1 if code is None else code, str(why))
-
-
-def import_containers_run() -> Callable[..., Iterator[dict]]:
-    """DataLad's containers-run.
-
-    Its package needs one function of `datalad.coreapi`, a module that imports
-    all of DataLad, boto3 included: 0.3 s of each job.  We pass in a stub module
-    that holds only that function.
-    """
-    from datalad.local.subdatasets import Subdatasets
-
-    name = "datalad.coreapi"
-    if name not in sys.modules:
-        stub = types.ModuleType(name)
-        vars(stub)["subdatasets"] = Subdatasets.__call__
-        sys.modules[name] = stub
-        try:
-            from datalad_container.containers_run import ContainersRun
-        finally:
-            del sys.modules[name]
-    else:
-        from datalad_container.containers_run import ContainersRun
-    return ContainersRun()
 
 
 def node_name() -> str:

@@ -26,6 +26,12 @@ def text_table(
     return "\n".join(lines)
 
 
+def printable(name: str) -> str:
+    """A file name as a message can show it: bytes that are no text are escaped."""
+    shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
 def a_few(names: Sequence[str], n: int) -> str:
     """The first `n` names, and how many more there are: `a, b and 3 more`."""
     more = f" and {len(names) - n} more" if len(names) > n else ""

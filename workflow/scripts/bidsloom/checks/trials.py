@@ -39,7 +39,7 @@ from ..containers.runtimes import (
     scratch_folder,
     start_failure,
 )
-from ..datasets.annex import SYMLINK, is_annexed, key_size
+from ..datasets.annex import SYMLINK, is_annexed, key_size, link_key
 from ..datasets.locks import locked
 from ..datasets.output_datasets import check_writable
 from ..datasets.pushes import outlive_locks, publish_command
@@ -194,9 +194,9 @@ def smallest_file(repository: Path, commit: str, unit: Unit) -> tuple[str, str] 
             links[path] = object_id
     targets = read_objects(links.values(), repository=repository)
     keys = [
-        (path, os.fsdecode(target).rpartition("/")[2])
+        (path, key)
         for path, target in zip(links, targets, strict=True)
-        if b"annex/objects/" in target
+        if (key := link_key(os.fsdecode(target)))
     ]
     return min(keys, key=lambda found: key_size(found[1]), default=None)
 

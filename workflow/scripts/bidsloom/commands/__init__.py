@@ -1,5 +1,6 @@
 """What people type: `bidsloom new`, `status`, `cancel`, `job`, `schema`.
 
+accept        merge results that are not complete, as they are
 command_line  the command `bidsloom`
 job           one unit by hand; also `process_subject.py`
 new_study     a folder for a new study

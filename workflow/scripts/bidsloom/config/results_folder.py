@@ -177,6 +177,16 @@ class ResultsFolder:
         return self.path / "merged.json"
 
     @property
+    def all_merged(self) -> Path:
+        """Written when a merge settled every unit."""
+        return self.path / "merged.txt"
+
+    @property
+    def group_merged(self) -> Path:
+        """Written when the group's result is merged, too."""
+        return self.path / "group_merged.txt"
+
+    @property
     def unmerged(self) -> Path:
         """The table of the units that the last merge left out, with the reasons."""
         return self.path / "unmerged.tsv"

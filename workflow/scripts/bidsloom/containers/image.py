@@ -7,12 +7,13 @@ import os
 from enum import Enum
 from pathlib import Path
 
+
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.files import read_json, write_json
 from ..base.runners import call_git
 from ..config import Study
 from ..config.values import is_local_path
-from ..datasets.annex import content_path
+from ..datasets.annex import annexed_keys, content_path
 from ..datasets.clones import CONTAINERS_PATH, pin_containers
 
 
@@ -56,7 +57,6 @@ def key_in_dataset(study: Study, commit: str) -> str:
     """
     container = study.container
     try:
-        mode = call_git(["ls-tree", commit, "--", container.image], cwd=study.containers)[:6]
         name = call_git(["rev-parse", f"{commit}:{container.image}"], cwd=study.containers)
     except CommandError as e:
         raise WorkflowFailure(
@@ -64,9 +64,8 @@ def key_in_dataset(study: Study, commit: str) -> str:
             f"{container.dataset} at {commit[:10]}.",
             hint=f"list its files: git -C '{study.containers}' ls-tree -r --name-only {commit}",
         ) from e
-    if mode != "120000":
-        return name
-    return call_git(["cat-file", "blob", name], cwd=study.containers).rpartition("/")[2]
+    keys = annexed_keys(study.containers, commit, [container.image])
+    return keys[0] if keys else name
 
 
 def key_of_file(study: Study) -> str:

@@ -10,6 +10,7 @@ the dataset read-only.  It can write only to the output folders and `/tmp`.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -201,6 +202,12 @@ def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
 def git_folders(study: Study) -> list[str]:
     """Folders in the outputs that the app must not write to: `.git` of separate datasets."""
     return [f"{further.path}/.git" for further in study.further_outputs]
+
+
+def dataset_roots(runtime: Runtime, dataset: Path) -> list[str]:
+    """The absolute paths under which an app saw the dataset, by its own path and resolved."""
+    seen = [str(dataset), os.path.realpath(dataset)]
+    return [*seen, "/mnt"] if runtime is Runtime.CHARLIECLOUD else seen
 
 
 def mounts(container: Container) -> list[Bind]:

@@ -1,6 +1,7 @@
 """git, git-annex and DataLad: stores, clones, branches, locks.  Knows no BIDS.
 
 annex            annexed files as git-annex keeps them
+attributes       which files are annexed
 branches         job branches and their results
 clones           the study's own clones of input and output
 locations        git-annex' notes of which repository holds which content

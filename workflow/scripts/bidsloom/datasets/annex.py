@@ -18,24 +18,73 @@ FOLDER = "040000"
 # Bytes; every pointer file (which stands for an unlocked file in git) is smaller.
 POINTER_SIZE = 1000
 SUBDATASET = "160000"
+# A key: backend, fields, name.
+_KEY = re.compile(r"[A-Z0-9_]+(?:-[a-zA-Z]\d+)*--.+", re.DOTALL)
+_POINTER = b"/annex/objects/"
+# How git-annex writes a key as a file name ("keyFile"); `%` stands for a slash.
+_ESCAPES = {"&c": ":", "&s": "%", "&a": "&"}
+
+
+def link_key(target: str) -> str | None:
+    """The key of the annexed file that a symbolic link stands for; None for another link.
+
+    The link may lead into any repository's annex, by a relative or an absolute path.
+    """
+    folder, _, name = target.rpartition("/")
+    if "/.git/annex/objects/" not in f"/{folder}/":
+        return None
+    return key_of_name(name)
+
+
+def pointer_key(content: bytes) -> str | None:
+    """The key of the unlocked annexed file that a small file stands for; None for any other text.
+
+    git-annex' own rule: one line `/annex/objects/` with the key's file name,
+    and after it no line that starts otherwise than with `/annex/`.
+    """
+    if not content.startswith(_POINTER):
+        return None
+    first, *rest = content.removesuffix(b"\n").split(b"\n")
+    if any(not line.startswith(b"/annex/") for line in rest):
+        return None
+    name = os.fsdecode(first[len(_POINTER) :]).rstrip("\r")
+    return key_of_name(name.rpartition("/")[2])
+
+
+def key_of_name(name: str) -> str | None:
+    """The key that a file name in an annex stands for, or None.
+
+    Keys of files registered by URL hold characters that no file name can.
+    """
+    key = re.sub("&[csa]", lambda match: _ESCAPES[match[0]], name.replace("%", "/"))
+    return key if _KEY.fullmatch(key) else None
+
+
+def name_of_key(key: str) -> str:
+    """The file name that stands for a key in an annex."""
+    escaped = re.sub("[&%:]", lambda match: {"&": "&a", "%": "&s", ":": "&c"}[match[0]], key)
+    return escaped.replace("/", "%")
 
 
 def annexed_keys(repository: Path, commit: str, paths: list[str]) -> list[str]:
     """Keys of the annexed files below some paths, both links and unlocked files."""
-    command = ["ls-tree", "-r", "-l", "-z", commit, *paths]
+    command = ["--literal-pathspecs", "ls-tree", "-r", "-l", "-z", commit, "--", *paths]
     candidates = []
     for record in call_git_records(command, cwd=repository):
         mode, _, object_id, size = record.partition("\t")[0].split()
         # The first line of an unlocked file's blob contains its key.
         if mode == SYMLINK or (size != "-" and int(size) < POINTER_SIZE):
-            candidates.append(object_id)
-    contents = read_objects(candidates, repository=repository)
+            candidates.append((mode, object_id))
+    contents = read_objects([blob for _, blob in candidates], repository=repository)
     keys = (
-        os.fsdecode(content.split(b"\n")[0]).rpartition("/")[2]
-        for content in contents
-        if b"annex/objects/" in content
+        entry_key(mode, content) for (mode, _), content in zip(candidates, contents, strict=True)
     )
-    return list(dict.fromkeys(keys))
+    return list(dict.fromkeys(filter(None, keys)))
+
+
+def entry_key(mode: str, content: bytes) -> str | None:
+    """The key of an annexed file, from its mode in git and its blob; None for any other file."""
+    return link_key(os.fsdecode(content)) if mode == SYMLINK else pointer_key(content)
 
 
 def read_file(repository: Path, commit: str, path: str) -> bytes | None:
@@ -92,7 +141,8 @@ def holds_object(repository: Path, key: str) -> bool:
 
 def object_path(repository: Path, key: str) -> Path:
     """Where a bare repository keeps a key."""
-    return repository / "annex" / "objects" / log_folder(key) / key / key
+    name = name_of_key(key)
+    return repository / "annex" / "objects" / log_folder(key) / name / name
 
 
 def log_folder(key: str) -> str:

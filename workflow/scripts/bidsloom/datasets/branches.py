@@ -7,32 +7,65 @@ branch is removed, since a merge makes the commit a parent of main.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from ..base.errors import CommandError
 from ..base.runners import call, call_git, call_git_lines, read_objects
+from .annex import POINTER_SIZE, SYMLINK, entry_key
 
 UNIT_TRAILER = "Bidsloom-Unit"
 FINGERPRINT_TRAILER = "Bidsloom-Fingerprint"
 # In a commit of main that removes the files of units: one trailer for each unit.
 REMOVED_TRAILER = "Bidsloom-Removed"
-_FORMAT = (
-    "%H%x00%(trailers:key={0},valueonly,separator=)%x00%(trailers:key={1},valueonly,separator=)"
+# What a complete result was when the job ended, the app's exit code where it
+# was not 0, and each reason why the result is not complete.
+EXPECTS_TRAILER = "Bidsloom-Expects"
+EXIT_TRAILER = "Bidsloom-Exit"
+INCOMPLETE_TRAILER = "Bidsloom-Incomplete"
+RESULT_FORMAT = "%H" + "".join(
+    f"%x00%(trailers:key={key},valueonly,separator=%x1f)"
+    for key in (
+        UNIT_TRAILER,
+        FINGERPRINT_TRAILER,
+        EXPECTS_TRAILER,
+        EXIT_TRAILER,
+        INCOMPLETE_TRAILER,
+    )
 )
-RESULT_FORMAT = _FORMAT.format(UNIT_TRAILER, FINGERPRINT_TRAILER)
+# At most this many reasons are kept in a commit.
+REASONS = 20
 HISTORY_FORMAT = f"%P%x00%(trailers:key={REMOVED_TRAILER},valueonly,separator=%x20)"
+
+
+class BranchKind(StrEnum):
+    """What a branch of a unit means."""
+
+    JOB = "job"  # a result to be merged
+    INCOMPLETE = "incomplete"  # a result that is not complete, to be looked at
+    ACCEPTED = "accepted"  # a result that somebody accepted as it is
+
+
+# The branches that hold results.
+RESULT_BRANCHES = (BranchKind.JOB, BranchKind.INCOMPLETE)
 
 
 @dataclass(frozen=True)
 class Result:
-    """The commit that holds one unit's results."""
+    """The commit that holds one unit's results.
+
+    `reasons` say why it is not complete, by the definition that `expects` is a
+    digest of; `exit_code` is the app's.
+    """
 
     unit: str
     commit: str
     fingerprint: str
+    expects: str = ""
+    exit_code: int = 0
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,9 +85,30 @@ class Branch:
     keys: frozenset[str]
 
 
-def branch_name(app: str, unit: str) -> str:
-    """The job branch of a unit."""
-    return f"job/{app}/{unit}"
+def format_trailers(
+    unit: str,
+    fingerprint: str,
+    *,
+    expects: str = "",
+    exit_code: int = 0,
+    reasons: Sequence[str] = (),
+) -> str:
+    """The trailers at the end of a result's commit message."""
+    lines = [f"{UNIT_TRAILER}: {unit}", f"{FINGERPRINT_TRAILER}: {fingerprint}"]
+    if expects:
+        lines.append(f"{EXPECTS_TRAILER}: {expects}")
+    if exit_code:
+        lines.append(f"{EXIT_TRAILER}: {exit_code}")
+    kept = [*reasons[:REASONS]]
+    if len(reasons) > REASONS:
+        kept.append(f"and {len(reasons) - REASONS} more")
+    lines += [f"{INCOMPLETE_TRAILER}: {' '.join(reason.split())}" for reason in kept]
+    return "\n".join(lines) + "\n"
+
+
+def branch_name(app: str, unit: str, kind: BranchKind = BranchKind.JOB) -> str:
+    """The branch of a unit."""
+    return f"{kind}/{app}/{unit}"
 
 
 def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
@@ -68,7 +122,18 @@ def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
         stdin="\n".join(commits) + "\n",
     )
     found = [line.split("\0") for line in lines]
-    return [Result(unit, commit, mark) for commit, unit, mark in found if unit and mark]
+    return [
+        Result(
+            unit,
+            commit,
+            mark,
+            expects=expects,
+            exit_code=int(code) if code.isdigit() else 0,
+            reasons=tuple(filter(None, reasons.split("\x1f"))),
+        )
+        for commit, unit, mark, expects, code, reasons in found
+        if unit and mark
+    ]
 
 
 def read_branches(
@@ -93,24 +158,51 @@ def read_branches(
             current[next(fields)] = Entry(mode, blob)
         elif text.strip():
             current = files[text.strip()]
-    links = sorted({e.blob for f in files.values() for e in f.values() if e.mode == "120000"})
-    targets = dict(zip(links, read_objects(links, repository=repository), strict=True))
+    contents = read_stand_ins(repository, (e for f in files.values() for e in f.values()))
     for result in results:
         own = files[result.commit]
-        keys = {
-            os.fsdecode(targets[e.blob]).rpartition("/")[2]
-            for e in own.values()
-            if b"annex/objects/" in targets.get(e.blob, b"")
-        }
-        yield Branch(result, own, frozenset(keys))
+        keys = (entry_key(e.mode, contents[e.blob]) for e in own.values() if e.blob in contents)
+        yield Branch(result, own, frozenset(filter(None, keys)))
 
 
-def list_job_branches(repository: Path, prefix: str, app: str) -> list[Result]:
-    """Results on job branches below a ref prefix, sorted by unit."""
+def read_stand_ins(repository: Path, entries: Iterable[Entry]) -> dict[str, bytes]:
+    """Blob -> content of all that may stand for an annexed file: links, and small files."""
+    links: set[str] = set()
+    files: set[str] = set()
+    for entry in entries:
+        (links if entry.mode == SYMLINK else files).add(entry.blob)
+    small = small_blobs(sorted(files), repository=repository, limit=POINTER_SIZE)
+    names = [*sorted(links), *small]
+    return dict(zip(names, read_objects(names, repository=repository), strict=True))
+
+
+def small_blobs(names: list[str], *, repository: Path, limit: int) -> list[str]:
+    """Those of some objects that are blobs of less than `limit` bytes."""
     lines = call_git_lines(
-        ["for-each-ref", "--format=%(objectname)", f"{prefix}job/{app}/"], cwd=repository
+        ["cat-file", "--batch-check", "--buffer"],
+        cwd=repository,
+        stdin="".join(f"{name}\n" for name in names),
     )
-    return sorted(read_results(repository, lines), key=lambda r: r.unit)
+    found = (line.split() for line in lines)
+    return [name for name, kind, *size in found if kind == "blob" and int(size[0]) < limit]
+
+
+def list_results(
+    repository: Path, prefix: str, app: str, kind: BranchKind = BranchKind.JOB
+) -> list[Result]:
+    """Results on the branches of a kind below a ref prefix, sorted by unit."""
+    heads = list_heads(repository, prefix, app, kind)
+    return sorted(read_results(repository, heads.values()), key=lambda r: r.unit)
+
+
+def list_heads(repository: Path, prefix: str, app: str, kind: BranchKind) -> dict[str, str]:
+    """Unit -> commit of its branch of a kind, below a ref prefix."""
+    folder = f"{prefix}{branch_name(app, '', kind)}"
+    lines = call_git_lines(
+        ["for-each-ref", "--format=%(refname) %(objectname)", folder], cwd=repository
+    )
+    heads = (line.split(" ") for line in lines)
+    return {ref.removeprefix(folder): commit for ref, commit in heads}
 
 
 def read_ledger(repository: Path, main: str) -> dict[str, Result]:

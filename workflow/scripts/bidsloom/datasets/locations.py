@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from ..base.runners import call, call_git, read_objects
-from .annex import log_folder
+from .annex import log_folder, name_of_key
 from .pushes import ANNEX_BRANCH, push_annex_branch
 
 _LINE = re.compile(r"(\d+(?:\.\d+)?)s (\S) (.+)")
@@ -56,7 +56,7 @@ def record_presence(dataset: Path, paths: set[str], uuid: str) -> None:
 
 def log_path(key: str) -> str:
     """A key's location log on the branch `git-annex`."""
-    return f"{log_folder(key)}{key}.log"
+    return f"{log_folder(key)}{name_of_key(key)}.log"
 
 
 def read_logs(dataset: Path, head: str, paths: set[str]) -> dict[str, str]:

@@ -19,33 +19,34 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import Step, call, call_git, call_git_success, end_children, node_name
+from ..base.text import a_few
 from ..checks.at_start import checks_on_machine
 from ..checks.findings import failures, run_checks
 from ..checks.machine import check_modules
-from ..datasets.branches import Result, read_ledger, read_results
+from ..datasets.branches import Result, read_results
 from ..datasets.locks import locked
-from ..datasets.output_datasets import owner_of
 from ..datasets.pushes import outlive_locks
-from ..datasets.stores import MAIN, REMOTE, last_line, list_remote_heads
-from ..datasets.unit_results import read_unit_results
+from ..datasets.stores import last_line
 from ..records.attempts import Attempt, add_attempt, read_attempts
 from ..records.cancellations import read_cancellation
 from ..records.job_record import JobRecord, write_record
-from .app_command import result_path
+from ..units.completeness import is_accepted
 from .clone_steps import clone_steps
 from .failures import as_failure, is_full, log_tail, no_space, was_ended
+from .find_result import fetch_result, read_seen
+from .inputs import get_inputs
 from .measure import closing_facts, used_space
-from .run_app import run_app, seal, set_job_environment
+from .run_app import run_app, save_outputs, seal, seal_part, set_job_environment
 from .scratch import JobFolder, open_folder, sweep
 from .steps import STORE_CONTENT, compute_steps, push_steps
-from .unit_job import Job
+from .unit_job import Job, Saved
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,6 @@ def process_unit(job: Job) -> JobRecord:
     """
     study, unit = job.study, job.unit.name
     facts: dict[str, Any] = {
-        "branch": job.branch,
         "fingerprint": job.fingerprint,
         "input_commit": job.prepared.input_commit,
         "container_key": job.prepared.container_key,
@@ -75,7 +75,8 @@ def process_unit(job: Job) -> JobRecord:
         refuse_cancelled(job)
         check_node(job)
         sign_as_prepared(job)
-        commit, reused = find_or_compute(job)
+        result, reused = find_or_compute(job)
+        refuse_incomplete(job, result)
     except BaseException as e:
         failure = as_failure(job, e)
         facts |= {**closing_facts(job), "log": tuple(log_tail(job))}
@@ -86,7 +87,18 @@ def process_unit(job: Job) -> JobRecord:
         else:
             add_attempt(study, Attempt.of(unit, failure, **facts))
         raise failure from e
-    record = JobRecord(unit=unit, **facts, **closing_facts(job), commit=commit, reused=reused)
+    saved = job.saved or Saved()
+    record = JobRecord(
+        unit=unit,
+        **facts,
+        **closing_facts(job),
+        branch=job.branch,
+        commit=result.commit,
+        reused=reused,
+        incomplete=result.reasons,
+        left_out=saved.left_out,
+        notes=tuple(saved.notes),
+    )
     write_record(study, record)
     return record
 
@@ -118,14 +130,25 @@ def check_node(job: Job) -> None:
     check_modules(job.study)
 
 
-def find_or_compute(job: Job) -> tuple[str, bool]:
-    """The commit with the unit's result, and whether it was there before."""
+def refuse_incomplete(job: Job, result: Result) -> None:
+    """Refuse an incomplete result where the study asks to compute it again; its branch stays."""
+    retry = job.study.container.on_incomplete == "retry"
+    if result.reasons and retry and not is_accepted(job.study.selection, job.unit.name):
+        raise WorkflowFailure(
+            f"The result of {job.unit.name} is not complete: {a_few(result.reasons, 3)}.",
+            hint=f"it is kept on the branch {job.branch}; see the log, or accept it.",
+            failure_class=FailureClass.INCOMPLETE,
+        )
+
+
+def find_or_compute(job: Job) -> tuple[Result, bool]:
+    """The unit's result, and whether it was there before."""
     with timed(job, "look"):
         job.seen = read_seen(job)
-        done = fetch_result(job, job.seen)
+        done = fetch_result(job)
     if done:
         log.info("%s is in the output store already: %s", job.unit.name, done.commit)
-        return done.commit, True
+        return done, True
     # A clone that lost its job before the push has the result: push that.
     folder = sweep(job.study, job.unit.name, fingerprint=job.fingerprint, base=job.bases[""])
     computed = folder is not None
@@ -136,8 +159,10 @@ def find_or_compute(job: Job) -> tuple[str, bool]:
             log.info("an earlier attempt at %s left its result in %s", job.unit.name, folder.path)
         else:
             compute(job, folder)
-        commit = call_git(["rev-parse", "HEAD"], cwd=folder.clone)
-        winner = push_result(job, folder.clone, commit)
+        head = call_git(["rev-parse", "HEAD"], cwd=folder.clone)
+        (result,) = read_results(folder.clone, [head])
+        job.reasons = result.reasons
+        winner = push_result(job, folder.clone, result)
         with timed(job, "clean_up"):
             job.peak["scratch_mb"] = used_space(folder.path) / 2**20
     except BaseException as e:
@@ -151,7 +176,7 @@ def find_or_compute(job: Job) -> tuple[str, bool]:
         end_children()
         with timed(job, "clean_up"):
             folder.close(keep=keep)
-    return winner, winner != commit
+    return winner, winner != result
 
 
 def compute(job: Job, folder: JobFolder) -> None:
@@ -172,7 +197,10 @@ def compute(job: Job, folder: JobFolder) -> None:
 def work(job: Job, steps: Iterable[Step]) -> None:
     """Carry out steps in order; raises a failure that says what could not be done."""
     with_care: dict[str, Callable[[Job, Step], object]] = {
+        "inputs": get_inputs,
         "run": run_in_job_environment,
+        "save": save_outputs,
+        "seal_part": seal_part,
         "seal": seal,
         "name_store": name_store,
         "push_branch": push_branch,
@@ -203,18 +231,11 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 failure_class, what = meanings.get(
                     step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
                 )
-                if step.name == "inputs":
-                    what += f" from {source_url(job, step)}"
                 raise WorkflowFailure(
                     f"{job.unit.name} could not {what}: {last_line(e.stderr)}",
                     hint="see the log; run snakemake again once the cause is gone.",
                     failure_class=failure_class,
                 ) from e
-
-
-def source_url(job: Job, step: Step) -> str:
-    """Where the input dataset that a step works in comes from."""
-    return next(s.url for s in job.sources if step.cwd.as_posix().endswith(f"/{s.path}"))
 
 
 @contextlib.contextmanager
@@ -233,57 +254,6 @@ def run_in_job_environment(job: Job, step: Step) -> None:
     run_app(job, step)
 
 
-def read_seen(job: Job) -> dict[str, str | None]:
-    """The commits of the unit's job branch in the stores, by the path of each dataset."""
-    ref = f"refs/heads/{job.branch}"
-    return {t.path: list_remote_heads(t.store, ref).get(job.branch) for t in job.targets}
-
-
-def fetch_result(job: Job, seen: Mapping[str, str | None]) -> Result | None:
-    """The unit's finished result in the output store, if its content is there too.
-
-    `seen` are the commits of its job branch; what is not on this machine is
-    fetched into the study's clones.
-    """
-    ref = f"refs/heads/{job.branch}"
-    repositories = {t.path: t.store.repository or t.dataset for t in job.targets}
-    commit = seen[""]
-    if commit is None:
-        return find_merged(job, repositories)
-    for target in job.targets:
-        if target.store.repository is None and seen[target.path]:
-            call_git(
-                ["fetch", "-q", "--no-tags", "--no-write-fetch-head", target.store.git_url, ref],
-                cwd=target.dataset,
-            )
-    results = read_results(repositories[""], [commit])
-    if not results or results[0].fingerprint != job.fingerprint:
-        return None
-    heads = {path: {head} for path, head in seen.items() if head}
-    (found,) = read_unit_results(job.targets, results, repositories=repositories, heads=heads)
-    if found.missing:
-        log.warning("%s is incomplete (%s); computing again", ref, found.missing)
-        return None
-    return found.result
-
-
-def find_merged(job: Job, repositories: Mapping[str, Path]) -> Result | None:
-    """The unit's result if main holds it already, under the same fingerprint."""
-    mains = {
-        t.path: MAIN if t.store.repository else f"refs/remotes/{REMOTE}/{MAIN}" for t in job.targets
-    }
-    # Snakemake has read main's whole history; its jobs do so only where
-    # another run may have merged the unit since.
-    path = result_path(job.study.container, job.unit)
-    holder = owner_of(path, job.targets)
-    place = f"{mains[holder.path]}:{holder.inside(path)}"
-    there = call_git_success(["rev-parse", "--verify", "-q", place], cwd=repositories[holder.path])
-    if not (there or job.by_hand):
-        return None
-    result = read_ledger(repositories[""], mains[""]).get(job.unit.name)
-    return result if result and result.fingerprint == job.fingerprint else None
-
-
 def name_store(job: Job, step: Step) -> None:
     """Make the special remote onto the store, unless an earlier attempt at the push did."""
     setting = ["config", f"remote.{STORE_CONTENT}.annex-directory"]
@@ -296,22 +266,22 @@ def push_branch(job: Job, step: Step) -> None:
     outlive_locks(lambda: call(step.argv, cwd=step.cwd))
 
 
-def push_result(job: Job, clone: Path, commit: str) -> str:
-    """Push content and branch, with retries; gives the commit that stands in the store.
+def push_result(job: Job, clone: Path, result: Result) -> Result:
+    """Push content and branch, with retries; returns the result that the store has then.
 
     Where another job of the same unit was faster, its result stands.
     """
     for attempt in range(1, PUSH_TRIES + 1):
         try:
             work(job, push_steps(job, clone))
-            return commit
+            return result
         except WorkflowFailure as failure:
             before = job.seen
             with contextlib.suppress(WorkflowFailure, CommandError):
                 job.seen = read_seen(job)
-                if winner := fetch_result(job, job.seen):
+                if winner := fetch_result(job):
                     log.info("another job finished %s first: %s", job.unit.name, winner.commit)
-                    return winner.commit
+                    return winner
                 if job.seen != before:
                     log.info("%s moved on; it is replaced", job.branch)
             if attempt == PUSH_TRIES:

@@ -13,19 +13,19 @@ from pathlib import Path
 from ..base.runners import Step
 from ..containers.runtimes import mount_places, scratch_folder
 from ..datasets.annex import is_annexed
-from ..datasets.branches import FINGERPRINT_TRAILER, UNIT_TRAILER, head_of
+from ..datasets.branches import format_trailers, head_of
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import publish_command
 from ..datasets.stores import StoreKind
 from .app_command import app_command, filter_file, unit_filter
 from .unit_job import Job
 
-# $1: the commit that a job started from in an output's own dataset, $2: the
-# message of what it wrote there, $3, $4: trailers.  DataLad gave that commit the
-# run record, which is valid in the output dataset.
+# $1: the path of an output that is a dataset of its own, $2: the commit that
+# the job started from there, $3: the message of what it wrote, $4, $5: trailers.
+# DataLad gave that commit the run record, which is valid in the output dataset.
 SEAL_PART = """\
-[ "$(git rev-parse HEAD)" = "$1" ] ||
-git commit -q --amend --no-verify -m "$2" --trailer "$3" --trailer "$4"
+(cd "$1" && { [ "$(git rev-parse HEAD)" = "$2" ] ||
+git commit -q --amend --no-verify -m "$3" --trailer "$4" --trailer "$5"; }) && git add -- "$1"
 """
 PART = "The run record is in the dataset {}, which registers this one at {}."
 # $@: files to fetch; git-annex by itself knows no patterns.
@@ -53,12 +53,17 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
         + app_command(job),
         clone,
     )
-    trailers = [f"{UNIT_TRAILER}: {unit.name}", f"{FINGERPRINT_TRAILER}: {job.fingerprint}"]
+    # DataLad's own save leaves out what any ignore file names.
+    for target in job.targets:
+        if paths := job.own(target, container.outputs):
+            add = ["git", "annex", "add", "-q", "--no-check-gitignore", "--", *paths]
+            yield Step("save", add, clone / target.path)
+    trailers = format_trailers(unit.name, job.fingerprint).splitlines()
     for target in job.targets[:-1]:
         about = PART.format(job.prepared.dataset_id, target.path)
-        amend = ["seal-part", job.bases[target.path], f"{run_message(job)}\n\n{about}", *trailers]
-        yield Step("seal_part", ["sh", "-c", SEAL_PART, *amend], clone / target.path)
-        yield Step("seal_part", ["git", "add", "--", target.path], clone)
+        message = f"{run_message(job)}\n\n{about}"
+        amend = ["seal-part", target.path, job.bases[target.path], message, *trailers]
+        yield Step("seal_part", ["sh", "-c", SEAL_PART, *amend], clone)
     yield Step(
         "seal",
         ["git", "commit", "-q", "--amend", "--no-verify", "--no-edit"]
@@ -121,7 +126,7 @@ def push_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield from push_content_steps(job, clone, target)
     ref = f"refs/heads/{job.branch}"
     for target in targets:
-        base, seen = job.bases[target.path], job.seen.get(target.path) or ""
+        base, seen = job.bases[target.path], job.head_seen(target)
         push = publish_command(target.store, ref, base=base, seen=seen)
         yield Step("push_branch", push, clone / target.path)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from ..base.datalad_run import Run
 from ..config import Study
 from ..config.request import NOTHING_KNOWN, Request
 from ..containers.runtimes import Runtime
-from ..datasets.branches import branch_name
+from ..datasets.branches import BranchKind, branch_name
 from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
 from ..records.fingerprints import unit_fingerprint
 from ..records.prepared import Prepared
@@ -30,6 +31,19 @@ class Source:
     paths: list[str]
 
 
+@dataclass(frozen=True)
+class Saved:
+    """What was saved of a run.
+
+    `files` are relative to the output dataset; `left_out` says of other
+    entries why they are not in the commit.
+    """
+
+    files: Sequence[str] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
 @dataclass
 class Job:
     """What one job knows of its unit, and what it measures while it runs.
@@ -37,7 +51,9 @@ class Job:
     `by_hand` says that no Snakemake read the store before.  `seen` are the
     commits of its branch in the stores, as they were read last.  Measured are
     the `seconds` of each step, the `peak` in MB, the app's `cpu_seconds`, and
-    files and bytes of its `output`.
+    files and bytes of its `output`.  `run` is the
+    app's run, `saved` what of it is in git, `reasons`
+    say why the result is not complete.
     """
 
     study: Study
@@ -50,7 +66,10 @@ class Job:
     peak: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
     output: dict[str, int] = field(default_factory=dict)
-    seen: dict[str, str | None] = field(default_factory=dict)
+    seen: dict[BranchKind, dict[str, str | None]] = field(default_factory=dict)
+    run: Run | None = None
+    saved: Saved | None = None
+    reasons: tuple[str, ...] = ()
 
     @cached_property
     def targets(self) -> list[OutputDataset]:
@@ -64,8 +83,9 @@ class Job:
 
     @property
     def branch(self) -> str:
-        """The job branch."""
-        return branch_name(self.study.container.name, self.unit.name)
+        """The branch that announces the result."""
+        kind = BranchKind.INCOMPLETE if self.reasons else BranchKind.JOB
+        return branch_name(self.study.container.name, self.unit.name, kind)
 
     @property
     def fingerprint(self) -> str:
@@ -76,6 +96,11 @@ class Job:
     def runtime(self) -> Runtime:
         """What runs the image."""
         return self.prepared.runtime
+
+    def head_seen(self, target: OutputDataset) -> str:
+        """The commit that the branch to be pushed had in a store; empty for none."""
+        kind = BranchKind.INCOMPLETE if self.reasons else BranchKind.JOB
+        return self.seen.get(kind, {}).get(target.path) or ""
 
     def own(self, target: OutputDataset, paths: Iterable[str]) -> list[str]:
         """Those of some paths of the output dataset that lie in a dataset, relative to it."""

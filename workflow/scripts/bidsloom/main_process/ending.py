@@ -16,7 +16,7 @@ from ..reporting.notifications import (
     take_addresses,
 )
 from ..reporting.report import note_run, write_report
-from ..reporting.unit_states import collect_rows, summarize_rows
+from ..reporting.unit_states import collect_rows, refuse_unsettled, summarize_rows
 
 
 def load_addresses(study: Study) -> Addresses:
@@ -31,15 +31,31 @@ def load_addresses(study: Study) -> Addresses:
 
 
 def conclude_run(
-    study: Study, addresses: Addresses, *, success: bool, logs: Sequence[str] = ()
+    study: Study,
+    addresses: Addresses,
+    *,
+    success: bool,
+    complete: bool = False,
+    logs: Sequence[str] = (),
 ) -> Iterator[str]:
     """Bring the report up to date, send messages; returns lines for the terminal.
 
     After a run with failures, what is finished is merged first: a failed unit
-    holds up no other.
+    holds up no other.  `complete` says that the run was for the whole study.
+
+    Raises `WorkflowFailure` in the end where Snakemake is content with a run
+    of the whole study, and units are left.
     """
     yield describe_success(study) if success else conclude_failure(study, logs=logs)
-    yield from notify(study, addresses, success=success)
+    left = None
+    if success and complete:
+        try:
+            refuse_unsettled(collect_rows(study))
+        except WorkflowFailure as e:
+            left = e
+    yield from notify(study, addresses, success=success and not left)
+    if left:
+        raise left
 
 
 def describe_success(study: Study) -> str:

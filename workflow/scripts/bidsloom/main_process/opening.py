@@ -18,7 +18,13 @@ from ..datasets.output_datasets import OutputDataset, check_output_store, list_o
 from ..records.cancellations import remove_cancellations
 from ..records.open_study import OpenStudy
 from ..records.prepared import read_prepared
-from ..records.reconcile import drop_outdated_files, find_done, restore_records, set_aside_records
+from ..records.reconcile import (
+    drop_old_merge,
+    drop_outdated_files,
+    find_done,
+    restore_records,
+    set_aside_records,
+)
 from ..records.why_due import explain_due, list_withdrawn
 from ..units.listing import cached_units
 
@@ -40,6 +46,7 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
         if not busy:
             drop_outdated_files(opened)
             set_aside_records(opened)
+            drop_old_merge(opened)
             remove_cancellations(study)
         restore_records(opened)
         opened = dataclasses.replace(opened, done=find_done(opened))

@@ -8,20 +8,32 @@ stays on its branch and is named; the next merge tries it again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..base.errors import FailureClass, WorkflowFailure
 from ..config import Study
-from ..datasets.branches import Branch, Entry, Result, list_job_branches
+from ..datasets.branches import (
+    RESULT_BRANCHES,
+    Branch,
+    BranchKind,
+    Entry,
+    Result,
+    list_heads,
+    list_results,
+)
 from ..datasets.clones import fetch_output
 from ..datasets.locks import exclusive, locked
 from ..datasets.output_datasets import list_outputs, owner_of
 from ..datasets.stores import REMOTE
 from ..datasets.unit_results import UnitResult, read_unit_results
 from ..records.attempts import Attempt, add_attempt
+from ..records.job_record import JobRecord, list_records
 from ..records.merge_outcome import MergeOutcome, write_merge_outcome
+from ..units.completeness import expects_digest
 from ..units.listing import find_withdrawn, known_units
+from .hold import Held, choose, list_candidates
 from .main_contents import read_main_contents
 from .mains import Place, find_places
 from .publish import publish
@@ -36,15 +48,22 @@ log = logging.getLogger(__name__)
 class Found:
     """The stores as a merge finds them.
 
-    `on_branches` are the results on job branches, by dataset; `announced` are
-    those that main does not hold yet; `gone` are units that were withdrawn
-    from the input, where their results are to be removed.
+    `on_branches` are the results on branches, by kind and dataset; `announced`
+    are those that main does not hold yet; `accepted` is unit -> the commit that
+    somebody accepted; `gone` are units that were withdrawn from the input,
+    where their results are to be removed.
     """
 
     places: Sequence[Place]
-    on_branches: Mapping[str, list[Result]]
+    on_branches: Mapping[BranchKind, Mapping[str, list[Result]]]
     announced: Sequence[UnitResult]
+    accepted: Mapping[str, str]
     gone: Sequence[str]
+
+    @cached_property
+    def commits(self) -> frozenset[str]:
+        """The commits of all branches of the output dataset."""
+        return frozenset(r.commit for by_path in self.on_branches.values() for r in by_path[""])
 
     @property
     def ledger(self) -> Mapping[str, Result]:
@@ -59,9 +78,11 @@ def merge_branches(study: Study) -> MergeOutcome:
     its record, so that the next run computes it again.
     """
     with locked(study.lock_file), exclusive(study):
+        # A job pushes its branch before it writes its record: each of these is announced.
+        recorded = list_records(study)
         found = fetch_stores(study)
-        incomplete = {a.result.unit: a.missing for a in found.announced if a.missing}
-        whole = {a.result.unit: a for a in found.announced if not a.missing}
+        whole, held = choose_results(study, found)
+        lost = find_lost(recorded, found, {*whole, *held})
         removed = [unit for unit in found.gone if unit in found.ledger]
         weave = decide(
             [announced.joined() for announced in whole.values()],
@@ -69,7 +90,7 @@ def merge_branches(study: Study) -> MergeOutcome:
             shared=shared_patterns(study),
             removed=removed,
         )
-        weave.left |= incomplete
+        weave.left |= lost
         # Before they are removed from main: a result without a record is found in the store.
         delete_records(study, removed)
         commits = write_all(found.places, weave, whole)
@@ -78,13 +99,15 @@ def merge_branches(study: Study) -> MergeOutcome:
         ledger = {**found.ledger, **{b.result.unit: b.result for b in weave.merged}}
         ledger = {unit: result for unit, result in ledger.items() if unit not in removed}
         remove_done_branches(study, found, ledger)
-    note_incomplete(study, incomplete)
+    note_lost(study, lost)
     outcome = MergeOutcome(
         main=commits[""],
         merged_now=tuple(sorted(b.result.unit for b in weave.merged)),
         merged=tuple(sorted(ledger)),
         removed_now=tuple(removed),
         unmerged=weave.left,
+        held={unit: result.reasons for unit, result in held.items()},
+        expects=expects_digest(study.container),
     )
     write_merge_outcome(study, outcome)
     return outcome
@@ -97,11 +120,12 @@ def fetch_stores(study: Study) -> Found:
         fetch_output(target)
     places = find_places(targets)
     ledger = places[-1].ledger
+    prefix, app = f"refs/remotes/{REMOTE}/", study.container.name
     on_branches = {
-        t.path: list_job_branches(t.dataset, f"refs/remotes/{REMOTE}/", study.container.name)
-        for t in targets
+        kind: {t.path: list_results(t.dataset, prefix, app, kind) for t in targets}
+        for kind in RESULT_BRANCHES
     }
-    own = on_branches[""]
+    own = [result for kind in RESULT_BRANCHES for result in on_branches[kind][""]]
     units = {*ledger, *(result.unit for result in own)}
     gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
     fresh = [r for r in own if r.unit not in gone and not is_held(ledger, r)]
@@ -109,15 +133,47 @@ def fetch_stores(study: Study) -> Found:
         targets,
         fresh,
         repositories={t.path: t.dataset for t in targets},
-        heads={path: {r.commit for r in results} for path, results in on_branches.items()},
+        heads={
+            t.path: {r.commit for kind in RESULT_BRANCHES for r in on_branches[kind][t.path]}
+            for t in targets
+        },
     )
-    return Found(places, on_branches, announced, gone)
+    accepted = list_heads(targets[-1].dataset, prefix, app, BranchKind.ACCEPTED)
+    return Found(places, on_branches, announced, accepted, gone)
+
+
+def find_lost(
+    recorded: Iterable[JobRecord], found: Found, there: Collection[str]
+) -> dict[str, str]:
+    """Unit -> what is lost of its result: content, or the branch that announced it."""
+    lost = {r.unit: "its branch is gone" for r in recorded if not is_known(found, r)}
+    lost |= {a.result.unit: a.missing for a in found.announced if a.missing}
+    return {unit: why for unit, why in lost.items() if unit not in there}
+
+
+def is_known(found: Found, record: JobRecord) -> bool:
+    """True where the stores hold the result of a record, on a branch or in main."""
+    held = found.ledger.get(record.unit)
+    if held and held.fingerprint == record.fingerprint:
+        return True
+    return record.unit in found.gone or record.commit in found.commits
+
+
+def choose_results(study: Study, found: Found) -> tuple[dict[str, UnitResult], dict[str, Held]]:
+    """Of the results whose content is there: those to be merged, and those that wait."""
+    there = [a for a in found.announced if not a.missing]
+    return choose(list_candidates(study, there, accepted=found.accepted))
 
 
 def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
-    """True where main holds a result of the unit that was made from the same."""
+    """True where main holds a result of the unit that was made from the same.
+
+    A complete result replaces one that was accepted although it was not.
+    """
     held = ledger.get(result.unit)
-    return held is not None and held.fingerprint == result.fingerprint
+    if held is None or held.fingerprint != result.fingerprint:
+        return False
+    return not held.reasons or bool(result.reasons)
 
 
 def shared_patterns(study: Study) -> list[str]:
@@ -184,13 +240,27 @@ def write_all(
 
 
 def remove_done_branches(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
-    """Delete the job branches of results that main holds now, and of removed units."""
-    gone = set(found.gone)
+    """Delete the branches of results that main holds now, and of removed units.
+
+    A result that is not complete goes when main holds any newer one.
+    """
+    gone, app = set(found.gone), study.container.name
+    newer = {unit for unit, result in ledger.items() if result != found.ledger.get(unit)}
     for place in found.places:
-        results = found.on_branches[place.path]
-        done = [r for r in results if is_held(ledger, r) or r.unit in gone]
-        if done:
-            remove_branches(place.target, study.container.name, done)
+        for kind, by_path in found.on_branches.items():
+            done = {
+                r.unit: r.commit
+                for r in by_path[place.path]
+                if is_held(ledger, r)
+                or r.unit in gone
+                or (kind is BranchKind.INCOMPLETE and r.unit in newer)
+            }
+            if done:
+                remove_branches(place.target, app, done, kind)
+    waiting = {a.result.commit for a in found.announced} - {r.commit for r in ledger.values()}
+    stale = {unit: commit for unit, commit in found.accepted.items() if commit not in waiting}
+    if stale:
+        remove_branches(found.places[-1].target, app, stale, BranchKind.ACCEPTED)
 
 
 def delete_records(study: Study, removed: Iterable[str]) -> None:
@@ -201,12 +271,12 @@ def delete_records(study: Study, removed: Iterable[str]) -> None:
             record.unlink(missing_ok=True)
 
 
-def note_incomplete(study: Study, incomplete: Mapping[str, str]) -> None:
+def note_lost(study: Study, lost: Mapping[str, str]) -> None:
     """Delete the records of units whose content never arrived, and note why: they are due again."""
-    for unit, why in incomplete.items():
+    for unit, why in lost.items():
         study.files.record(unit).unlink(missing_ok=True)
         failure = WorkflowFailure(
-            f"The result of {unit} in the output store is not complete: {why}.",
+            f"The result of {unit} is not all in the output store: {why}.",
             hint="run snakemake again; the unit is computed again.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         )

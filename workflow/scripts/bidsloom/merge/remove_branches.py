@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..base.errors import CommandError
 from ..base.runners import call_git, call_git_lines
-from ..datasets.branches import Result, branch_name
+from ..datasets.branches import BranchKind, branch_name
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import push_refs, wait_out
 from ..datasets.stores import REMOTE, last_line
@@ -26,33 +26,36 @@ BRANCHES_PER_PUSH = 1000
 TRANSACTIONS = 5
 
 
-def remove_branches(target: OutputDataset, app: str, results: Iterable[Result]) -> None:
-    """Delete job branches that still point to these results, in the store and in the clone."""
+def remove_branches(
+    target: OutputDataset, app: str, commits: Mapping[str, str], kind: BranchKind = BranchKind.JOB
+) -> None:
+    """Delete the branches of units that still point to these commits, in store and clone."""
     store, dataset = target.store, target.dataset
-    expected = {branch_name(app, r.unit): r.commit for r in results}
+    expected = {branch_name(app, unit, kind): commit for unit, commit in commits.items()}
+    folder = branch_name(app, "", kind)
     try:
         if store.repository is None:
             push_deletions(dataset, expected)
             return
         # Each `git push` would list and lock every branch of the store again.
-        delete_refs(store.repository, "refs/heads/", app, expected)
+        delete_refs(store.repository, "refs/heads/", folder, expected)
         if (store.repository / "info" / "refs").exists():
             # Read by those who fetch over plain HTTP; a push would have its hook write it.
             call_git(["update-server-info"], cwd=store.repository)
-        delete_refs(dataset, f"refs/remotes/{REMOTE}/", app, expected)
+        delete_refs(dataset, f"refs/remotes/{REMOTE}/", folder, expected)
     except CommandError as e:
         log.warning("some merged job branches stay: %s", last_line(e.stderr))
 
 
-def delete_refs(repository: Path, prefix: str, app: str, expected: Mapping[str, str]) -> None:
-    """Delete the job branches below a ref prefix that are where they are expected."""
+def delete_refs(repository: Path, prefix: str, folder: str, expected: Mapping[str, str]) -> None:
+    """Delete the branches of a folder, below a ref prefix, that are where they are expected."""
     wanted = {f"{prefix}{branch}": commit for branch, commit in expected.items()}
     for attempt in range(TRANSACTIONS):
         lines = call_git_lines(
             [
                 "for-each-ref",
                 "--format=%(refname) %(objectname)",
-                f"{prefix}{branch_name(app, '')}",
+                f"{prefix}{folder}",
             ],
             cwd=repository,
         )
@@ -65,7 +68,7 @@ def delete_refs(repository: Path, prefix: str, app: str, expected: Mapping[str, 
         except CommandError as e:
             if attempt == TRANSACTIONS - 1:
                 raise
-            wait_out_locks(repository / prefix / branch_name(app, ""), e.stderr)
+            wait_out_locks(repository / prefix / folder, e.stderr)
         else:
             return
 

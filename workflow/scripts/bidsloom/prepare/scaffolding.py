@@ -17,7 +17,8 @@ from ..base.runners import call_datalad, call_git, call_git_lines, call_git_succ
 from ..config import Study
 from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
 from ..containers.runtimes import PACK, call_format
-from ..datasets.annex import SUBDATASET
+from ..datasets.annex import SUBDATASET, annexed_keys
+from ..datasets.attributes import ATTRIBUTES
 from ..datasets.clones import (
     CONTAINERS_PATH,
     CONTAINERS_SETTING,
@@ -38,25 +39,6 @@ from ..records.fingerprints import MADE_FROM, made_from
 # The setting with the image's id, beside those that containers-add writes.
 IMAGE_ID = "bidsloom-id"
 PACK_SCRIPT = STANDALONE / "pack_outputs.py"
-# Small text lives in git, where it can be read and compared without fetching;
-# everything else is annexed.
-ATTRIBUTES = """\
-* annex.backend=MD5E
-* annex.largefiles=anything
-*.json annex.largefiles=largerthan=100kb
-*.tsv annex.largefiles=largerthan=100kb
-*.csv annex.largefiles=largerthan=100kb
-*.html annex.largefiles=largerthan=100kb
-*.md annex.largefiles=largerthan=100kb
-*.txt annex.largefiles=largerthan=100kb
-*.bib annex.largefiles=largerthan=100kb
-*.toml annex.largefiles=largerthan=100kb
-.bidsignore annex.largefiles=nothing
-README* annex.largefiles=nothing
-**/.git* annex.largefiles=nothing
-code/** annex.largefiles=nothing
-.datalad/environments/** annex.largefiles=anything
-"""
 README = """\
 # {name}
 
@@ -251,5 +233,4 @@ def registered_key(study: Study) -> str:
     """The annex key of the registered image."""
     if study.container.dataset:
         return key_in_dataset(study, pin_containers(study))
-    image = call_git(["show", f"HEAD:{image_path(study)}"], cwd=study.dataset)
-    return image.rpartition("/")[2]
+    return annexed_keys(study.dataset, "HEAD", [image_path(study)])[0]

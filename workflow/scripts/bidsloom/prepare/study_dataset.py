@@ -19,6 +19,7 @@ from ..config import Study
 from ..containers.image import image_path
 from ..containers.runtimes import choose_runtime
 from ..datasets.annex import is_annexed
+from ..datasets.attributes import ATTRIBUTES
 from ..datasets.branches import head_of
 from ..datasets.clones import clone_output
 from ..datasets.locks import exclusive, locked
@@ -41,7 +42,6 @@ from ..datasets.thin_clones import share_remotes
 from ..records.fingerprints import preparation
 from ..records.prepared import Prepared, write_prepared
 from .scaffolding import (
-    ATTRIBUTES,
     commit_changes,
     mark_dataset,
     refuse_registered_outputs,

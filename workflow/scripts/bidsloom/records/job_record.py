@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..base.files import read_json, write_json
 from ..config import Study
@@ -18,20 +18,38 @@ class JobRecord(JobFacts):
 
     `reused` says that the job found the result in the store, `restored` that
     the record was lost and is written again from what the store holds.
+    `incomplete` are the reasons why it is not complete, `left_out` says of
+    entries that the app wrote why they are not in the commit, `notes` what was
+    changed to save others.
     """
 
     commit: str = ""
     reused: bool = False
     restored: bool = False
+    incomplete: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What is known, for a file."""
         return {**super().to_json(), "commit": self.commit, "fingerprint": self.fingerprint}
 
+    @classmethod
+    def from_json(cls, unit: str, value: Mapping[str, Any]) -> Self:
+        """The record that a file holds, of this version or an earlier one."""
+        lists = {name: tuple(value[name]) for name in ("incomplete", "notes") if value.get(name)}
+        return super().from_json(unit, {**value, **lists})
+
 
 def read_record(study: Study, unit: str) -> JobRecord | None:
     """The record of a unit's result, or None."""
     return read_record_file(study.files.record(unit))
+
+
+def list_records(study: Study) -> list[JobRecord]:
+    """The records of all units that have one."""
+    found = map(read_record_file, sorted(study.files.records.glob("*.json")))
+    return [record for record in found if record]
 
 
 def read_superseded(study: Study, unit: str) -> JobRecord | None:

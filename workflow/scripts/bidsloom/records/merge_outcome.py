@@ -16,7 +16,9 @@ class MergeOutcome:
 
     `main` is the commit of main after it, `merged` all units that main holds,
     `merged_now` and `removed_now` those that this merge added and took out,
-    `unmerged` unit -> reason of those that it left on their job branches.
+    `unmerged` unit -> reason of those that it left on their job branches,
+    `held` unit -> reasons of results that are not complete and wait on their
+    branches.  `expects` is a digest of what makes a result complete.
     """
 
     main: str | None = None
@@ -24,6 +26,8 @@ class MergeOutcome:
     merged: tuple[str, ...] = ()
     removed_now: tuple[str, ...] = ()
     unmerged: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    expects: str = ""
 
 
 def read_merge_outcome(study: Study) -> MergeOutcome:
@@ -32,6 +36,7 @@ def read_merge_outcome(study: Study) -> MergeOutcome:
     known = known_fields(MergeOutcome, value) if isinstance(value, Mapping) else {}
     for name in ("merged_now", "merged", "removed_now"):
         known[name] = tuple(known.get(name, ()))
+    known["held"] = {unit: tuple(reasons) for unit, reasons in known.get("held", {}).items()}
     return MergeOutcome(**known)
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from ..base.files import read_tsv
 from ..base.runners import call_git_success
-from ..datasets.branches import list_job_branches, read_ledger
+from ..config import Study
+from ..datasets.branches import BranchKind, Result, list_results, read_ledger
 from ..datasets.clones import fetch_output
 from ..datasets.output_datasets import OutputDataset, list_outputs
 from ..datasets.stores import MAIN, REMOTE
 from ..datasets.unit_results import read_unit_results
+from ..units.completeness import expects_digest, is_accepted
 from .fingerprints import preparation
 from .job_record import JobRecord, read_record, read_superseded, write_record
+from .merge_outcome import read_merge_outcome
 from .open_study import OpenStudy
 from .prepared import read_prepared
 
@@ -31,6 +34,21 @@ def drop_outdated_files(opened: OpenStudy) -> None:
         study.files.subjects.unlink(missing_ok=True)
 
 
+def drop_old_merge(opened: OpenStudy) -> None:
+    """Remove the mark that all is merged where the last merge did not settle every unit.
+
+    Then the merge is due, and ends with an error where it cannot settle them.
+    """
+    study, outcome = opened.study, read_merge_outcome(opened.study)
+    settled = set(outcome.merged)
+    if study.container.on_incomplete == "hold":
+        settled |= set(outcome.held)
+    same = outcome.expects == expects_digest(study.container) or not outcome.held
+    if not (same and settled.issuperset(opened.names)):
+        study.files.all_merged.unlink(missing_ok=True)
+        study.files.group_merged.unlink(missing_ok=True)
+
+
 def set_aside_records(opened: OpenStudy) -> None:
     """Move aside the records of results that no longer hold, and back those that hold again.
 
@@ -44,6 +62,9 @@ def set_aside_records(opened: OpenStudy) -> None:
             files.superseded(name).parent.mkdir(exist_ok=True)
             files.record(name).replace(files.superseded(name))
             record = None
+        if record and is_computed_again(study, record):
+            files.record(name).unlink()
+            continue
         old = read_superseded(study, name) if record is None else None
         if old and old.fingerprint == opened.fingerprint(name):
             files.superseded(name).replace(files.record(name))
@@ -59,33 +80,58 @@ def restore_records(opened: OpenStudy) -> None:
     if not missing or not all(is_connected(target) for target in list_outputs(study)):
         return
     targets = list_outputs(study)
-    heads = {}
     for target in targets:
         fetch_output(target)
-        heads[target.path] = list_job_branches(
-            target.dataset, f"refs/remotes/{REMOTE}/", study.container.name
-        )
-    announced = read_unit_results(
-        targets,
-        heads[""],
-        repositories={target.path: target.dataset for target in targets},
-        heads={path: {r.commit for r in results} for path, results in heads.items()},
-    )
-    done = read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}")
-    # What was merged was complete; the content of a job branch may be lost.
-    done |= {a.result.unit: a.result for a in announced if not a.missing}
+    # What was merged had its content; that of a branch may be lost.  A complete
+    # result counts more than one that is not.
+    again = study.container.on_incomplete == "retry"
+    incomplete = [] if again else find_announced(study, BranchKind.INCOMPLETE)
+    found = [
+        *incomplete,
+        *read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}").values(),
+        *find_announced(study, BranchKind.JOB),
+    ]
+    done = {(result.unit, result.fingerprint): result for result in found}
     for name in missing:
-        result = done.get(name)
-        if result and result.fingerprint == opened.fingerprint(name):
+        if result := done.get((name, opened.fingerprint(name))):
             record = JobRecord(
                 unit=name,
                 commit=result.commit,
                 fingerprint=result.fingerprint,
+                incomplete=result.reasons,
                 input_commit=opened.units.commit,
                 container_key=opened.image_id,
                 restored=True,
             )
             write_record(study, record)
+
+
+def is_computed_again(study: Study, record: JobRecord) -> bool:
+    """True for an incomplete result that the study asks to compute again."""
+    return (
+        bool(record.incomplete)
+        and study.container.on_incomplete == "retry"
+        and not is_accepted(study.selection, record.unit)
+        and record.unit not in read_merge_outcome(study).merged
+    )
+
+
+def find_announced(study: Study, kind: BranchKind) -> list[Result]:
+    """The results on branches of a kind whose content is in the stores."""
+    outputs = list_outputs(study)
+    heads = {
+        output.path: list_results(
+            output.dataset, f"refs/remotes/{REMOTE}/", study.container.name, kind
+        )
+        for output in outputs
+    }
+    announced = read_unit_results(
+        outputs,
+        heads[""],
+        repositories={output.path: output.dataset for output in outputs},
+        heads={path: {r.commit for r in results} for path, results in heads.items()},
+    )
+    return [found.result for found in announced if not found.missing]
 
 
 def is_connected(target: OutputDataset) -> bool:

@@ -35,11 +35,13 @@ class UnitState(StrEnum):
         return state
 
     MERGED = "merged", StateKind.FINISHED, "good", "●", "in main"
+    HELD = "held", StateKind.FINISHED, "idle", "◒", "not complete, held as you asked"
     DONE = "done", StateKind.TO_DO, "info", "◐", "done, to be merged"
     RUNNING = "running", StateKind.AT_WORK, "info", "▸", "running"
     QUEUED = "queued", StateKind.AT_WORK, "idle", "◌", "in the queue"
     WAITING = "waiting", StateKind.TO_DO, "idle", "○", "waiting"
     FAILED = "failed", StateKind.TROUBLED, "bad", "✕", "failed"
+    INCOMPLETE = "incomplete", StateKind.TROUBLED, "warn", "◑", "not complete, not merged"
     UNMERGED = "unmerged", StateKind.TROUBLED, "warn", "▲", "left out of the merge"
     LOST = "lost", StateKind.TROUBLED, "bad", "■", "recorded, but not in the output store"
     EXCLUDED = "excluded", StateKind.OUTSIDE, "idle", "\N{EN DASH}", "excluded"

@@ -8,13 +8,13 @@ now, those count.  Reads only, and needs no lock.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import call_git_lines
 from ..config import Study
-from ..datasets.branches import Result, branch_name, read_ledger, read_results
+from ..datasets.branches import RESULT_BRANCHES, Result, branch_name, read_ledger, read_results
 from ..datasets.output_datasets import main_output
 from ..datasets.stores import MAIN, is_git_directory, last_line
 from ..records.cancellations import list_cancelled, read_cancellation
@@ -28,11 +28,15 @@ from .unit_states import Row, collect_rows
 
 # States of units of which the notes know no result.
 UNFINISHED = (UnitState.WAITING, UnitState.FAILED)
+# States of units whose result waits on a branch.
+KEPT_APART = (UnitState.INCOMPLETE, UnitState.HELD)
 
 
 @dataclass(frozen=True)
 class StoreContents:
     """What the output store holds: unit -> commit of its job branch, and the commit of main.
+
+    `incomplete` is unit -> commit of a result that is not complete.
 
     `repository` is where these commits can be read, None for a store that is
     not mounted: of that only the names are known.
@@ -41,6 +45,7 @@ class StoreContents:
     branches: Mapping[str, str]
     main: str | None
     repository: Path | None
+    incomplete: Mapping[str, str] = field(default_factory=dict)
 
 
 def current_rows(study: Study, *, warn: Callable[[WorkflowFailure], None]) -> list[Row]:
@@ -91,9 +96,9 @@ def settle_row(
             return replace(row, state=UnitState.MERGED, next="")
         if held.repository is None:
             return row
-        reason = "its result is recorded, but not in the output store"
-        todo = f"remove jobs/{row.unit}.json of the study's results, then run snakemake"
-        return replace(row, state=UnitState.LOST, reason=reason, next=todo)
+        return lost_row(row)
+    if row.state in KEPT_APART and held and held.repository:
+        return row if row.unit in {*held.incomplete, *held.branches} else lost_row(row)
     if row.state not in UNFINISHED:
         return row
     if row.unit in work:
@@ -102,24 +107,37 @@ def settle_row(
         return replace(row, state=state, node=at.node, since=at.since, job=at.job, next="")
     if result and held:
         state = UnitState.DONE if row.unit in held.branches else UnitState.MERGED
+        if result.commit == held.incomplete.get(row.unit):
+            state = UnitState.INCOMPLETE
         return Row(row.unit, state, attempts=row.attempts, commit=result.commit)
     return row
+
+
+def lost_row(row: Row) -> Row:
+    """A unit whose result is recorded, but not in the store."""
+    reason = "its result is recorded, but not in the output store"
+    todo = f"remove jobs/{row.unit}.json of the study's results, then run snakemake"
+    return replace(row, state=UnitState.LOST, reason=reason, next=todo)
 
 
 def read_store(study: Study) -> StoreContents | None:
     """What the output store holds; None where it is not there yet."""
     store = main_output(study).store
-    prefix = f"refs/heads/{branch_name(study.container.name, '')}"
+    prefixes = {
+        kind: f"refs/heads/{branch_name(study.container.name, '', kind)}"
+        for kind in RESULT_BRANCHES
+    }
     main = f"refs/heads/{MAIN}"
     try:
         if store.repository is None:
             told = call_git_lines(
-                ["ls-remote", store.git_url, f"{prefix}*", main], cwd=study.results
+                ["ls-remote", store.git_url, *(f"{prefix}*" for prefix in prefixes.values()), main],
+                cwd=study.results,
             )
             heads = {ref: commit for commit, ref in (line.split("\t") for line in told)}
         elif is_git_directory(store.repository):
             told = call_git_lines(
-                ["for-each-ref", "--format=%(refname) %(objectname)", prefix, main],
+                ["for-each-ref", "--format=%(refname) %(objectname)", *prefixes.values(), main],
                 cwd=store.repository,
             )
             heads = dict(line.split(" ") for line in told)
@@ -130,8 +148,15 @@ def read_store(study: Study) -> StoreContents | None:
             f"The output store {store.url} cannot be read: {last_line(e.stderr)}",
             hint="see that it is mounted and reachable from here.",
         ) from e
-    branches = {ref.removeprefix(prefix): c for ref, c in heads.items() if ref != main}
-    return StoreContents(branches, heads.get(main), store.repository)
+    job, incomplete = (
+        {
+            ref.removeprefix(prefixes[kind]): commit
+            for ref, commit in heads.items()
+            if ref.startswith(prefixes[kind])
+        }
+        for kind in RESULT_BRANCHES
+    )
+    return StoreContents(job, heads.get(main), store.repository, incomplete)
 
 
 def read_merged(study: Study, held: StoreContents | None) -> set[str]:
@@ -152,7 +177,8 @@ def find_results(
         return {}
     ledger = read_ledger(held.repository, held.main) if held.main else {}
     found = {unit: result for unit, result in ledger.items() if unit in missing}
-    announced = [commit for unit, commit in held.branches.items() if unit in missing]
+    branches = [*held.incomplete.items(), *held.branches.items()]
+    announced = [commit for unit, commit in branches if unit in missing]
     found |= {result.unit: result for result in read_results(held.repository, announced)}
     if not found:
         return {}

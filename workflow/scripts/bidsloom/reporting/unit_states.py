@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import read_tsv
+from ..base.paths import COMMAND
+from ..base.text import a_few
 from ..config import Study
 from ..records.attempts import Attempt, read_attempts
 from ..records.job_record import JobRecord, read_record
@@ -23,6 +26,18 @@ from .sizing import Usage, usage_of
 
 # What a report says of each attempt that failed.
 ATTEMPT_FACTS = ("end", "failure_class", "exit_code", "host", "scheduler_job_id", "requested")
+# States of units of which main can hold an earlier result.
+EARLIER_RESULT = (
+    UnitState.FAILED,
+    UnitState.WAITING,
+    UnitState.EXCLUDED,
+    UnitState.INCOMPLETE,
+    UnitState.HELD,
+)
+# States after which a run has nothing left to do for a unit.
+SETTLED = (UnitState.MERGED, UnitState.HELD, UnitState.EXCLUDED, UnitState.WITHDRAWN)
+# At most this many reasons are shown of a result that is not complete.
+REASONS = 3
 # At most this many units with trouble are listed at the end of a run.
 LISTED = 10
 
@@ -68,8 +83,13 @@ class Row:
 
 def collect_rows(study: Study) -> list[Row]:
     """A row for every unit, and for every one left out."""
-    merged, left = set(read_merge_outcome(study).merged), read_unmerged(study)
-    rows = [describe_unit(notes, merged=merged, left=left) for notes in read_notes(study)]
+    outcome, left = read_merge_outcome(study), read_unmerged(study)
+    merged = set(outcome.merged)
+    held = UnitState.HELD if study.container.on_incomplete == "hold" else UnitState.INCOMPLETE
+    rows = [
+        describe_unit(notes, merged=merged, left=left, held=outcome.held, held_state=held)
+        for notes in read_notes(study)
+    ]
     excluded = read_tsv(study.files.excluded)
     rows += [Row(row["unit"], UnitState.EXCLUDED, reason=row["reason"]) for row in excluded]
     known = known_units(study) | {row.unit for row in rows}
@@ -79,7 +99,7 @@ def collect_rows(study: Study) -> list[Row]:
 
 def with_earlier_result(row: Row) -> Row:
     """A row that says, where main holds a result, that it is not the one asked for now."""
-    if row.state not in (UnitState.FAILED, UnitState.WAITING, UnitState.EXCLUDED):
+    if row.state not in EARLIER_RESULT:
         return row
     earlier = "main holds an earlier result"
     return replace(row, reason=f"{row.reason}; {earlier}" if row.reason else earlier)
@@ -105,12 +125,25 @@ def read_notes(study: Study) -> Iterator[Notes]:
         yield Notes(unit, read_record(study, unit), read_attempts(study, unit))
 
 
-def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Row:
-    """One unit's state, from what is known of it."""
+def describe_unit(
+    notes: Notes,
+    *,
+    merged: Collection[str],
+    left: Mapping[str, str],
+    held: Mapping[str, Sequence[str]],
+    held_state: UnitState = UnitState.INCOMPLETE,
+) -> Row:
+    """One unit's state, from what is known of it.
+
+    `merged`, `left` and `held` are what the last merge put into main, left on
+    a job branch, and did not find complete.
+    """
     unit, record, attempts = notes.unit, notes.record, notes.attempts
     history = tuple(attempts)
     if record is not None:
+        reasons = held.get(unit, () if unit in merged else record.incomplete)
         state = UnitState.MERGED if unit in merged else UnitState.DONE
+        state = held_state if reasons else state
         state = UnitState.UNMERGED if unit in left else state
         return Row(
             unit=unit,
@@ -118,9 +151,11 @@ def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Ro
             attempts=record.attempt or len(attempts) + 1,
             seconds=round(sum(record.seconds.values()), 1) if record.seconds else None,
             commit=record.commit,
-            reason=left.get(unit, ""),
+            reason=left.get(unit, "") or a_few(reasons, REASONS),
             next={
                 UnitState.DONE: "snakemake merge",
+                UnitState.INCOMPLETE: "look at its branch; to merge it as it is: "
+                f"{COMMAND.format('accept')} {unit}",
                 UnitState.UNMERGED: "name the file in datalad.shared_files if every unit may "
                 "write it",
             }.get(state, ""),
@@ -132,7 +167,7 @@ def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Ro
     last = attempts[-1]
     return Row(
         unit=unit,
-        state=UnitState.FAILED,
+        state=held_state if last.failure_class is FailureClass.INCOMPLETE else UnitState.FAILED,
         failure_class=last.failure_class or "",
         exit_code=last.exit_code,
         attempts=len(attempts),
@@ -141,6 +176,22 @@ def describe_unit(notes: Notes, *, merged: set[str], left: dict[str, str]) -> Ro
         log=last.log,
         history=history,
     )
+
+
+def refuse_unsettled(rows: Iterable[Row]) -> None:
+    """Refuse to call a study finished in which units are not merged, held on purpose or excluded.
+
+    Raises `WorkflowFailure` with how many there are, and why.
+    """
+    left = [row for row in rows if row.state not in SETTLED]
+    if left:
+        lines = [f"  {row.unit}: {row.state}: {row.reason or row.next}" for row in left[:LISTED]]
+        if len(left) > LISTED:
+            lines.append(f"  and {len(left) - LISTED} more")
+        raise WorkflowFailure(
+            f"{len(left)} unit(s) are not merged: {describe_counts(left)}.\n" + "\n".join(lines),
+            hint="the others are merged; `status` shows what each of these needs.",
+        )
 
 
 def describe_attempt(attempt: Attempt) -> dict[str, Any]:

@@ -15,9 +15,10 @@ import sys
 import time
 from dataclasses import replace
 
+from ..base.datalad_run import import_containers_run
 from ..base.entry_point import entry_point
 from ..base.errors import FailureClass, WorkflowFailure
-from ..base.runners import describe_scheduler_job, import_containers_run, node_name
+from ..base.runners import describe_scheduler_job, node_name
 from ..config import Study
 from ..config.request import Request
 from ..job.open_job import open_job

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from ..base.files import digest
 from ..base.patterns import to_regex
 from ..config.study import Container, Expectation, Requirement, Selection
 from .file_names import FOLDERS, load_entities, parse_path, parse_shape, plain, satisfies
 from .output_folders import output_folder
-from .unit import Unit
+from .unit import Unit, subject_of
 
 # Entities that say which recording a file is made from.  The others say what
 # kind of file it is (suffix, datatype, extension) or what was done to it (space).
@@ -67,9 +68,24 @@ def judge(
     return Verdict(tuple(dict.fromkeys(missing)), crashed)
 
 
-def is_accepted(selection: Selection, unit: Unit) -> bool:
+def describe_lacks(verdict: Verdict, exit_code: int) -> tuple[str, ...]:
+    """Why a result is not complete, in words; nothing for a complete one."""
+    reasons = [*verdict.missing, *(f"crash file {path}" for path in verdict.crashed)]
+    if exit_code:
+        there = "" if verdict.missing else ", all expected files are there"
+        reasons.insert(0, f"exit code {exit_code}{there}")
+    return tuple(reasons)
+
+
+def expects_digest(container: Container) -> str:
+    """A digest of what makes a result complete: another one means, look at the files again."""
+    expected = [vars(expectation) for expectation in container.expects]
+    return digest([expected, container.crash_files])
+
+
+def is_accepted(selection: Selection, unit: str) -> bool:
     """True if the user accepts the unit's incomplete result, by its name or its subject's."""
-    return unit.name in selection.accept or f"sub-{unit.subject}" in selection.accept
+    return unit in selection.accept or subject_of(unit) in selection.accept
 
 
 def select(

@@ -1,0 +1,90 @@
+"""Get the unit's input files, and name those that cannot be had."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.runners import Step, call, call_annex, call_git_records
+from ..base.text import a_few, printable
+from .failures import is_full, no_space, was_ended
+from .unit_job import Job
+
+log = logging.getLogger(__name__)
+
+# Files at the root, or above a session, that BIDS gives a meaning for the unit.
+INHERITED = re.compile(
+    r"(.*\.(json|tsv|bval|bvec)|(README|CHANGES|LICENSE|CITATION)[^/]*|\.bidsignore)$"
+)
+
+
+def get_inputs(job: Job, step: Step) -> None:
+    """Fetch content; what the app does not need may be missing.
+
+    Raises `WorkflowFailure` that names each file without a copy, and where it
+    was looked for.
+    """
+    try:
+        call(step.argv, cwd=step.cwd)
+        return
+    except CommandError as e:
+        if was_ended(e):
+            raise
+        if is_full(job, e.stderr):
+            raise no_space(job) from e
+        if step.argv[:3] != ["git", "annex", "get"]:
+            raise
+        failed = e
+    paths = step.argv[step.argv.index("--") + 1 :]
+    missing = list_missing(step.cwd, paths)
+    needed = [path for path in missing if is_needed(path, job.unit.folder)]
+    if beside := sorted(set(missing) - set(needed)):
+        shown = a_few([printable(path) for path in beside], 3)
+        log.warning("left out, since no copy can be had and the app does not need it: %s", shown)
+    if needed or not missing:
+        source = source_url(job, step)
+        names = a_few([printable(path) for path in needed], 3) or "its files"
+        raise WorkflowFailure(
+            f"{job.unit.name} could not get {names} of {source}: "
+            f"{describe_places(step.cwd, needed[:1]) or failed.stderr.strip()}",
+            hint=f"see what git-annex knows, in a clone of {source}: git annex whereis "
+            f"'{printable(needed[0]) if needed else '.'}'",
+            failure_class=FailureClass.INPUT_UNAVAILABLE,
+        ) from failed
+
+
+def list_missing(repository: Path, paths: Sequence[str]) -> list[str]:
+    """The annexed files below some paths whose content is not here."""
+    command = ["annex", "find", "--print0", "--not", "--in=here", "--", *paths]
+    return call_git_records(command, cwd=repository)
+
+
+def is_needed(path: str, folder: str) -> bool:
+    """True for the unit's own files, and for those it inherits by BIDS."""
+    return path.startswith(f"{folder}/") or bool(INHERITED.match(path))
+
+
+def describe_places(repository: Path, paths: Sequence[str]) -> str:
+    """Where git-annex looked for a file, and what it got to hear there."""
+    try:
+        told = call_annex(["get", "--json", "--json-error-messages", "--", *paths], cwd=repository)
+    except CommandError as e:
+        told = e.stderr
+    said: list[str] = []
+    for line in told.splitlines():
+        try:
+            result = json.loads(line)
+        except ValueError:
+            continue
+        said += [" ".join(m.split()) for m in result.get("error-messages", []) if m.strip()]
+        said += [str(result["note"])] if result.get("note") else []
+    return "; ".join(dict.fromkeys(said)) or "no repository is known to have a copy"
+
+
+def source_url(job: Job, step: Step) -> str:
+    """Where the input dataset that a step works in comes from."""
+    return next(s.url for s in job.sources if step.cwd.as_posix().endswith(f"/{s.path}"))
