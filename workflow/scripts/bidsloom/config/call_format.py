@@ -40,9 +40,9 @@ def find_call_format_faults(text: str) -> Iterator[WorkflowFailure]:
         return
     try:
         # It only reads the text; sh is what DataLad's run hands it to.
-        call(["sh", "-n"], cwd=Path("/"), stdin=f"{twice}\n", timeout=10)
-    except (CommandError, OSError) as e:
-        said = " ".join((e.stderr if isinstance(e, CommandError) else str(e)).split())
+        call(["/bin/sh", "-n"], cwd=Path("/"), stdin=f"{twice}\n", timeout=10)
+    except CommandError as e:
+        said = " ".join(e.stderr.split())
         yield WorkflowFailure(
             f"{KEY} is {text!r}, which a shell cannot read: {said}",
             hint="look for a quotation mark or a bracket that is not closed.",

@@ -143,7 +143,8 @@ def line_numbers(text: str, name: str) -> tuple[int, int]:
 def repeated(path: Path, key: str, first: int, second: int) -> WorkflowFailure:
     """The fault of a key that is given twice; all but the last would be ignored."""
     return WorkflowFailure(
-        f"The file {path}, line {second}, gives {key!r} a second time; the first is in line {first}.",
+        f"The file {path}, line {second}, gives {key!r} a second time; the first is in line "
+        f"{first}.",
         hint="delete one of the two, or join their values.",
     )
 

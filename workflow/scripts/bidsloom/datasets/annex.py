@@ -22,7 +22,7 @@ SUBDATASET = "160000"
 
 def annexed_keys(repository: Path, commit: str, paths: list[str]) -> list[str]:
     """Keys of the annexed files below some paths, both links and unlocked files."""
-    command = ["ls-tree", "-r", "-l", "-z", commit, *paths]
+    command = ["--literal-pathspecs", "ls-tree", "-r", "-l", "-z", commit, "--", *paths]
     candidates = []
     for record in call_git_records(command, cwd=repository):
         mode, _, object_id, size = record.partition("\t")[0].split()
@@ -43,7 +43,9 @@ def read_file(repository: Path, commit: str, path: str) -> bytes | None:
 
     Raises `CommandError` where its content cannot be fetched.
     """
-    entries = call_git_records(["ls-tree", "-z", commit, "--", path], cwd=repository)
+    entries = call_git_records(
+        ["--literal-pathspecs", "ls-tree", "-z", commit, "--", path], cwd=repository
+    )
     if not entries or entries[0].split()[1] != "blob":
         return None
     if keys := annexed_keys(repository, commit, [path]):
