@@ -20,6 +20,20 @@ min_version("9.27")
 # Where the library is installed, this folder holds the rules' scripts alone.
 sys.path.insert(0, str(Path(str(workflow.current_basedir), "workflow", "scripts")))
 
+from bidsloom.base.errors import ConfigFailure, error_message
+from bidsloom.config.loading import read_key_lines
+
+# Our loader reads the files first: Snakemake's passes over keys that are given twice.
+KEY_LINES = {}
+if len(workflow.modifier_stack) == 1:
+    try:
+        KEY_LINES = read_key_lines(
+            workflow.overwrite_configfiles or [Path("config/config.yaml")],
+            given=workflow.config_settings.config or (),
+        )
+    except ConfigFailure as e:
+        sys.exit(error_message(e.problems))
+
 # A study given on the command line stands alone: no key of the demo's config
 # may leak into it.
 if not workflow.overwrite_configfiles:

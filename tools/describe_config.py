@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from bidsloom.config.faults import load_schema
+from bidsloom.config.schema import load_schema
 
 HEAD = """\
 # Config keys

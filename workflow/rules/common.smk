@@ -108,7 +108,7 @@ FOUND = []
 ADDRESSES, OPENED, BATCHES = Addresses(), None, []
 
 try:
-    STUDY = read_study(config)
+    STUDY = read_study(config, lines=KEY_LINES)
     # A SLURM job parses this file twice; only the main process looks at the dataset.
     if makes_jobs():
         ADDRESSES = load_addresses(STUDY)

@@ -20,6 +20,7 @@ from bidsloom.scheduling.requests import (
     proof_request,
     unit_request,
 )
+from bidsloom.scheduling.slurm import slurm_extra
 
 
 def profile_default(name: str) -> str | int | None:
@@ -62,7 +63,8 @@ def job_resources(study: Study, request: Callable[[Any, int], Request]) -> dict:
         "slurm_account": asked.account,
         "qos": asked.qos,
         "gpu": asked.gpus,
-        "slurm_extra": asked.sbatch or None,
+        "constraint": asked.constraint,
+        "slurm_extra": slurm_extra(asked.sbatch) or None,
     }
     if asked.job.mem_mb or PROFILE.mem_mb:
         wanted["mem_mb"] = lambda wildcards, attempt: request(wildcards, attempt).mem_mb

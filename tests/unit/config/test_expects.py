@@ -70,7 +70,7 @@ def test_built_in_sets_are_without_fault(name):
 
 
 def test_the_schema_names_the_built_in_sets():
-    from bidsloom.config.faults import load_schema
+    from bidsloom.config.schema import load_schema
 
     expects = load_schema()["properties"]["container"]["properties"]["expects"]
     assert [] == [name for name in set_names() if f"`{name}`" not in expects["description"]]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from bidsloom.base.errors import ConfigFailure
 from bidsloom.config import read_study
-from bidsloom.config.faults import SCHEMA_FILE, load_schema
+from bidsloom.config.schema import SCHEMA_FILE, load_schema
 from helpers.old_config import OLD, changed
 from helpers.studies import REPOSITORY
 

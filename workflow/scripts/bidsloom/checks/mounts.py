@@ -62,6 +62,11 @@ def check_mount(bind: Bind, key: str) -> None:
             f"{key} {bind.source} is a folder; expected: the licence file itself.",
             hint="name the file, usually license.txt in the FreeSurfer folder.",
         )
+    if key == "container.freesurfer_license" and not bind.source.stat().st_size:
+        raise WorkflowFailure(
+            f"{key} {bind.source} is empty.",
+            hint="copy the licence file that FreeSurfer sent you to that path.",
+        )
     if set(",:") & set(f"{bind.source}{bind.target}"):
         raise WorkflowFailure(
             f"{key} {bind.source}: a container runtime cannot mount a path with ':' or ','.",

@@ -187,7 +187,9 @@ def try_input(study: Study, commit: str, unit: Unit) -> str:
 def smallest_file(repository: Path, commit: str, unit: Unit) -> tuple[str, str] | None:
     """Path and key of the smallest annexed file of a unit; only links count, not unlocked files."""
     links = {}
-    for record in call_git_records(["ls-tree", "-r", "-z", commit, unit.folder], cwd=repository):
+    for record in call_git_records(
+        ["ls-tree", "-r", "-z", commit, "--", unit.folder], cwd=repository
+    ):
         head, _, path = record.partition("\t")
         mode, _, object_id = head.split()
         if mode == SYMLINK:

@@ -3,13 +3,23 @@
 study           the types
 request         CPUs, memory and time of a job
 results_folder  every path of `results/<study>/`
-reading         from YAML or JSON to a `Study`
+loading         YAML or JSON files, read strictly, with the lines of their keys
+text_files      their text: encoding, size, control characters
+reading         from a mapping to a `Study`
 faults          everything that is wrong with a configuration, found in one pass
+plain_values    faults of any value: its kind, hidden characters, huge numbers
+schema          faults by the schema
+places          faults of paths and URLs, alone and together
+amounts         faults of memory, time, and lengths of command lines
+call_format     faults of `container.call_fmt`
+environment     `hpc.environment`: what a job gets, and what the app alone
+sbatch          `hpc.sbatch` as arguments
 expects         when a result is complete: `container.expects`, built-in sets, nipoppy's trackers
 values          single values: memory, times, paths, flags
 """
 
-from .reading import read_config, read_study
+from .loading import read_config
+from .reading import read_study
 from .study import Study
 
 __all__ = ["Study", "read_config", "read_study"]

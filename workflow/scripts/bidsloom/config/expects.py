@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-
-from ..base.errors import WorkflowFailure
+from ..base.errors import ConfigFailure, WorkflowFailure, refuse
 from ..base.paths import COMPLETENESS
 from ..base.patterns import to_regex
-from .faults import QUOTES, as_list, describe, load_schema, nearest, value_at
+from .loading import load_json, load_yaml
+from .plain_values import plain, shown
+from .schema import QUOTES, find_schema_faults, load_schema, nearest
 from .study import Expectation
-from .values import app_arguments, resolve_path
+from .text_files import fault, read_text
+from .values import app_arguments, as_list, resolve_path, value_at
 
 # pybids' entities, and those of them whose values are numbers; loading them
 # from pybids takes a second at each start.  A unit test compares the two.
@@ -104,13 +104,18 @@ def find_file(given: str, base: Path) -> Path:
 def read_file(path: Path) -> Any:
     """The content of a file; of a nipoppy tracker, its paths in our words.
 
-    Raises `OSError`, or `ValueError` for what is neither YAML nor JSON.
+    Raises `ConfigFailure` where it cannot be read, or is neither YAML nor JSON.
     """
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path, what="The file", named_by="container.expects")
+    problems: list[WorkflowFailure] = []
     try:
-        content = json.loads(plain_json(text)) if path.suffix == ".json" else yaml.safe_load(text)
-    except yaml.YAMLError as e:
-        raise ValueError(" ".join(str(e).split())) from e
+        read = load_json if path.suffix == ".json" else load_yaml
+        content = plain(
+            read(path, plain_json(text) if path.suffix == ".json" else text)[0], problems
+        )
+    except json.JSONDecodeError as e:
+        raise fault(path, f"is not valid JSON: {e.msg}", "correct it.", line=e.lineno) from e
+    refuse(problems)
     trackers = [c for c in as_list(content) if isinstance(c, Mapping) and "PATHS" in c]
     if not trackers:
         return content
@@ -200,20 +205,23 @@ def find_expects_faults(config: Mapping, base: Path) -> Iterator[WorkflowFailure
 
 def file_faults(given: str, base: Path) -> Iterator[WorkflowFailure]:
     """What is wrong with the file, or the name of a set, that `container.expects` names."""
-    path = find_file(given, base)
+    try:
+        path = find_file(given, base)
+    except (ValueError, RuntimeError):
+        return  # `places` says so
     if not is_path(given) and set_name(given) not in set_names():
         yield WorkflowFailure(
-            f"container.expects is {given!r}, which is no built-in set.",
+            f"container.expects is {shown('', given)}, which is no built-in set.",
             hint=nearest(set_name(given), set_names())
             + " The path of a file ends with .yaml or .json.",
         )
         return
     try:
         content = read_file(path)
-    except (OSError, ValueError) as e:
-        reason = e.strerror if isinstance(e, OSError) else " ".join(str(e).split())
+    except ConfigFailure as e:
+        reason = " ".join(" ".join(problem.message.split()) for problem in e.problems)
         yield WorkflowFailure(
-            f"container.expects names {path}, which cannot be read: {reason}.",
+            f"container.expects names {path}, which cannot be read: {reason}",
             hint="give the name of a built-in set, or the path of a YAML file or a nipoppy "
             f"tracker; built in: {', '.join(set_names())}.",
         )
@@ -228,12 +236,10 @@ def file_faults(given: str, base: Path) -> Iterator[WorkflowFailure]:
         )
         return
     schema = load_schema()["properties"]["container"]["properties"]["expects"]["items"]
-    validator = jsonschema.Draft202012Validator(schema)
     for number, entry in enumerate(content):
-        for error in validator.iter_errors(entry):
-            for fault in describe(error):
-                said = fault.message.replace("the configuration", "it")
-                yield WorkflowFailure(f"{path}: files.{number}: {said}", hint=fault.hint)
+        for problem in find_schema_faults(entry, schema):
+            said = problem.message.replace("the configuration", "it")
+            yield WorkflowFailure(f"{path}: files.{number}: {said}", hint=problem.hint)
     yield from entries_faults(f"{path}: files", content)
     for number, pattern in enumerate(crash_files):
         yield from pattern_faults(f"{path}: crash_files.{number}", pattern)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import Any
-
-import jsonschema
-import yaml
 
 from ..base.errors import WorkflowFailure
-from ..base.paths import SCHEMA_FILE
+from .amounts import find_amount_faults, find_length_faults
+from .call_format import find_call_format_faults
+from .environment import find_environment_faults
+from .plain_values import shown
+from .sbatch import find_sbatch_faults
+from .schema import find_schema_faults, nearest
+from .values import as_list, value_at
 
 # Placeholders in the app's arguments that a job fills in, and the key that each needs.
 PLACEHOLDERS = {
@@ -24,33 +24,28 @@ PLACEHOLDERS = {
 }
 # URL schemes from which datalad-container fetches images.
 IMAGE_URLS = ("docker", "shub", "http", "https")
-LABELS = ("include", "exclude", "sessions", "require", "accept")
-LABEL_KEYS = tuple(f"subjects.{key}" for key in LABELS)
-QUOTES = 'put labels in quotes, "001"; without them YAML reads a number and drops the zeros.'
-
-
-@cache
-def load_schema() -> dict:
-    """The schema of the configuration."""
-    return yaml.safe_load(SCHEMA_FILE.read_text())
+# Programs that a call format may name.
+RUNTIMES = r"\b(apptainer|singularity|docker|podman|charliecloud|ch-run)\b"
+# What the output dataset has at its root, beside inputs and outputs.
+OWN_FILES = r"(readme|changes|license|citation)(\..*)?|dataset_description\.json"
+OWN_FILES += r"|participants\.(tsv|json)|code|sub-[^/]*"
 
 
 def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     """Every fault of a configuration; it is not raised but returned, so that all are shown."""
     if not isinstance(config, Mapping):
         yield WorkflowFailure(
-            f"The configuration is {config!r}; expected: keys with values.",
+            "The configuration is a list or a single value; expected: keys with values.",
             hint="start from config/config.yaml.",
         )
         return
-    validator = jsonschema.Draft202012Validator(load_schema())
-    for error in sorted(validator.iter_errors(config), key=lambda e: [str(p) for p in e.path]):
-        yield from describe(error)
+    yield from find_schema_faults(config)
     yield from find_repetitions(config)
     yield from find_repository_faults(config)
     yield from find_container_faults(config)
     yield from find_subjects_faults(config)
     yield from find_notify_faults(config)
+    yield from find_hpc_faults(config)
 
 
 def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
@@ -81,16 +76,39 @@ def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
         scheme = image.partition("://")[0]
         if scheme not in IMAGE_URLS:
             yield WorkflowFailure(
-                f"container.image is {image!r}; expected: a path, or a URL that starts with "
-                f"{', '.join(f'{known}://' for known in IMAGE_URLS)}.",
+                f"container.image is {shown('', image)}; expected: a path, or a URL that starts "
+                f"with {', '.join(f'{known}://' for known in IMAGE_URLS)}.",
                 hint=nearest(scheme, list(IMAGE_URLS)),
             )
         if container.get("dataset"):
             yield WorkflowFailure(
-                f"container.image is the URL {image!r}, but container.dataset is set.",
+                f"container.image is the URL {shown('', image)}, but container.dataset is set.",
                 hint="give the image's path inside that dataset, or delete container.dataset.",
             )
+    call_fmt = container.get("call_fmt")
+    if isinstance(call_fmt, str) and call_fmt:
+        yield from find_call_format_faults(call_fmt)
+    yield from find_length_faults(config)
     yield from find_placeholder_faults(config)
+
+
+def find_hpc_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Amounts, options of sbatch and variables that no job can have."""
+    yield from find_amount_faults(config)
+    yield from find_sbatch_faults(value_at(config, "hpc", "sbatch"))
+    environment = value_at(config, "hpc", "environment")
+    if isinstance(environment, Mapping):
+        yield from find_environment_faults(environment, runtime_of(config))
+
+
+def runtime_of(config: Mapping) -> str:
+    """The runtime by its key, or by the call format; `auto` where neither says."""
+    runtime = value_at(config, "container", "runtime") or "auto"
+    call_fmt = value_at(config, "container", "call_fmt")
+    if runtime == "auto" and isinstance(call_fmt, str) and call_fmt:
+        found = re.search(RUNTIMES, call_fmt)
+        return found[0] if found else "none"
+    return str(runtime)
 
 
 def find_subjects_faults(config: Mapping) -> Iterator[WorkflowFailure]:
@@ -106,7 +124,7 @@ def find_subjects_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     for number, filters in enumerate(requirements if isinstance(requirements, list) else []):
         if isinstance(filters, Mapping) and not set(filters) - {"min"}:
             yield WorkflowFailure(
-                f"subjects.require.{number} is {dict(filters)!r}, which names no files.",
+                f"subjects.require.{number} is {shown('', filters)}, which names no files.",
                 hint="for example {suffix: T1w}.",
             )
 
@@ -126,6 +144,14 @@ def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     arguments = value_at(config, "container", "bids_args")
     outputs = as_list(value_at(config, "container", "outputs") or [""])
     known = [*PLACEHOLDERS, *(f"output_{n}" for n, _ in enumerate(outputs, start=1))]
+    for number, given in enumerate(as_list(value_at(config, "datalad", "inputs") or [])):
+        flag = value_at(given, "flag")
+        if isinstance(flag, str) and set("{}") & set(flag.replace("{path}", "")):
+            key = f"datalad.inputs.{number}.flag"
+            yield WorkflowFailure(
+                f"{key} is {shown(key, flag)}, which holds another brace than that of {{path}}.",
+                hint="write {path} where the dataset's path belongs, and no other braces.",
+            )
     for name, value in arguments.items() if isinstance(arguments, Mapping) else ():
         for word in re.findall(r"{(\w+)}", " ".join(map(str, as_list(value)))):
             key = f"container.bids_args.{name}"
@@ -156,12 +182,20 @@ def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
     for key, place in places:
         if not isinstance(place, str):
             continue
+        first = place.partition("/")[0].lower()
+        if re.fullmatch(OWN_FILES, first) or place.rstrip("/").lower() == "sourcedata":
+            yield WorkflowFailure(
+                f"{key} names {shown(key, place)}, where the output dataset has files or folders "
+                "of its own.",
+                hint="give it another name, such as that of the app.",
+            )
         for other_key, other in named:
             # Some file systems treat upper and lower case as the same.
             a, b = f"{place}/".lower(), f"{other}/".lower()
             if a.startswith(b) or b.startswith(a):
                 yield WorkflowFailure(
-                    f"{key} names {place!r}, which is the same folder as {other!r} of {other_key}, "
+                    f"{key} names {shown(key, place)}, which is the same folder as "
+                    f"{shown(other_key, other)} of {other_key}, "
                     "or one of the two is inside the other; expected: separate folders.",
                     hint="give each a folder of its own.",
                 )
@@ -189,83 +223,6 @@ def find_repository_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     every = [str(repository) for repository in [*repositories, *own]]
     for repository in sorted({r for r in every if every.count(r) > 1}):
         yield WorkflowFailure(
-            f"The output repository {repository!r} is named twice.",
+            f"The output repository {shown('', repository)} is named twice.",
             hint="give each output dataset a repository of its own.",
         )
-
-
-def value_at(config: Any, *keys: str) -> Any:
-    """The value under nested keys, or None."""
-    for key in keys:
-        if not isinstance(config, Mapping):
-            return None
-        config = config.get(key)
-    return config
-
-
-def describe(error: jsonschema.ValidationError) -> Iterator[WorkflowFailure]:
-    """A schema error in words that name the key, its value and what to do."""
-    key = ".".join(str(p) for p in error.absolute_path) or "the configuration"
-    schema = error.schema if isinstance(error.schema, Mapping) else {}
-    instance: Any = error.instance
-    if error.validator == "additionalProperties":
-        known = list(schema["properties"])
-        for name in sorted(set(instance) - set(known), key=str):
-            full = f"{key}.{name}" if error.absolute_path else str(name)
-            yield WorkflowFailure(f"{full} is not a known key.", hint=nearest(str(name), known))
-        return
-    if error.validator == "required":
-        required: Any = error.validator_value
-        missing = [name for name in required if name not in instance]
-        # jsonschema reports each missing key by itself; its message starts with the name.
-        name = next((n for n in missing if error.message.startswith(repr(n))), missing[0])
-        full = ".".join([*(str(p) for p in error.absolute_path), name])
-        yield WorkflowFailure(
-            f"{full} is missing.", hint="config/README.md describes every key, with examples."
-        )
-        return
-    if "propertyNames" in error.absolute_schema_path:
-        yield WorkflowFailure(
-            f"{key} has the name {error.instance!r}, which cannot be used there.",
-            hint="names consist of letters, digits, '-' and '_'.",
-        )
-        return
-    wanted = {
-        "type": lambda: f"a value of type {' or '.join(as_list(schema.get('type')))}",
-        "enum": lambda: "one of " + ", ".join(map(str, schema["enum"])),
-        "minItems": lambda: f"at least {schema['minItems']} item(s)",
-        "maxItems": lambda: f"at most {schema['maxItems']} item(s)",
-        "minimum": lambda: f"at least {schema['minimum']}",
-        "minLength": lambda: "a text that is not empty",
-        "pattern": lambda: f"a text of the form {schema['pattern']}",
-    }.get(str(error.validator), lambda: error.message)()
-    # The value may be a secret.
-    value = "not valid" if key.startswith("notify") else repr(error.instance)
-    yield WorkflowFailure(f"{key} is {value}; expected: {wanted}.", hint=hint_for(key, error))
-
-
-def hint_for(key: str, error: jsonschema.ValidationError) -> str:
-    """What to type instead."""
-    schema = error.schema if isinstance(error.schema, Mapping) else {}
-    if key == "hpc.time" and isinstance(error.instance, int):
-        return 'put it in quotes, time: "24:00:00"; without them YAML reads a number.'
-    if error.validator == "enum" and isinstance(error.instance, str):
-        return nearest(error.instance, [str(v) for v in schema["enum"]])
-    is_label = error.validator == "type" and key.startswith(LABEL_KEYS)
-    if is_label and isinstance(error.instance, int | float):
-        return QUOTES
-    examples = schema.get("examples")
-    if examples:
-        return f"for example {examples[0]!r}."
-    return f"{schema.get('description', 'see config/README.md')}"
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """A hint with the known name that is most similar to `name`, else with all of them."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}."
-
-
-def as_list(value: Any) -> list:
-    """A scalar as a list of one."""
-    return value if isinstance(value, list) else [value]

@@ -13,13 +13,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..base.errors import ConfigFailure, WorkflowFailure
 from .expects import find_expects_faults, read_expects
-from .faults import as_list, find_faults, load_schema, value_at
+from .faults import find_faults
+from .loading import place_faults
+from .places import find_place_faults
+from .plain_values import plain
 from .request import Request
 from .results_folder import ResultsFolder
+from .sbatch import parse_sbatch, split_constraint
+from .schema import load_schema
 from .study import (
     Bind,
     Container,
@@ -35,28 +38,37 @@ from .study import (
 )
 from .values import (
     app_arguments,
+    as_list,
     fill_defaults,
     optional_path,
     parse_memory,
     parse_time,
     resolve_path,
     resolve_url,
+    value_at,
 )
 
 
-def read_study(config: Mapping, *, base: Path | None = None) -> Study:
+def read_study(
+    config: Mapping, *, base: Path | None = None, lines: Mapping[str, str] | None = None
+) -> Study:
     """The study that a configuration describes.
 
     Relative paths in `config` and the `results` folder are relative to
-    `base`, by default the working directory.
+    `base`, by default the working directory.  `lines` are the places of keys
+    in files, for the messages; by default those of a `LoadedConfig`.
 
     Raises `ConfigFailure` with every fault.
     """
     base = base or Path.cwd()
-    config = restore_on(config)
-    problems = [*find_faults(config), *find_expects_faults(config, base)]
+    lines = getattr(config, "lines", {}) if lines is None else lines
+    problems: list[WorkflowFailure] = []
+    config = plain(restore_on(config), problems)
+    problems += find_faults(config)
+    if isinstance(config, dict):
+        problems += [*find_place_faults(config, base), *find_expects_faults(config, base)]
     if problems:
-        raise ConfigFailure(problems)
+        raise ConfigFailure(place_faults(problems, lines))
     filled = fill_defaults(config, load_schema())
     common, datalad = filled["common"], filled["datalad"]
     name = filled.get("study", filled["container"]["name"])
@@ -116,16 +128,18 @@ def read_selection(subjects: Mapping, base: Path) -> Selection:
 def read_resources(hpc: Mapping) -> Resources:
     """What one job asks for, by the section `hpc`."""
     retry = hpc["retry"]
+    options, constraint = split_constraint(parse_sbatch(hpc["sbatch"]))
     return Resources(
         check_node=hpc["check_node"],
         units_per_job=hpc["units_per_job"],
         job=read_request(hpc),
         group=read_request({**hpc, **hpc["group"]}),
-        partition=hpc.get("partition"),
-        account=hpc.get("account"),
-        qos=hpc.get("qos"),
+        partition=hpc.get("partition") or None,
+        account=hpc.get("account") or None,
+        qos=hpc.get("qos") or None,
         gpus=hpc.get("gpus"),
-        sbatch=hpc["sbatch"],
+        sbatch=options,
+        constraint=constraint,
         retry=RetryPolicy(
             memory_factor=retry["memory_factor"],
             time_factor=retry["time_factor"],
@@ -182,23 +196,6 @@ def restore_on(config: Any) -> Any:
     if not isinstance(notify, Mapping) or True not in notify:
         return config
     return {**config, "notify": {"on" if k is True else k: v for k, v in notify.items()}}
-
-
-def read_config(path: Path) -> dict:
-    """The mapping in a YAML or JSON file.  Raises `WorkflowFailure` where it cannot be read."""
-    try:
-        config = yaml.safe_load(path.read_text())
-    except OSError as e:
-        raise WorkflowFailure(
-            f"The config file {path} cannot be read: {e.strerror}.",
-            hint="give the path of your study's YAML or JSON file with --config.",
-        ) from e
-    except yaml.YAMLError as e:
-        raise WorkflowFailure(
-            f"The config file {path} is not valid YAML: {e}".replace("\n", " "),
-            hint="look at the line named above; a missing space after a colon is common.",
-        ) from e
-    return config or {}
 
 
 def read_request(given: Mapping) -> Request:

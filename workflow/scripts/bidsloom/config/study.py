@@ -121,7 +121,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Resources:
-    """What jobs ask for, one of a unit and that of the group; None leaves it to the profile."""
+    """What jobs ask for, one of a unit and that of the group; None leaves it to the profile.
+
+    `sbatch` are further options, each as one argument, without `--constraint`.
+    """
 
     check_node: bool
     units_per_job: int
@@ -131,7 +134,8 @@ class Resources:
     account: str | None
     qos: str | None
     gpus: int | None
-    sbatch: str
+    sbatch: tuple[str, ...]
+    constraint: str | None
     retry: RetryPolicy
     modules: tuple[str, ...]
     environment: tuple[tuple[str, str], ...]

@@ -6,8 +6,21 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from .faults import as_list
+
+def value_at(config: Any, *keys: str) -> Any:
+    """The value under nested keys, or None."""
+    for key in keys:
+        if not isinstance(config, Mapping):
+            return None
+        config = config.get(key)
+    return config
+
+
+def as_list(value: Any) -> list:
+    """A scalar as a list of one."""
+    return value if isinstance(value, list) else [value]
 
 
 def fill_defaults(config: Mapping, schema: Mapping) -> dict:

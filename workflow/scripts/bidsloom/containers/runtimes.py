@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ..base.errors import WorkflowFailure
 from ..config import Study
+from ..config.environment import is_for_app_alone
 from ..config.study import Bind, Container
 
 # Variable with options, quoted for a shell, for runtimes that read none from variables.
@@ -243,7 +244,9 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
     if runtime is Runtime.NONE:
         return inside | {"TMPDIR": str(scratch / "tmp")}
     if runtime.takes_sif:
-        given = dict(study.resources.environment)
+        given = {
+            name: value for name, value in study.resources.environment if not is_for_app_alone(name)
+        }
         for prefix in ("APPTAINER", "SINGULARITY"):
             # Apptainer expands these as a shell does between double quotes.
             given |= {
@@ -264,8 +267,12 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
         options += [f"--volume={scratch / 'tmp'}:/tmp"]
         options += [f"--volume={mount_text(b)}" for b in binds]
         # Only the name, so that the value is not visible in the list of processes.
-        options += [f"--env={name}" for name in inside]
-    return inside | {OPTIONS: shlex.join(options)}
+        options += [
+            f"--env={name}={value}" if is_for_app_alone(name) else f"--env={name}"
+            for name, value in inside.items()
+        ]
+    given = {name: value for name, value in inside.items() if not is_for_app_alone(name)}
+    return given | {OPTIONS: shlex.join(options)}
 
 
 def mount_text(bind: Bind) -> str:

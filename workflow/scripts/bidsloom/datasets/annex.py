@@ -92,7 +92,9 @@ def read_file(repository: Path, commit: str, path: str) -> bytes | None:
 
     Raises `CommandError` where its content cannot be fetched.
     """
-    entries = call_git_records(["ls-tree", "-z", commit, "--", path], cwd=repository)
+    entries = call_git_records(
+        ["--literal-pathspecs", "ls-tree", "-z", commit, "--", path], cwd=repository
+    )
     if not entries or entries[0].split()[1] != "blob":
         return None
     if keys := annexed_keys(repository, commit, [path]):

@@ -22,7 +22,10 @@ CLONE += ["-c", "annex.alwayscommit=false"]
 # them out before git-annex is initialised: its filter would start for every
 # file, and its initialisation would read all files of HEAD.
 LAY_OUT = """\
-git symbolic-ref HEAD refs/heads/none && git ls-tree -r -z "$@" |
+commit=$1
+shift
+git symbolic-ref HEAD refs/heads/none &&
+git --literal-pathspecs ls-tree -r -z "$commit" -- "$@" |
 git update-index -z --index-info && git checkout-index -q -a
 """
 # $1: a git-annex branch, the rest: folders of location logs.  Makes a branch with

@@ -89,7 +89,7 @@ def scratch_steps(job: Job, clone: Path) -> Iterator[Step]:
         script = 'mkdir -p "$(dirname "$1")" && printf "%s\\n" "$2" > "$1"'
         yield Step("scratch", ["sh", "-c", script, "write-filter", path, unit_filter(job)], clone)
         # DataLad would remove an output that git does not know.
-        yield Step("scratch", ["git", "add", path], clone)
+        yield Step("scratch", ["git", "add", "--", path], clone)
 
 
 def mount_steps(job: Job, clone: Path) -> Iterator[Step]:

@@ -65,7 +65,10 @@ def read_files_at(repository: Path, commit: str, paths: set[str]) -> dict[str, E
     """Path -> file, for those of the paths that a commit has."""
     if not paths:
         return {}
-    out = call(["git", "ls-tree", "-r", "-z", commit, "--", *few(paths)], cwd=repository)
+    out = call(
+        ["git", "--literal-pathspecs", "ls-tree", "-r", "-z", commit, "--", *few(paths)],
+        cwd=repository,
+    )
     entries = {}
     for line in out.decode(errors="surrogateescape").split("\0")[:-1]:
         about, _, path = line.partition("\t")

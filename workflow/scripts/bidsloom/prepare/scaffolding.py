@@ -120,7 +120,7 @@ def write_scaffolding(
     if study.container.archive:
         write_text(dataset / PACK, PACK_SCRIPT.read_text())
         written.append(PACK)
-    call_git(["add", *written], cwd=dataset)
+    call_git(["add", "--", *written], cwd=dataset)
     commit_changes(dataset, f"Register the input at {commit[:10]}")
 
 
@@ -144,7 +144,7 @@ def forget_inputs(study: Study) -> None:
         remove_section(settings, further_setting(path).rpartition(".")[0])
         if path != study.input_path:
             remove_section(dataset / ".gitmodules", f"submodule.{path}")
-            call_git(["update-index", "--force-remove", path], cwd=dataset)
+            call_git(["update-index", "--force-remove", "--", path], cwd=dataset)
 
 
 def registered_further_paths(dataset: Path) -> list[str]:
@@ -199,7 +199,7 @@ def register_container(study: Study, image_id: str) -> str:
 def commit_changes(dataset: Path, message: str) -> None:
     """Commit settings and what is staged, where anything changed."""
     kept = [name for name in (".gitmodules", ".datalad/config") if (dataset / name).exists()]
-    call_git(["add", *kept], cwd=dataset)
+    call_git(["add", "--", *kept], cwd=dataset)
     if not call_git_success(["diff", "--cached", "--quiet"], cwd=dataset):
         call_git(["commit", "-q", "--no-verify", "-m", message], cwd=dataset)
 
@@ -209,8 +209,8 @@ def add_container(study: Study, call_fmt: str) -> None:
     container = study.container
     try:
         call_datalad(
-            ["containers-add", "-d", ".", "--update", "--url", container.image]
-            + ["--call-fmt", call_fmt, container.name],
+            ["containers-add", "-d", ".", "--update", f"--url={container.image}"]
+            + [f"--call-fmt={call_fmt}", container.name],
             cwd=study.dataset,
         )
     except CommandError as e:

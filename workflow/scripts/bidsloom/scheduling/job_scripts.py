@@ -11,9 +11,12 @@ import yaml
 from ..base.files import write_text
 from ..base.paths import SCRIPTS
 from ..config import Study
+from ..config.environment import is_for_app_alone
+from ..config.plain_values import plain
+from ..config.reading import restore_on
 from ..units.unit import split_name
 from .requests import ProfileDefaults, base_request
-from .slurm import job_prefix
+from .slurm import job_prefix, sbatch_line
 
 JOB_SCRIPT = SCRIPTS / "process_subject.py"
 
@@ -31,11 +34,15 @@ def write_job_scripts(
     `options` are sbatch's long options without the dashes; empty ones are left
     out.  Returns the folder.
     """
-    write_text(study.files.script_config, yaml.safe_dump(dict(config), sort_keys=False))
+    # Values of hpc.environment may be secrets: then nobody else reads these files.
+    private = bool(study.resources.environment)
+    text = yaml.safe_dump(plain(restore_on(config), []), sort_keys=False)
+    write_text(study.files.script_config, text, private=private)
     for unit in units:
         path = study.files.script(unit)
-        write_text(path, render_job_script(study, unit, options=options, python=python))
-        path.chmod(0o755)
+        text = render_job_script(study, unit, options=options, python=python)
+        write_text(path, text, private=private)
+        path.chmod(0o700 if private else 0o755)
     return study.files.scripts
 
 
@@ -51,6 +58,7 @@ def sbatch_options(study: Study, defaults: ProfileDefaults) -> dict[str, object]
         "qos": asked.qos,
         "partition": asked.partition or defaults.partition,
         "account": asked.account or defaults.account,
+        "constraint": asked.constraint,
     }
 
 
@@ -61,18 +69,23 @@ def render_job_script(
     header = {
         "job-name": f"{job_prefix(study)}_{unit}",
         "comment": f"rule_process_subject_wildcards_{unit}",
-        "output": study.files.logs / f"{unit}.slurm-%j.log",
+        # A `%` starts a pattern of sbatch; two stand for one.
+        "output": f"{str(study.files.logs).replace('%', '%%')}/{unit}.slurm-%j.log",
         "ntasks": 1,
         **options,
     }
     lines = ["#!/usr/bin/env bash"]
     for name, value in header.items():
         if value not in (None, ""):
-            lines.append(f"#SBATCH --{name}={shlex.quote(str(value))}")
-    lines += [f"#SBATCH {option}" for option in shlex.split(study.resources.sbatch)]
+            lines.append(sbatch_line(f"--{name}={value}"))
+    lines += [sbatch_line(option) for option in study.resources.sbatch]
     lines += ["set -euo pipefail", ""]
     lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
-    lines += [f"export {k}={shlex.quote(v)}" for k, v in study.resources.environment]
+    lines += [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in study.resources.environment
+        if not is_for_app_alone(name)
+    ]
     subject, session = split_name(unit)
     call = [
         python,

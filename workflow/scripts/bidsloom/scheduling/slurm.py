@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,32 @@ def job_prefix(study: Study) -> str:
     """What the names of this study's jobs start with; those of other studies do not."""
     word = re.sub(r"[^A-Za-z0-9_-]", "-", study.name)[:30]
     return f"{word}-{digest(str(study.results))[:8]}"
+
+
+def slurm_extra(options: Sequence[str]) -> str:
+    """Options of sbatch as the resource `slurm_extra` of Snakemake's SLURM plugin.
+
+    The plugin puts it into a shell command, so values are quoted.  It also
+    stops at anything that looks like an option of its own (` -J`), even inside
+    a value, and then Snakemake never ends; so a dash is followed by the end of
+    a quotation and the start of the next one, which mean nothing to a shell.
+    """
+    words = []
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not re.fullmatch(r"[A-Za-z0-9_.,:/@%+]*", value):
+            value = "'" + value.replace("'", "'\"'\"'").replace("-", "-''") + "'"
+        words.append(f"{name}{equals}{value}")
+    return " ".join(words)
+
+
+def sbatch_line(option: str) -> str:
+    """An option as a line of a job script, in which sbatch reads quotes and backslashes."""
+    name, equals, value = option.partition("=")
+    if not re.fullmatch(r"[A-Za-z0-9_.,:/@%+-]*", value):
+        escaped = re.sub(r'[\\"]', r"\\\g<0>", value)
+        value = f'"{escaped}"'
+    return f"#SBATCH {name}{equals}{value}"
 
 
 def list_jobs(study: Study) -> list[SlurmJob]:

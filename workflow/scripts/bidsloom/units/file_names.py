@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 
 from ..base.errors import WorkflowFailure
-from ..config.faults import QUOTES, nearest
+from ..config.schema import QUOTES, nearest
 from ..config.study import Requirement
 
 # Files that hold data: of a recording in several files, the main one.
