@@ -21,8 +21,8 @@ from typing import Any
 from .runners import end_processes_in
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file completely or not at all."""
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a file completely or not at all; a private one is read by its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
@@ -31,7 +31,8 @@ def write_text(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as f:
             f.write(text)
         # mkstemp makes files with mode 0600, which colleagues could not read.
-        temporary.chmod(0o666 & ~current_umask())
+        if not private:
+            temporary.chmod(0o666 & ~current_umask())
         temporary.replace(path)
     except BaseException:
         temporary.unlink()

@@ -1,6 +1,6 @@
 """What is known of the running SLURM jobs: none is waited for in vain, each end gets its cause.
 
-The state of `slurm_watch.py`, which stands between Snakemake and its SLURM
+The state of `slurm_adapter.py`, which stands between Snakemake and its SLURM
 plugin.  When a job has failed, the cause is written among the unit's attempts,
 and whether another attempt is worth it is decided by that cause.
 """
@@ -52,9 +52,9 @@ class Watch:
                 told[job] = "FAILED"
         return told
 
-    def end_cycle(self) -> None:
-        """Count the jobs that SLURM did not speak of in this cycle."""
-        if self.answered:
+    def end_cycle(self, *, counts: bool = True) -> None:
+        """Count the jobs that SLURM did not speak of in this cycle, unless it came early."""
+        if self.answered and counts:
             for job in self.active:
                 self.unseen[job] = 0 if job in self.states else self.unseen[job] + 1
         self.states = {j: s for j, s in self.states.items() if s == "VANISHED"}
