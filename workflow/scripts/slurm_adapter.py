@@ -58,6 +58,7 @@ RELIED_UPON = {
     "Executor.__post_init__": (),
     "Executor._report_job_error_threadsafe": ("job_info", "msg"),
     "Executor._report_job_submission_threadsafe": ("job_info",),
+    "Executor.cancel": (),
     "Executor.cancel_jobs": ("active_jobs",),
     "Executor.check_active_jobs": ("active_jobs",),
     "Executor.format_job_exec": ("job",),
@@ -148,6 +149,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         self.waiting = 0
         self.accounts: dict[str, str] = {}
         self.arrays: list[Path] = []
+        self.looked_at: dict[str, Any] = {}
         super().__init__(workflow, logger)
 
     def __post_init__(self, *args: Any, **kwargs: Any) -> None:
@@ -269,6 +271,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
 
     async def check_active_jobs(self, active_jobs: list) -> AsyncIterator:
         """Report the jobs that ended; yield the others."""
+        self.looked_at = {info.external_jobid: info for info in active_jobs}
         self.look_at_ends()
         others = [info for info in active_jobs if not self.report_own_word(info)]
         failed = [info.external_jobid for info in others if info.external_jobid in self.ends]
@@ -299,6 +302,12 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
             self.next_seconds_between_status_checks, 3 * first
         )
 
+    def report_job_success(self, job_info: Any) -> None:
+        """Report a job that succeeded."""
+        self.looked_at.pop(job_info.external_jobid, None)
+        self.ends.pop(job_info.external_jobid, None)
+        super().report_job_success(job_info)
+
     def report_own_word(self, info: Any) -> bool:
         """Report a job that says that it succeeded; whether there is no need to ask SLURM."""
         if info.external_jobid not in self.ends:
@@ -311,7 +320,6 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
             return False
         if end.exit_code:
             return False
-        del self.ends[info.external_jobid]
         # Snakemake now looks at the output, and writes its own notes of the job.
         self.report_job_success(info)
         log = info.aux.get("slurm_logfile")
@@ -364,13 +372,16 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
     def report_job_error(self, job_info: Any, msg: Any = None, **details: Any) -> None:
         """Record why a job failed, and end its attempts where another is not worth it."""
         job, number = job_info.job, job_info.external_jobid
-        self.ends.pop(number, None)
-        self.failures.pop(number, None)
+        for known in (self.looked_at, self.ends, self.failures):
+            known.pop(number, None)
         wildcards = getattr(job, "wildcards", None) or {}
         unit, batch = wildcards.get("unit"), wildcards.get("batch")
-        if unit or batch:
+        asked = Request.of_job(job.threads, job.resources)
+        if number is None and (unit or batch):
+            self.watch.conclude_refused(unit, batch, msg or "", asked)
+        elif unit or batch:
             log = (job_info.aux or {}).get("slurm_logfile")
-            facts = (number, log, Request.of_job(job.threads, job.resources))
+            facts = (number, log, asked)
             if unit:
                 attempts = self.watch.conclude(unit, *facts)
                 worth, last = is_worth_retrying(attempts, this_run=job.attempt), attempts[-1:]
@@ -496,9 +507,19 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
             )
             self._report_job_submission_threadsafe(info)
 
+    def cancel(self) -> None:
+        """End: what is not submitted stays so, what is on its way is waited for and cancelled."""
+        with self.gathering:
+            self.gathered.clear()
+            self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
+        super().cancel()
+
     def cancel_jobs(self, active_jobs: list) -> None:
-        """Cancel all jobs, an array by its own id: one question instead of thousands."""
-        known = [info for info in active_jobs if info.external_jobid]
+        """Cancel all jobs, an array by its own id: one order instead of thousands.
+
+        Jobs that are looked at in this moment are not among Snakemake's active ones.
+        """
+        known = [info for info in [*active_jobs, *self.looked_at.values()] if info.external_jobid]
         ids = {info.external_jobid.partition("_")[0]: info for info in known}
         super().cancel_jobs(
             [SubmittedJobInfo(info.job, external_jobid=number) for number, info in ids.items()]

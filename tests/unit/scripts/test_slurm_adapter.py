@@ -1,6 +1,7 @@
 """What the adapter relies on in Snakemake's SLURM plugin: fails when a new version moves it."""
 
 import inspect
+import re
 import types
 from importlib.metadata import version
 
@@ -15,6 +16,8 @@ from slurm_adapter import (
     find_moved,
     plugin,
 )
+from snakemake_interface_executor_plugins.executors.base import AbstractExecutor
+from snakemake_interface_executor_plugins.executors.real import RealExecutor
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
@@ -73,6 +76,18 @@ def test_what_is_used_of_an_executor_is_there():
         "keep_successful_logs",
         "pass_command_as_script",
     } <= settings.keys()
+
+
+def test_adapter_takes_no_name_of_the_plugin():
+    """An attribute of both would be overwritten."""
+    assigned = re.compile(r"self\.(\w+)(?:: [^=]+)? = ")
+    theirs = {
+        name
+        for source in (plugin.Executor, RemoteExecutor, RealExecutor, AbstractExecutor)
+        for name in assigned.findall(inspect.getsource(source))
+    }
+    own = set(assigned.findall(inspect.getsource(SlurmAdapter)))
+    assert {"next_seconds_between_status_checks"} == own & (theirs | set(dir(plugin.Executor)))
 
 
 def test_sbatch_call_of_an_array_job():
