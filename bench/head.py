@@ -59,7 +59,7 @@ def measure(cluster: Cluster, study: BenchStudy, units: int, seconds: float) -> 
         cpu_to_first_job=until_first,
         cpu_per_minute=(cpu_seconds(process) - until_first) * 60 / seconds,
         memory_mb=process.memory_info().rss / 2**20,
-        in_queue=len(cluster.ask("squeue", "-h").splitlines()),
+        in_queue=len(cluster.ask("squeue", "-h", "-r").splitlines()),
     )
     with contextlib.suppress(ProcessLookupError):
         os.killpg(head.pid, signal.SIGKILL)

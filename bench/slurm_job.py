@@ -1,23 +1,27 @@
-"""A whole SLURM job of a trivial app, and what Snakemake's starts in it cost.
+"""A whole SLURM job of a trivial app: its CPU time, and what comes between two jobs.
 
     python bench/slurm_job.py [--quick]
 
-On a real cluster.  SLURM tells the CPU time of each step of a job: Snakemake
-starts once in the batch script and once more in a step of its own, which also
-runs the job.  What the job takes is measured without SLURM and subtracted.
+On a real cluster with two jobs at a time.  SLURM tells the CPU time of each
+job.  The reference is an array of shell scripts with FAIRly-big's sequence of
+DataLad commands, measured in the same call; another row has the jobs as the
+plugin starts them by itself, with Snakemake twice in each.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from job import job_case, measure_app
+from job import DATALAD, job_case, measure_app, script
 from measure import REPOSITORY, Table, interleave, ratio_of, run_alone, run_measured
 from study import APP, BenchStudy, label, make_study
 from synthetic import make_dataset
@@ -29,13 +33,42 @@ from helpers.cluster import Cluster
 # Units in one job, where they share it.
 SHARED = 10
 
+# Questions and orders to the controller; all else is between it and its nodes.
+CALLS = re.compile(
+    r"(REQUEST_(?:SUBMIT_BATCH_JOB|JOB_INFO\w*|JOB_USER_INFO|BUILD_INFO|PARTITION_INFO|NODE_INFO\w*"
+    r"|JOB_STEP_CREATE|JOB_STEP_INFO|KILL_JOB\w*|STEP_LAYOUT|JOB_ALLOCATION_INFO\w*))"
+    r".*?count:(\d+)"
+)
+
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """CPU seconds of a job's two steps."""
+    """CPU seconds of a job, and when it ran."""
 
-    batch: float
-    step: float
+    cpu: float
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command did on the cluster."""
+
+    jobs: list[SlurmJob]
+    wall: float
+    ended: float
+    calls: int
+
+    @property
+    def cpu(self) -> float:
+        """Median CPU seconds of a job."""
+        return statistics.median(job.cpu for job in self.jobs)
+
+    def idle(self, at_once: int) -> float:
+        """Median seconds in which a place for a job was empty between two of them."""
+        starts = sorted(job.start for job in self.jobs)[at_once:]
+        ends = sorted(job.end for job in self.jobs)
+        return statistics.median(s - e for s, e in zip(starts, ends, strict=False))
 
 
 @contextmanager
@@ -49,30 +82,40 @@ def running_cluster(root: Path) -> Iterator[Cluster]:
         cluster.stop()
 
 
-def run_jobs(study: BenchStudy, cluster: Cluster, *targets: str) -> list[SlurmJob]:
-    """Make some targets on the cluster, with two jobs at a time."""
+def run_jobs(study: BenchStudy, cluster: Cluster, *targets: str, jobs: int = 2) -> Run:
+    """Make some targets on the cluster."""
+    command = study.snakemake("--profile", "slurm", "--jobs", str(jobs), *targets)
+    return run_on(cluster, command)
+
+
+def run_on(cluster: Cluster, command: list[str | Path]) -> Run:
+    """Run a command that submits jobs, and wait for it."""
     known = set(read_usage(cluster))
-    run_measured(
-        study.snakemake("--profile", "slurm", "--jobs", "2", *targets)
-        + ["--slurm-init-seconds-before-status-checks", "3"],
-        cwd=REPOSITORY,
-        env=cluster.environment,
-    )
-    return [job for number, job in read_usage(cluster).items() if number not in known]
+    cluster.ask("sdiag", "-r")
+    usage = run_measured(command, cwd=REPOSITORY, env=cluster.environment)
+    ended = time.time()
+    calls = sum(int(count) for _, count in CALLS.findall(cluster.ask("sdiag")))
+    # Accounting hears of an end a moment later.
+    time.sleep(3)
+    found = [job for number, job in read_usage(cluster).items() if number not in known]
+    return Run(found, usage.wall, ended, calls)
 
 
 def read_usage(cluster: Cluster) -> dict[str, SlurmJob]:
-    """Job id -> what its two steps took, of all jobs that SLURM knows."""
-    seconds: dict[str, dict[str, float]] = {}
-    for line in cluster.ask("sacct", "-n", "-P", "-o", "JobID,TotalCPU").splitlines():
-        name, _, clock = line.partition("|")
-        number, _, step = name.partition(".")
-        seconds.setdefault(number, {})[step] = clock_seconds(clock)
-    return {
-        number: SlurmJob(steps["batch"], steps["0"])
-        for number, steps in seconds.items()
-        if {"batch", "0"} <= set(steps)
-    }
+    """Job id -> what all of its steps took, of all jobs that SLURM knows to have ended."""
+    jobs: dict[str, list[list[str]]] = {}
+    columns = "JobID,TotalCPU,Start,End"
+    for line in cluster.ask("sacct", "-n", "-P", "-o", columns).splitlines():
+        name, *rest = line.split("|")
+        jobs.setdefault(name.partition(".")[0], []).append([name, *rest])
+    found = {}
+    for number, (whole, *steps) in jobs.items():
+        start, end = whole[2:]
+        if steps and "Unknown" not in (start, end):
+            cpu = sum(clock_seconds(step[1]) for step in steps)
+            times = (datetime.fromisoformat(clock).timestamp() for clock in (start, end))
+            found[number] = SlurmJob(cpu, *times)
+    return found
 
 
 def clock_seconds(clock: str) -> float:
@@ -83,71 +126,107 @@ def clock_seconds(clock: str) -> float:
     return total
 
 
-def tables(root: Path, quick: bool) -> list[Table]:
-    """All tables of this benchmark."""
-    repeats, units = (2, 500) if quick else (7, 10_000)
-    content = 2 * repeats + 1
-    sizes = (2 * content, units)
-    bids = [make_dataset(root / f"bids-{n}", n, files=4, content=content) for n in sizes]
-    studies = [make_study(root / f"study-{n}", b) for n, b in zip(sizes, bids, strict=True)]
-    alone = [job_case(study) for study in studies]
-    interleave(alone, repeats)
-    app = measure_app(studies[0], bids[0], repeats)
-    records = [f"results/{APP}/jobs/sub-{label(n)}.json" for n in range(repeats + 2, content + 1)]
-    together = make_shared_study(root)
-    with running_cluster(root / "cluster") as cluster:
-        found = [run_jobs(study, cluster, *records) for study in studies]
-        shared = run_jobs(together, cluster, "--until", "process_batch")
-    rows = []
-    starts = []
-    for size, case, jobs in zip(sizes, alone, found, strict=True):
-        batch = statistics.median(job.batch for job in jobs)
-        inner = statistics.median(job.step for job in jobs) - case.cpu
-        starts.append(batch + inner)
-        parts = (batch, inner, case.cpu - app, app, batch + inner + case.cpu)
-        rows.append([f"{size:,} units", *(f"{part:.2f}" for part in parts), len(jobs), "", "", ""])
-    rows[1][-3:] = ratio_of(starts[1], starts[0], 1.2)
+def records(first: int, last: int) -> list[str]:
+    """The records of some units, as targets."""
+    return [f"results/{APP}/jobs/sub-{label(n)}.json" for n in range(first, last + 1)]
+
+
+def write_array(root: Path, study: BenchStudy, bids: Path, number: int) -> list[str | Path]:
+    """The call of sbatch that runs FAIRly-big's sequence for some subjects, and waits."""
+    store = root / "ria" / "alias" / APP
+    folder = root / "scripts"
+    folder.mkdir()
+    for n in range(1, number + 1):
+        (folder / f"{n}.sh").write_text(script(DATALAD, study, bids, store, n)[2])
     return [
-        Table(
-            "A whole SLURM job",
-            ["study", "first start (CPU s)", "second start", "the job", "the app", "sum", "jobs"]
-            + ["both starts against the small study", "target", "met"],
-            rows,
-            "Medians. The starts are Snakemake's; the first includes `srun`.",
-        ),
-        share_table(found[0], shared, together),
+        *("sbatch", "--wait", f"--array=1-{number}%2", "--mem=1000", "--output", root / "%a.log"),
+        *("--wrap", f'exec sh "{folder}/$SLURM_ARRAY_TASK_ID.sh"'),
     ]
 
 
-def make_shared_study(root: Path) -> BenchStudy:
-    """A study of two jobs with many units each."""
-    subjects = 2 * SHARED
-    bids = make_dataset(root / "bids-shared", subjects, files=4, content=subjects)
-    return make_study(root / "study-shared", bids, units_per_job=SHARED)
-
-
-def share_table(single: list[SlurmJob], shared: list[SlurmJob], study: BenchStudy) -> Table:
-    """What a unit takes in a job of its own, and in one that it shares; and on what."""
-    alone = statistics.median(job.batch + job.step for job in single)
-    together = statistics.mean(job.batch + job.step for job in shared) / SHARED
-    return Table(
-        "Units that share a SLURM job",
-        ["", "CPU s a unit", "against a job of its own", "target", "met"],
+def tables(root: Path, quick: bool) -> list[Table]:
+    """All tables of this benchmark."""
+    repeats, units = (4, 500) if quick else (20, 10_000)
+    content = 2 * repeats
+    sizes = (content, units)
+    bids = [make_dataset(root / f"bids-{n}", n, files=4, content=content) for n in sizes]
+    few, many = (make_study(root / f"study-{n}", b) for n, b in zip(sizes, bids, strict=True))
+    ria = make_study(root / "datalad", bids[0], output_url=f"ria+file://{root}/ria#~{APP}")
+    shared_bids = make_dataset(root / "bids-shared", 2 * SHARED, files=4, content=2 * SHARED)
+    shared = make_study(root / "study-shared", shared_bids, units_per_job=SHARED)
+    arrays = make_study(root / "study-arrays", shared_bids)
+    fresh_bids = make_dataset(root / "bids-fresh", repeats, files=4, content=repeats)
+    fresh = make_study(root / "study-fresh", fresh_bids, prepare=False)
+    alone = job_case(make_study(root / "study-alone", bids[0]))
+    interleave([alone], min(repeats, 7))
+    app = measure_app(few, bids[0], min(repeats, 7))
+    with running_cluster(root / "cluster") as cluster:
+        plain = run_on(cluster, write_array(root, ria, bids[0], repeats))
+        own = run_jobs(few, cluster, *records(1, repeats))
+        # A group of one job is left to the plugin.
+        groups = ("--groups", "process_subject=alone", "--")
+        old = run_jobs(few, cluster, *groups, *records(repeats + 1, repeats + min(repeats, 7)))
+        large = run_jobs(many, cluster, *records(1, min(repeats, 7)))
+        together = run_jobs(shared, cluster)
+        whole = run_jobs(fresh, cluster)
+        array = run_jobs(arrays, cluster, jobs=100)
+    per_unit = sum(job.cpu for job in together.jobs) / (2 * SHARED)
+    rows = [
+        ["array of FAIRly-big's commands", f"{plain.cpu:.2f}", len(plain.jobs), "", "", ""],
+        ["a unit", f"{own.cpu:.2f}", len(own.jobs), *ratio_of(own.cpu, plain.cpu, 0.35)],
+        [f"a unit of {units:,}", f"{large.cpu:.2f}", len(large.jobs)]
+        + ratio_of(large.cpu, plain.cpu, 0.35),
+        ["a unit, in the plugin's way", f"{old.cpu:.2f}", len(old.jobs)]
+        + [ratio_of(old.cpu, plain.cpu, 1)[0], "", ""],
+        [f"one of {SHARED} units in a job", f"{per_unit:.2f}", len(together.jobs)]
+        + ratio_of(per_unit, plain.cpu, 0.22),
+    ]
+    merged = (fresh.results / "merged.txt").stat().st_mtime
+    back, idle = whole.ended - merged, whole.idle(2)
+    each, of_array = whole.calls / repeats, array.calls / (2 * SHARED)
+    between = [
+        ["from nothing to merged and reported, wall s", f"{whole.wall:.0f}", "", ""],
         [
-            ["a job of its own", f"{alone:.2f}", "", "", ""],
-            [f"{SHARED} in a job", f"{together:.2f}", *ratio_of(together, alone, 1 / 4)],
+            "a place for a job is empty between two, median s",
+            f"{idle:.0f}",
+            "at most 2",
+            met(idle, 2),
         ],
-        f"`hpc.units_per_job: {SHARED}`, {len(shared)} jobs. Both of Snakemake's starts included. "
-        f"Sharing spares the starts and the imports; what is left is each unit's own git and "
-        f"git-annex, in wall seconds a unit: {step_seconds(study)}.",
-    )
+        ["the command returns after the last merge, with a report, s", f"{back:.1f}", "at most 2"]
+        + [met(back, 2)],
+        ["calls to the controller a job", f"{each:.2f}", "at most 2", met(each, 2)],
+        [f"the same, {2 * SHARED} jobs in one array", f"{of_array:.2f}", "at most 0.1"]
+        + [met(of_array, 0.1)],
+    ]
+    return [
+        Table(
+            "A whole SLURM job",
+            ["", "CPU s", "jobs", "against the array", "target", "met"],
+            rows,
+            "Medians of SLURM's own count. Without SLURM a job takes "
+            f"{alone.cpu:.2f} CPU s, of which the app {app:.3f}. Of a unit in a shared job, in "
+            f"wall seconds: {step_seconds(shared)}.",
+        ),
+        Table(
+            "Between jobs",
+            [f"{repeats} units, two jobs at a time", "", "target", "met"],
+            between,
+            "One run. SLURM knows times in whole seconds. The calls include those of the "
+            "start, which do not grow with the number of jobs.",
+        ),
+    ]
+
+
+def met(value: float, at_most: float) -> str:
+    """Whether a target is met."""
+    return "yes" if value <= at_most else "no"
 
 
 def step_seconds(study: BenchStudy) -> str:
     """Median wall seconds of the steps of the study's jobs, as they recorded them."""
-    records = [json.loads(path.read_text()) for path in (study.results / "jobs").glob("*.json")]
-    names = dict.fromkeys(name for record in records for name in record["seconds"])
-    medians = {n: statistics.median(r["seconds"].get(n, 0) for r in records) for n in names}
+    notes = [json.loads(path.read_text()) for path in (study.results / "jobs").glob("*.json")]
+    names = dict.fromkeys(name for note in notes for name in note["seconds"])
+    medians = {n: statistics.median(r["seconds"].get(n, 0) for r in notes) for n in names}
     return ", ".join(f"{name} {value:.2f}" for name, value in medians.items() if value >= 0.005)
 
 

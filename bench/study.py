@@ -110,7 +110,12 @@ def make_study(
             "output_repos": [study.output_url],
             "lock_file": lock_file,
         },
-        "hpc": {"mem": "1000M", "time": "00:10:00", "units_per_job": units_per_job},
+        "hpc": {
+            "mem": "1000M",
+            "time": "00:10:00",
+            "units_per_job": units_per_job,
+            "check_node": False,
+        },
         "container": {
             "name": APP,
             "image": str(study.image),

@@ -49,6 +49,17 @@ def test_bad_input_is_not_tried_again(study):
     assert "/nowhere/on/any/node" in attempt["message"]
 
 
+def test_job_that_slurm_does_not_take(study):
+    """A refused submission is recorded with SLURM's own words, and Snakemake ends."""
+    study.config["subjects"] = {"include": ["01"]}
+    study.config["hpc"]["partition"] = "nowhere"
+    done = study.snakemake("--retries", "0", check=False)
+    assert done.returncode != 0
+    (attempt,) = study.attempts("sub-01")
+    assert "SLURM did not take the job of sub-01" in attempt["message"]
+    assert "invalid partition" in attempt["message"].lower()
+
+
 def test_cancelled_and_preempted_jobs_end(study):
     """None is waited for in vain; each attempt has its cause, and the next one succeeds."""
     study.config["hpc"]["cpus"] = 4

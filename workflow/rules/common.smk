@@ -25,7 +25,7 @@ from bidsloom.units.unit import GROUP, UNIT
 
 # Where this file was fetched by itself (github()), the scripts are the installed ones.
 sys.path.append(str(SCRIPTS))
-from slurm_watch import watch_slurm
+from slurm_adapter import adapt_slurm
 
 # With these Snakemake reads the rules, and makes no jobs of them.
 READ_ONLY = {"--lint", "--list", "-l", "--list-rules", "--list-target-rules", "--lt"}
@@ -128,4 +128,4 @@ if OPENED and not ONLY_CHECK:
         BATCHES = replace_batches(OPENED, busy=is_busy())
     print("bidsloom: " + "\n".join(describe_start(OPENED)), file=sys.stderr)
 if OPENED:
-    watch_slurm(STUDY)
+    adapt_slurm(STUDY, config, here=HERE)

@@ -1,9 +1,18 @@
 """What SLURM says of jobs."""
 
+import os
+
 import pytest
 from bidsloom.base.errors import FailureClass
 from bidsloom.config import read_study
-from bidsloom.scheduling.slurm import SlurmJob, classify_scheduler_end, job_prefix, read_job
+from bidsloom.scheduling.node_call import NodeCall, write_array
+from bidsloom.scheduling.slurm import (
+    SlurmJob,
+    classify_scheduler_end,
+    job_prefix,
+    list_jobs,
+    read_job,
+)
 from helpers.old_config import OLD
 
 
@@ -37,3 +46,24 @@ def test_jobs_of_another_study_are_not_ours(tmp_path):
     other = job_prefix(read_study(OLD, base=tmp_path / "elsewhere"))
     assert read_job(line.format(other), mine) is None
     assert read_job(line.format(mine).replace(comment, "rule_check_node"), mine) is None
+
+
+def test_tasks_of_an_array_are_their_units(tmp_path, monkeypatch):
+    """One comment holds for all tasks; what each does is in the array's file."""
+    study = read_study(OLD, base=tmp_path)
+    write_array(study, "0a1b", [NodeCall("unit", f"sub-0{n}", "log") for n in (1, 2)])
+    squeue = tmp_path / "bin" / "squeue"
+    squeue.parent.mkdir()
+    comment, name = "rule_process_subject_wildcards_array-{}", f"{job_prefix(study)}_1"
+    lines = [
+        f"7_2|PENDING||N/A|2026-01-02T03:04:05|{comment.format('0a1b')}|{name}",
+        f"7_1|RUNNING|n1|2026-01-02T03:04:06|x|{comment.format('0a1b')}|{name}",
+        f"8_1|RUNNING|n1|2026-01-02T03:04:06|x|{comment.format('ffff')}|{name}",
+    ]
+    squeue.write_text(
+        "#!/bin/sh\ncase $* in *-r*) printf '%s\\n' '" + "' '".join(lines) + "';; esac\n"
+    )
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
+    found = [(job.id, job.running, job.task) for job in list_jobs(study)]
+    assert [("7_2", False, "sub-02"), ("7_1", True, "sub-01")] == found

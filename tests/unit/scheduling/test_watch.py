@@ -4,6 +4,7 @@ import pytest
 from bidsloom.checks.findings import Level, read_findings, write_findings
 from bidsloom.config import read_study
 from bidsloom.config.request import Request
+from bidsloom.records.attempts import read_attempts
 from bidsloom.records.cancellations import note_cancellation
 from bidsloom.scheduling.retry import is_worth_retrying
 from bidsloom.scheduling.watch import CYCLES, Watch
@@ -80,6 +81,23 @@ def test_what_slurm_ended_is_no_failure_of_the_app(watch, tmp_path):
     (attempt,) = watch.conclude("sub-01", "1", None, Request())
     assert attempt.failure_class == "cancelled"
     assert not is_worth_retrying([attempt], this_run=1)
+
+
+def test_refused_submission_is_an_attempt(watch):
+    """SLURM's message is kept, and the next attempt asks for the same."""
+    watch.conclude_refused("sub-01", None, "Invalid qos specification\n", Request(1, 900))
+    (attempt,) = read_attempts(watch.study, "sub-01")
+    assert "SLURM did not take the job of sub-01: Invalid qos specification" == attempt.message
+    assert (1, Request(1, 900)) == (attempt.attempt, attempt.requested)
+    assert is_worth_retrying([attempt], this_run=1)
+
+
+def test_early_question_makes_no_job_vanish(watch):
+    """After a failure SLURM is asked soon again; that is no further cycle."""
+    for _ in range(5):
+        watch.translate({"1": "RUNNING"})
+        watch.end_cycle(counts=False)
+    assert "2" not in watch.translate({"1": "RUNNING"})
 
 
 def test_a_check_without_an_answer_is_a_finding(watch):

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .errors import ConfigFailure, WorkflowFailure, error_message
@@ -22,12 +22,18 @@ def end_once(number: int, _frame: object) -> None:
 
 
 @contextlib.contextmanager
-def entry_point(log_file: str | Path | None = None, *, failure_code: int = 1) -> Iterator[None]:
+def entry_point(
+    log_file: str | Path | None = None,
+    *,
+    failure_code: int = 1,
+    ended: Callable[[int], None] = lambda code: None,
+) -> Iterator[None]:
     """Run a script's work with its log; a `WorkflowFailure` ends it with an error message.
 
     Everything that this process and its children print goes to `log_file`.
     The error message goes there and to the terminal, and the process ends
-    with `failure_code`.  SIGTERM ends the work as Ctrl-C does, so that the
+    with `failure_code`.  Last of all, `ended` is called with the exit code,
+    unless the process was killed.  SIGTERM ends the work as Ctrl-C does, so that the
     clean-up runs; further signals do not interrupt the clean-up.
     """
     set_up_environment()
@@ -53,4 +59,9 @@ def entry_point(log_file: str | Path | None = None, *, failure_code: int = 1) ->
         os.write(terminal, text.encode(errors="replace"))
         # Not sys.exit: after a signal, DataLad's threads may outlive the main one.
         logging.shutdown()
+        ended(failure_code)
         os._exit(failure_code)
+    except BaseException:
+        ended(1)
+        raise
+    ended(0)

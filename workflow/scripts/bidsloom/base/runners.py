@@ -185,17 +185,28 @@ def node_name() -> str:
     return os.environ.get("SLURMD_NODENAME", socket.gethostname())
 
 
-def describe_scheduler_job() -> str:
-    """The SLURM job of this process, with its node and its log; empty outside a job."""
-    job = os.environ.get("SLURM_JOB_ID")
+def scheduler_job_id() -> str | None:
+    """SLURM's id of this process' job, `<array>_<task>` for a task of an array, or None."""
+    array, task = (os.environ.get(f"SLURM_ARRAY_{name}") for name in ("JOB_ID", "TASK_ID"))
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
+
+
+def describe_scheduler_job(log: str = "") -> str:
+    """The SLURM job of this process, with its node and its log; empty outside a job.
+
+    SLURM is asked for the log where the caller does not know it.
+    """
+    job = scheduler_job_id()
     if job is None:
         return ""
-    try:
-        shown = call(["scontrol", "show", "job", job], cwd=Path("/")).decode()
-    except (CommandError, OSError):
-        shown = ""
-    log = re.search(r"StdOut=(.*)", shown)
-    return f"SLURM job {job} on {node_name()}" + (f"; SLURM's own log: {log[1]}" if log else "")
+    if not log:
+        try:
+            shown = call(["scontrol", "show", "job", job], cwd=Path("/")).decode()
+        except (CommandError, OSError):
+            shown = ""
+        found = re.search(r"StdOut=(.*)", shown)
+        log = found[1] if found else ""
+    return f"SLURM job {job} on {node_name()}" + (f"; SLURM's own log: {log}" if log else "")
 
 
 def end_children() -> None:

@@ -150,6 +150,21 @@ class ResultsFolder:
         """The configuration that job scripts read."""
         return self.scripts / "config.yaml"
 
+    # --- jobs on a cluster
+
+    @property
+    def job_config(self) -> Path:
+        """The resolved configuration, which jobs on nodes read; for its owner alone."""
+        return self.path / "job_config.yaml"
+
+    def array(self, name: str) -> Path:
+        """What the tasks of an array of jobs do (`scheduling.node_call`)."""
+        return self.path / "arrays" / f"{name}.json"
+
+    def ended(self, run: str) -> Path:
+        """The folder of notes of jobs that ended (`records.job_ends`)."""
+        return self.path / "ended" / run
+
     # --- batches
 
     @property

@@ -7,7 +7,6 @@ import os
 from enum import Enum
 from pathlib import Path
 
-
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.files import read_json, write_json
 from ..base.runners import call_git

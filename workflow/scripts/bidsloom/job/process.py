@@ -25,7 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
-from ..base.runners import Step, call, call_git, call_git_success, end_children, node_name
+from ..base.runners import (
+    Step,
+    call,
+    call_git,
+    call_git_success,
+    end_children,
+    node_name,
+    scheduler_job_id,
+)
 from ..base.text import a_few
 from ..checks.at_start import checks_on_machine
 from ..checks.findings import failures, run_checks
@@ -67,7 +75,7 @@ def process_unit(job: Job) -> JobRecord:
         "container_key": job.prepared.container_key,
         "start": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": node_name(),
-        "scheduler_job_id": os.environ.get("SLURM_JOB_ID"),
+        "scheduler_job_id": scheduler_job_id(),
         "attempt": len(read_attempts(study, unit)) + 1,
         "requested": job.requested,
     }

@@ -22,6 +22,7 @@ from ..containers.runtimes import dataset_roots
 from ..datasets.annex import SYMLINK, key_size, link_key, pointer_key
 from ..datasets.attributes import OWN_ATTRIBUTES
 from ..datasets.output_datasets import owner_of
+from ..units.completeness import select
 from .survey import Entry, Kind, Places, Survey, decide, list_entries
 from .unit_job import Job, Saved
 
@@ -90,7 +91,9 @@ def look_at_outputs(job: Job, clone: Path) -> Survey:
         exists=lambda path: (clone / path).exists(),
         content_of=lambda path, key: find_content(job, clone, path, key),
     )
-    return decide(entries, unit=job.unit, places=places, leave_out=container.leave_out)
+    paths = [entry.path for entry in entries]
+    unwanted = select(container.leave_out, container, job.unit, paths)
+    return decide(entries, unit=job.unit, places=places, unwanted=unwanted)
 
 
 def is_committed(clone: Path, path: str) -> bool:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from ..base.text import printable
@@ -115,17 +114,17 @@ def decide(
     *,
     unit: Unit,
     places: Places,
-    leave_out: Sequence[str] = (),
+    unwanted: Collection[str] = (),
 ) -> Survey:
     """What becomes of each entry.
 
-    `places` answers what a link leads to; `leave_out` are patterns of paths
-    that the study does not want.
+    `places` answers what a link leads to; `unwanted` are paths that the study
+    does not want.
     """
-    survey = Survey()
+    survey, left = Survey(), set(unwanted)
     for entry in entries:
         path = entry.path
-        if matches(path, leave_out):
+        if path in left:
             survey.left_out[path] = "named by container.leave_out"
         elif entry.kind in (Kind.GIT, Kind.SPECIAL):
             survey.left_out[path] = entry.kind.value
@@ -235,10 +234,3 @@ def is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def matches(path: str, patterns: Iterable[str]) -> bool:
-    """True where a path, or a folder it lies in, is named by a pattern."""
-    pure = PurePosixPath(path)
-    names = [path, *(str(parent) for parent in pure.parents if str(parent) != ".")]
-    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)

@@ -3,6 +3,7 @@
 attempts       failed attempts at a unit
 cancellations  units that people cancelled
 fingerprints   what a result is made from
+job_ends       notes of jobs on nodes that came to their end
 job_facts      what is known of a job, with a result or without
 job_record     the record of a unit's result
 json_fields    dataclasses to and from JSON, also of another version

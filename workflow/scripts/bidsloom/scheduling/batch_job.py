@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import multiprocessing
-import os
 import sys
 import time
 from dataclasses import replace
@@ -18,7 +17,11 @@ from dataclasses import replace
 from ..base.datalad_run import import_containers_run
 from ..base.entry_point import entry_point
 from ..base.errors import FailureClass, WorkflowFailure
-from ..base.runners import describe_scheduler_job, node_name
+from ..base.runners import (
+    describe_scheduler_job,
+    node_name,
+    scheduler_job_id,
+)
 from ..config import Study
 from ..config.request import Request
 from ..job.open_job import open_job
@@ -29,7 +32,9 @@ from ..records.unit_state import UnitState
 from .batches import BatchUnit, list_left, list_missing, read_batch, read_result
 
 
-def process_batch(study: Study, name: str, *, requested: Request) -> dict[str, str]:
+def process_batch(
+    study: Study, name: str, *, requested: Request, slurm_log: str = ""
+) -> dict[str, str]:
     """Process what is left of a batch; returns unit -> commit when all of them are done.
 
     A unit that fails holds up no other.  Raises `WorkflowFailure` in the end
@@ -41,7 +46,7 @@ def process_batch(study: Study, name: str, *, requested: Request) -> dict[str, s
             hint="nothing is to be done; that one sees to them.",
         )
     start = time.monotonic()
-    scheduler_job, slurm_job = describe_scheduler_job(), os.environ.get("SLURM_JOB_ID")
+    scheduler_job, slurm_job = describe_scheduler_job(slurm_log), scheduler_job_id()
     # Here, and not in each of the processes.
     import_containers_run()
     for unit in list_left(study, name):
@@ -105,7 +110,7 @@ def note_killed(study: Study, unit: str, exit_code: int, requested: Request) -> 
         unit,
         failure,
         host=node_name(),
-        scheduler_job_id=os.environ.get("SLURM_JOB_ID"),
+        scheduler_job_id=scheduler_job_id(),
         attempt=len(read_attempts(study, unit)) + 1,
         requested=requested,
     )

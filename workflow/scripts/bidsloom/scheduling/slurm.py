@@ -5,23 +5,26 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import digest
 from ..base.runners import call
 from ..config import Study
+from .node_call import read_array
 
 # squeue's columns: id, state, nodes, start, submission, comment, name.
 COLUMNS = "%i|%T|%N|%S|%V|%k|%j"
 # States of a job that has a node; the others wait for one.
 AT_WORK = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING"}
+# What the comment of an array names instead of a unit.
+ARRAY = re.compile(r"array-([0-9a-f]+)")
 
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """A job in the queue; `task` is the unit or the batch that it is for."""
+    """A job in the queue, or a task of an array; `task` is the unit or the batch that it is for."""
 
     id: str
     running: bool
@@ -76,9 +79,9 @@ def list_jobs(study: Study) -> list[SlurmJob]:
         return []
     owner = str(study.results.stat().st_uid)
     try:
-        told = call(["squeue", "-h", "-u", owner, "-o", COLUMNS], cwd=Path("/"), timeout=30).decode(
-            errors="replace"
-        )
+        told = call(
+            ["squeue", "-h", "-r", "-u", owner, "-o", COLUMNS], cwd=Path("/"), timeout=30
+        ).decode(errors="replace")
     except CommandError as e:
         if "configuration source" in e.stderr:  # its programs are here, a cluster is not
             return []
@@ -86,7 +89,22 @@ def list_jobs(study: Study) -> list[SlurmJob]:
             f"SLURM does not list its jobs: {e.stderr.strip()}",
             hint="try again once squeue answers.",
         ) from e
-    return [job for line in told.splitlines() if (job := read_job(line, job_prefix(study)))]
+    prefix = job_prefix(study)
+    arrays: dict[str, str] = {}
+    found = []
+    for line in told.splitlines():
+        job = read_job(line, prefix)
+        array = job and ARRAY.fullmatch(job.task)
+        if job and array:
+            # One comment holds for all tasks of an array: what each does is in the array's file.
+            calls = arrays.setdefault(array[1], read_array(study.files.array(array[1])))
+            number = int(job.id.partition("_")[2])
+            if number > len(calls):
+                continue
+            job = replace(job, task=calls[number - 1].name)
+        if job:
+            found.append(job)
+    return found
 
 
 def read_job(line: str, prefix: str) -> SlurmJob | None:

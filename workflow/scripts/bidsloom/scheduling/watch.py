@@ -1,6 +1,6 @@
 """What is known of the running SLURM jobs, and why each of them ended.
 
-The state of `slurm_watch.py`, which stands between Snakemake and its SLURM
+The state of `slurm_adapter.py`, which stands between Snakemake and its SLURM
 plugin.  When a job has failed, the cause is written among the unit's attempts,
 and whether another attempt is worth it is decided by that cause.
 """
@@ -14,7 +14,7 @@ from ..base.errors import FailureClass, WorkflowFailure
 from ..checks.findings import Finding, Level, write_findings
 from ..config import Study
 from ..config.request import Request
-from ..records.attempts import Attempt, read_attempts, write_attempts
+from ..records.attempts import Attempt, add_attempt, read_attempts, write_attempts
 from ..records.cancellations import read_cancellation
 from ..records.running import read_running
 from .batches import list_left, list_missing
@@ -52,9 +52,9 @@ class Watch:
                 told[job] = "FAILED"
         return told
 
-    def end_cycle(self) -> None:
-        """Count the jobs that SLURM did not speak of in this cycle."""
-        if self.answered:
+    def end_cycle(self, *, counts: bool = True) -> None:
+        """Count the jobs that SLURM did not speak of in this cycle, unless it came early."""
+        if self.answered and counts:
             for job in self.active:
                 self.unseen[job] = 0 if job in self.states else self.unseen[job] + 1
         self.states = {j: s for j, s in self.states.items() if s == "VANISHED"}
@@ -121,6 +121,21 @@ class Watch:
         attempts = [read_attempts(self.study, name) for name in names]
         worth = bool(list_left(self.study, batch))
         return [tried[-1] for tried in attempts if tried], worth
+
+    def conclude_refused(
+        self, unit: str | None, batch: str | None, said: str, requested: Request
+    ) -> None:
+        """Write that SLURM did not take a job, for each unit that it was for."""
+        units = [unit] if unit else [each.name for each in list_missing(self.study, batch or "")]
+        for name in units:
+            failure = WorkflowFailure(
+                f"SLURM did not take the job of {name}: {said.strip()}",
+                hint="see hpc in the config, the profile, and the site's limit for one user.",
+                failure_class=FailureClass.NODE_FAILURE,
+            )
+            number = len(read_attempts(self.study, name)) + 1
+            attempt = Attempt.of(name, failure, attempt=number, requested=requested)
+            add_attempt(self.study, attempt)
 
     def conclude_check(self, name: str, msg: str | None) -> None:
         """Write why a check on the nodes has no answer, unless it gave one."""

@@ -1,0 +1,69 @@
+"""Jobs that are submitted together, as an array."""
+
+import os
+import signal
+
+import pytest
+from helpers.studies import make_input
+from helpers.waiting import exit_code, wait_for
+
+pytestmark = pytest.mark.slurm
+
+
+def test_tasks_of_an_array_fail_and_end_by_themselves(study, shared_disk):
+    """Of twelve units one fails, one task is cancelled, and one unit on purpose: no other one
+    takes part in that, and each has its own cause.
+    """
+    labels = [f"{n:02}" for n in range(1, 13)]
+    root = shared_disk / "a dozen"
+    make_input(root, {label: [None] for label in labels})
+    study.config["datalad"]["input_repo"] = str(root)
+    (study.switches / "fail-05").write_text("3")
+    with study.held_jobs("--default-resources", "slurm_array=12", running=12) as process:
+        jobs = study.cluster.ask("squeue", "-h", "-r", "-o", "%i %k").splitlines()
+        assert 12 == len(jobs)
+        (comment,) = {job.split()[1] for job in jobs}
+        assert comment.startswith("rule_process_subject_wildcards_array-")
+        states = study.states()
+        assert {"running"} == {row["state"] for row in states.values()}
+        # Each unit is known by its task.
+        array = states["sub-01"]["job"].partition("_")[0]
+        tasks = {row["job"] for row in states.values()}
+        assert tasks == {f"{array}_{n}" for n in range(1, 13)}
+        study.cluster.ask("scancel", states["sub-07"]["job"])
+        assert study.status("--cancel", "09").returncode == 0
+        wait_for(lambda: study.attempts("sub-07") and study.attempts("sub-09"))
+    # Some errors pass.
+    wait_for(lambda: study.attempts("sub-05"))
+    (study.switches / "fail-05").unlink()
+    assert exit_code(process) != 0
+    classes = {
+        label: [a["failure_class"] for a in study.attempts(f"sub-{label}")] for label in labels
+    }
+    failed = {"05": ["app_error"], "07": ["cancelled"], "09": ["cancelled"]}
+    assert failed == {label: found for label, found in classes.items() if found}
+    assert sorted([*labels, "05", "07"]) == study.runs()
+    merged = {label for label in labels if f"sub-{label}.html" in study.tree()}
+    assert set(labels) - {"09"} == merged
+    # Two were tried again, each in a job of its own; all others share one submission.
+    for label in labels:
+        own = label in ("05", "07", "09")
+        job = study.attempts("sub-09")[0] if label == "09" else study.record(f"sub-{label}")
+        number = job["scheduler_job_id"]
+        assert (number.partition("_")[0] == array) == (not own or label == "09")
+    log = (study.results / "logs" / "sub-01.log").read_text()
+    assert f"SLURM job {states['sub-01']['job']} on node" in log
+    assert f"/{states['sub-01']['job']}.log" in log
+    # Nothing of the array stays.
+    assert [] == list((study.results / "arrays").iterdir())
+
+
+def test_interrupted_array_leaves_no_task(study):
+    """Ctrl-C ends the tasks that run and those that wait, by the array's own id."""
+    with study.held_jobs("--default-resources", "slurm_array=3", running=3) as process:
+        (array,) = set(study.cluster.ask("squeue", "-h", "-r", "-o", "%F").split())
+        os.kill(process.pid, signal.SIGINT)
+        assert exit_code(process) != 0
+        wait_for(lambda: not study.cluster.ask("squeue", "-h"))
+    states = study.cluster.ask("sacct", "-n", "-X", "-P", "-j", array, "-o", "State").splitlines()
+    assert {"CANCELLED"} == {state.split()[0] for state in states}
