@@ -16,7 +16,8 @@ from ..base.errors import WorkflowFailure
 APP_ALONE = {"PATH", "HOME", "TMPDIR", "TMP", "TEMP", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME"}
 APP_ALONE |= {"IFS", "ENV", "BASH_ENV", "CDPATH", "SHELLOPTS", "BASHOPTS", "PS4", "GLOBIGNORE"}
 APP_ALONE |= {"LANG", "LANGUAGE", "EDITOR", "PAGER", "LOADEDMODULES", "EMAIL"}
-STARTS: tuple[str, ...] = (
+STARTS: tuple[str, ...] = ()
+STARTS += (
     "GIT_",
     "LD_",
     "PYTHON",

@@ -44,7 +44,8 @@ BY_KEY = {
     "export-file": "hpc.environment",
 }
 # A job is one process on one node, with a name and a log by which it is found again.
-OWN: tuple[str, ...] = (
+OWN: tuple[str, ...] = ()
+OWN += (
     "chdir",
     "clusters",
     "comment",
@@ -69,7 +70,8 @@ OWN += (
 )
 OWN += ("get-user-env", "ignore-pbs", "test-only", "help", "usage", "version", "verbose", "quiet")
 # Options with which those above might be mistaken: sbatch takes the start of a name for a name.
-OTHERS: tuple[str, ...] = (
+OTHERS: tuple[str, ...] = ()
+OTHERS += (
     "begin",
     "bb",
     "bbf",

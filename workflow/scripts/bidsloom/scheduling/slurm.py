@@ -12,7 +12,7 @@ from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import digest
 from ..base.runners import call
 from ..config import Study
-from .node_call import read_array
+from .node_call import NodeCall, read_array
 
 # squeue's columns: id, state, nodes, start, submission, comment, name.
 COLUMNS = "%i|%T|%N|%S|%V|%k|%j"
@@ -90,7 +90,7 @@ def list_jobs(study: Study) -> list[SlurmJob]:
             hint="try again once squeue answers.",
         ) from e
     prefix = job_prefix(study)
-    arrays: dict[str, str] = {}
+    arrays: dict[str, list[NodeCall]] = {}
     found = []
     for line in told.splitlines():
         job = read_job(line, prefix)
