@@ -9,6 +9,7 @@ import pytest
 from bidsloom.base import runners
 from bidsloom.config import Study, read_study
 from bidsloom.datasets import locations
+from bidsloom.datasets import pushes as pushes_module
 from bidsloom.merge import merge, remove_branches
 from bidsloom.merge.merge import merge_branches
 from helpers.studies import git, make_workspace, run
@@ -134,8 +135,8 @@ def test_store_that_writes_its_own_logs_meanwhile(unmerged, undisturbed_tree, mo
         pushes.append(args)
         push_refs(args, cwd=cwd)
 
-    push_refs = locations.push_refs
-    monkeypatch.setattr(locations, "push_refs", interfere)
+    push_refs = pushes_module.push_refs
+    monkeypatch.setattr(pushes_module, "push_refs", interfere)
     merge_branches(study_of(unmerged))
     assert 2 == len(pushes)
     uuid = git("config", "annex.uuid", cwd=unmerged.store)

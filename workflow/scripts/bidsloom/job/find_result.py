@@ -66,7 +66,7 @@ def fetch_branch(job: Job, kind: BranchKind, repositories: Mapping[str, Path]) -
     results = read_results(repositories[""], [commit])
     if not results or results[0].fingerprint != job.fingerprint:
         return None
-    heads = {path: {head} for path, head in seen.items() if head}
+    heads = {path: {head} if head else set() for path, head in seen.items()}
     (found,) = read_unit_results(job.targets, results, repositories=repositories, heads=heads)
     if found.missing:
         log.warning("%s is incomplete (%s); computing again", ref, found.missing)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree
-from ..base.runners import call, call_annex, call_git, call_git_records
+from ..base.runners import call, call_annex, call_git, call_git_records, read_objects
 from ..base.text import a_few, printable
 from ..containers.runtimes import dataset_roots
 from ..datasets.annex import SYMLINK, key_size, link_key, pointer_key
@@ -43,6 +43,7 @@ def stage_outputs(job: Job, clone: Path) -> Saved:
         raise refuse(job, survey.faults)
     carry_out(survey, clone)
     faults: list[str] = []
+    written: list[str] = []
     for target in job.targets:
         own = {
             target.inside(path): entry
@@ -56,9 +57,11 @@ def stage_outputs(job: Job, clone: Path) -> Saved:
         add_to_index(place, folders)
         annex_lookalikes(place, own)
         faults += (target.outside(fault) for fault in compare(place, folders, own))
+        changed = list_changed(place, job.bases[target.path], folders)
+        written += (target.outside(path) for path in changed)
     if faults:
         raise refuse(job, faults)
-    return Saved(survey.files, survey.left_out, survey.notes)
+    return Saved(sorted(written), survey.left_out, survey.notes)
 
 
 def refuse(job: Job, faults: Sequence[str]) -> WorkflowFailure:
@@ -77,7 +80,12 @@ def look_at_outputs(job: Job, clone: Path) -> Survey:
     container = job.study.container
     apart = [target.path for target in job.targets if target.path]
     outputs = list(container.outputs)
-    entries = list_entries(clone, outputs, apart=apart)
+    before = links_before(job, clone)
+    entries = [
+        entry
+        for entry in list_entries(clone, outputs, apart=apart)
+        if entry.kind is not Kind.LINK or before.get(entry.path) != entry.target
+    ]
     registered = [job.study.input_path, *(f.path for f in job.study.further_inputs)]
     folders = (*outputs, *registered)
 
@@ -94,6 +102,35 @@ def look_at_outputs(job: Job, clone: Path) -> Survey:
     paths = [entry.path for entry in entries]
     unwanted = select(container.leave_out, container, job.unit, paths)
     return decide(entries, unit=job.unit, places=places, unwanted=unwanted)
+
+
+def links_before(job: Job, clone: Path) -> dict[str, str]:
+    """Path -> target of the links below the outputs that were there before the app ran.
+
+    The group level finds the units' results, most of them without content.
+    """
+    found = {}
+    for target in job.targets:
+        place, paths = clone / target.path, job.own(target, job.study.container.outputs)
+        if not paths:
+            continue
+        command = ["--literal-pathspecs", "ls-tree", "-r", "-z", job.bases[target.path], "--"]
+        entries = (
+            record.partition("\t") for record in call_git_records([*command, *paths], cwd=place)
+        )
+        links = {path: head.split()[2] for head, _, path in entries if head.startswith(SYMLINK)}
+        contents = read_objects(links.values(), repository=place)
+        for path, content in zip(links, contents, strict=True):
+            found[target.outside(path)] = os.fsdecode(content)
+    return found
+
+
+def list_changed(place: Path, base: str, folders: Sequence[str]) -> list[str]:
+    """The files below some folders that the index holds otherwise than a commit."""
+    if not folders:
+        return []
+    command = ["--literal-pathspecs", "diff-index", "--cached", "-z", "--name-only", base, "--"]
+    return call_git_records([*command, *folders], cwd=place)
 
 
 def is_committed(clone: Path, path: str) -> bool:
