@@ -9,7 +9,7 @@ export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-apps bench lint format docs setup clean-demo
+.PHONY: demo test test-fuzz test-apps bench lint format docs setup clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -17,6 +17,10 @@ demo: setup
 test: setup
 	@bash tests/install_packages.sh
 	@$(BIN)/pytest -n auto --dist loadfile
+
+# Made-up configurations, others each time.
+test-fuzz: setup
+	@$(BIN)/pytest -m fuzz --hypothesis-show-statistics
 
 test-apps: setup
 	@bash tests/install_packages.sh
