@@ -22,7 +22,18 @@ MANY = settings(ANY, max_examples=2000)
 ODD_TEXTS = ["", " ", "\n", "\0", "-x", "--", "~", "~nouser/x", "$HOME", "$(touch X)", "`touch X`"]
 ODD_TEXTS += ["a\nb", "'", '"', "\\", "{", "}", "{}", "{x}", "{{x}}", "%", "#", "*", "../..", "/"]
 ODD_TEXTS += [".git", "file://", "ria+file://", "ria+file:///x#~", "://", "a:b", "a:b:c:d", "[x"]
-ODD_TEXTS += ["ext::x", "http://[x", "\ud800", "\x7f", "é" * 200, "x" * 5000, "0", "01", "١G", "0G"]
+ODD_TEXTS += [
+    "ext::x",
+    "http://[x",
+    "\ud800",
+    "\x7f",
+    "é" * 200,
+    "x" * 5000,
+    "0",
+    "01",
+    "\u0661G",
+    "0G",
+]
 ODD_TEXTS += ["9" * 400, "1-", "--5:00", "1:2:3:4", "sub-", "README.md", "/dev/zero", "~/x", "a;b"]
 ODD_VALUES = [None, True, False, 0, -1, 1, 2**63, 10**400, 0.5, 8.0, float("nan"), float("inf")]
 ODD_VALUES += [1e300, [], {}, [[]], [None], {"": ""}, {1: 2}, {"a": {"b": "c"}}, b"x", {1, 2}, ()]
