@@ -16,7 +16,17 @@ from ..base.errors import WorkflowFailure
 APP_ALONE = {"PATH", "HOME", "TMPDIR", "TMP", "TEMP", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME"}
 APP_ALONE |= {"IFS", "ENV", "BASH_ENV", "CDPATH", "SHELLOPTS", "BASHOPTS", "PS4", "GLOBIGNORE"}
 APP_ALONE |= {"LANG", "LANGUAGE", "EDITOR", "PAGER", "LOADEDMODULES", "EMAIL"}
-STARTS = ("GIT_", "LD_", "PYTHON", "DATALAD_", "SLURM_", "SBATCH_", "SRUN_", "LC_", "BASH_FUNC")
+STARTS: tuple[str, ...] = (
+    "GIT_",
+    "LD_",
+    "PYTHON",
+    "DATALAD_",
+    "SLURM_",
+    "SBATCH_",
+    "SRUN_",
+    "LC_",
+    "BASH_FUNC",
+)
 STARTS += ("SNAKEMAKE_", "BIDSLOOM_", "GCONV_", "MALLOC_", "CONDA_", "VIRTUAL_ENV", "XDG_")
 # Apptainer sets these itself, and lets nobody else do so.
 NOT_WITH_APPTAINER = ("HOME", "PWD")

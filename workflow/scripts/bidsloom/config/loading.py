@@ -247,7 +247,7 @@ def check_events(path: Path, text: str) -> None:
     opened: list[OpenNode] = []
     closed: dict[str, OpenNode] = {}
     for event in yaml.parse(text, Loader=BASE):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         height = 0
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1

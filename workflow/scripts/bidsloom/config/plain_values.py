@@ -16,7 +16,7 @@ from .text_files import CONTROL
 MAX_DEPTH = 60
 MAX_NUMBER = 2**53
 # Keys whose texts may have several lines; those below them as well.
-SEVERAL_LINES = ("subjects.where", "container.bids_args", "container.group_args")
+SEVERAL_LINES: tuple[str, ...] = ("subjects.where", "container.bids_args", "container.group_args")
 SEVERAL_LINES += ("container.bids_filter", "hpc.environment")
 # Keys whose values may be secrets.
 SECRET = ("notify", "hpc.environment")

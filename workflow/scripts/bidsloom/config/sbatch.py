@@ -44,7 +44,16 @@ BY_KEY = {
     "export-file": "hpc.environment",
 }
 # A job is one process on one node, with a name and a log by which it is found again.
-OWN = ("chdir", "clusters", "comment", "error", "input", "job-name", "nodes", "ntasks")
+OWN: tuple[str, ...] = (
+    "chdir",
+    "clusters",
+    "comment",
+    "error",
+    "input",
+    "job-name",
+    "nodes",
+    "ntasks",
+)
 OWN += (
     "ntasks-per-gpu",
     "output",
@@ -60,7 +69,15 @@ OWN += (
 )
 OWN += ("get-user-env", "ignore-pbs", "test-only", "help", "usage", "version", "verbose", "quiet")
 # Options with which those above might be mistaken: sbatch takes the start of a name for a name.
-OTHERS = ("begin", "bb", "bbf", "container", "constraint", "cluster-constraint", "contiguous")
+OTHERS: tuple[str, ...] = (
+    "begin",
+    "bb",
+    "bbf",
+    "container",
+    "constraint",
+    "cluster-constraint",
+    "contiguous",
+)
 OTHERS += ("cores-per-socket", "core-spec", "cpu-freq", "deadline", "delay-boot", "dependency")
 OTHERS += ("distribution", "exclude", "exclusive", "extra-node-info", "gpu-bind", "gpu-freq")
 OTHERS += ("gres-flags", "hint", "hold", "licenses", "mail-type", "mail-user", "mcs-label")
