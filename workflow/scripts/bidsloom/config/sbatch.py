@@ -54,6 +54,7 @@ OWN: tuple[str, ...] = (
     "nodes",
     "ntasks",
 )
+OWN += ("ntasks",)
 OWN += (
     "ntasks-per-gpu",
     "output",
