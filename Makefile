@@ -9,7 +9,7 @@ export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-apps bench lint format docs setup setup-tests clean-demo
+.PHONY: demo test test-fuzz test-apps bench lint format docs setup setup-tests clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -17,6 +17,10 @@ demo: setup
 test: setup-tests
 	@bash tests/install_packages.sh
 	@$(BIN)/pytest -n auto --dist loadfile
+
+# Made-up configurations, others each time.
+test-fuzz: setup-tests
+	@$(BIN)/pytest -m fuzz --hypothesis-show-statistics
 
 test-apps: setup-tests
 	@bash tests/install_packages.sh

@@ -180,7 +180,7 @@ class Cluster:
             (root / "etc" / "job_container.conf").write_text("\n".join(lines) + "\n")
         lines = [f"{key}={value}" for key, value in settings.items()]
         for n in range(1, self.nodes + 1):
-            gres = " Gres=gpu:1" if n == 1 else ""
+            gres = " Gres=gpu:1" if n == 1 else " Feature=skylake" if n == 2 else ""
             lines.append(
                 f"NodeName=node{n} NodeHostname={host} NodeAddr=127.0.0.1 Port={port + 10 + n} "
                 f"CPUs={self.cpus} RealMemory={self.memory}{gres} State=UNKNOWN"

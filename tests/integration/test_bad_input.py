@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers.studies import git, make_input, run
+from helpers.studies import REPOSITORY, git, make_input, run
 
 
 def bare_git(path, *files):
@@ -196,6 +196,85 @@ def unknown_key(w):
     w.config["datalad"]["input_rep"] = "x"
 
 
+def reserved_option(w):
+    w.config["hpc"] = {"sbatch": "--nice=100 --mem=5G"}
+
+
+def shell_in_option(w):
+    w.config["hpc"] = {"sbatch": f"--nice=100 $(touch '{w.root}/appeared')"}
+
+
+def call_format_brace(w):
+    w.config["container"]["call_fmt"] = "python3 -I {img} {cmd} }"
+
+
+def call_format_placeholder(w):
+    w.config["container"]["call_fmt"] = "python3 -I {img} {cmd} {nothing}"
+
+
+def call_format_quote(w):
+    w.config["container"]["call_fmt"] = "python3 -I {img} {cmd} 'x"
+
+
+def output_own_file(w):
+    w.config["container"]["outputs"] = ["README.md"]
+
+
+def output_option(w):
+    w.config["container"]["outputs"] = ["-x"]
+
+
+def lock_folder(w):
+    w.config["datalad"]["lock_file"] = "switches"
+
+
+def lock_fifo(w):
+    os.mkfifo(w.root / "lock")
+    w.config["datalad"]["lock_file"] = "lock"
+
+
+def labels_fifo(w):
+    os.mkfifo(w.root / "labels")
+    w.config["subjects"] = {"include": "labels"}
+
+
+def long_arguments(w):
+    w.config["container"]["bids_args"]["x"] = "y" * 200_000
+
+
+def alias_outside(w):
+    w.config["datalad"]["output_repos"] = [f"ria+file://{w.root}/store#~../../x"]
+
+
+def store_in_input(w):
+    w.config["datalad"]["output_repos"] = [w.config["datalad"]["input_repo"] + "/store.git"]
+
+
+def store_in_results(w):
+    w.config["datalad"]["output_repos"] = ["results/probe/dataset"]
+
+
+def work_dir_input(w):
+    w.config["common"]["work_dir"] = w.config["datalad"]["input_repo"]
+
+
+def no_memory(w):
+    w.config["hpc"] = {"mem": "0G"}
+
+
+def no_such_home(w):
+    w.config["common"]["work_dir"] = "~nouser/x"
+
+
+def license_empty(w):
+    (w.root / "license.txt").touch()
+    w.config["container"]["freesurfer_license"] = "license.txt"
+
+
+def variable_of_the_job(w):
+    w.config["hpc"] = {"environment": {"GIT_DIR": "/x"}}
+
+
 CASES = [
     (input_missing, "does not exist"),
     (input_url_missing, "cannot be cloned"),
@@ -234,6 +313,25 @@ CASES = [
     (image_url_unknown, "did you mean 'docker'?"),
     (program_missing, "container.executable is empty"),
     (unknown_key, "did you mean 'input_repo'?"),
+    (reserved_option, "'--mem=5G', which the workflow sets itself"),
+    (shell_in_option, "which is no option of sbatch"),
+    (call_format_brace, "braces do not pair"),
+    (call_format_placeholder, "{nothing} is not a known placeholder"),
+    (call_format_quote, "a shell cannot read"),
+    (output_own_file, "files or folders of its own"),
+    (output_option, "container.outputs.0 is '-x'"),
+    (lock_folder, "which is a folder; expected: a file"),
+    (lock_fifo, "which is a fifo; expected: a file"),
+    (labels_fifo, "which is a fifo; expected: a file"),
+    (long_arguments, "a command line of 200,"),
+    (alias_outside, "neither an alias nor a dataset id"),
+    (store_in_input, "or one is inside the other"),
+    (store_in_results, "outside of results/"),
+    (work_dir_input, "common.work_dir"),
+    (no_memory, "hpc.mem is '0G'"),
+    (no_such_home, "whose home folder is not known"),
+    (license_empty, "license.txt is empty"),
+    (variable_of_the_job, "hpc.environment sets GIT_DIR"),
 ]
 
 
@@ -259,6 +357,76 @@ def test_all_faults_in_one_pass(workspace):
     output_folder_with_files(workspace)
     said = workspace.snakemake(check=False).stderr
     assert "3 problems were found; nothing was started" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("study: é\n".encode("utf-16"), "is written in UTF-16"),
+        (b"study: M\xfcller\n", "line 1, is not written in UTF-8"),
+        (b"study: a\nstudy: b\n", "line 2, gives 'study' a second time"),
+        (b"study: &x [*x]\n", "uses *x inside itself"),
+        (b"datalad:\n  input_version: 2020-13-45\n", "line 2, holds a date"),
+        (b"study: a\n---\nstudy: b\n", "line 2, starts a second document"),
+        (b"", "is empty"),
+        (b"study: " + b"[" * 3000 + b"]" * 3000, "inside each other"),
+    ],
+    ids=lambda value: "" if isinstance(value, bytes) else value,
+)
+def test_file_that_is_no_configuration(workspace, content, words):
+    """The study's own file is read by our loader before Snakemake reads it."""
+    (workspace.root / "config").mkdir()
+    (workspace.root / "config" / "config.yaml").write_bytes(content)
+    snakefile = REPOSITORY / "Snakefile"
+    done = run("snakemake", "-s", snakefile, "--cores", "1", "-n", cwd=workspace.root, check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Hint: " in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (workspace.root / "results").exists()
+
+
+def test_duplicate_key_of_a_named_file(workspace):
+    """Snakemake reads a file of --configfile first, and takes the last of two keys."""
+    path = workspace.write_config()
+    path.write_text(path.read_text() + "study: other\n")
+    command = workspace.command("-n")
+    done = run(*command, cwd=workspace.root, check=False)
+    assert done.returncode == 1
+    assert "gives 'study' a second time" in done.stderr
+
+
+def test_a_fault_names_its_line(workspace):
+    """The file and the line of the key, where they are known."""
+    workspace.config["hpc"] = {"cpus": 0}
+    lines = workspace.write_config().read_text().splitlines()
+    number = lines.index("  cpus: 0") + 1
+    assert f"(study.yaml, line {number})" in workspace.snakemake("-n", check=False).stderr
+
+
+def test_file_with_a_dash_at_the_root(workspace, tmp_path):
+    """A path is never an option of git or git-annex."""
+    source = make_input(tmp_path / "dashed", {"01": [None]})
+    (source / "-dash.txt").write_text("x" * 200_000)
+    (source / ":(exclude)x.json").write_text("{}")
+    run("datalad", "-l", "error", "save", "-m", "more", cwd=source)
+    workspace.config["datalad"]["input_repo"] = str(source)
+    workspace.snakemake()
+    assert workspace.branches() == ["base", "git-annex", "main"]
+    assert "probe/sub-01" in workspace.tree()
+
+
+def test_accepted_metacharacters_run_no_shell(workspace):
+    """Arguments, paths and variables of a real run reach the app as they are."""
+    attack = f"$(touch '{workspace.root}/appeared'); `touch '{workspace.root}/appeared'` {{x}} -y"
+    workspace.config["subjects"] = {"include": ["01"]}
+    workspace.config["hpc"] = {"environment": {"PROBE_VARIABLE": attack}}
+    store = "out put/$(touch appeared);.git"
+    workspace.config["datalad"]["output_repos"] = [store]
+    workspace.snakemake()
+    assert "main" in workspace.branches(workspace.root / store)
+    found = list(workspace.root.rglob("appeared")) + list(REPOSITORY.glob("appeared"))
+    assert [] == found
 
 
 def test_missing_git_identity(workspace, own_home):

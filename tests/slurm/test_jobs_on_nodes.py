@@ -1,6 +1,7 @@
 """Studies on a real SLURM cluster, and what their jobs ask for."""
 
 import json
+import shlex
 
 import pytest
 from helpers.studies import git, make_input, make_workspace, run
@@ -50,6 +51,27 @@ def test_graphics_card_reaches_sbatch(study):
     asked = study.cluster.ask("scontrol", "show", "job", record["scheduler_job_id"])
     assert "gpu" in asked.partition("Tres")[2]
     assert record["host"] == "node1"
+
+
+def test_options_reach_sbatch_as_they_are(study):
+    """By Snakemake and by a job script; no shell reads them, and the plugin stops at none."""
+    user = f"it's -J $(touch '{study.root}/appeared') \\ \"x\""
+    study.config["subjects"] = {"include": ["01", "02"]}
+    options = ["--constraint=skylake", "--nice=7", f"--mail-user={user}"]
+    study.config["hpc"] |= {"sbatch": shlex.join(options)}
+    study.snakemake("job_scripts")
+    script = study.results / "scripts" / "sub-02.sh"
+    study.cluster.ask("sbatch", "--wait", str(script), seconds=120)
+    assert ["02"] == study.runs()
+    study.snakemake()
+    assert ["01", "02"] == study.runs()
+    for unit in ("sub-01", "sub-02"):
+        record = study.record(unit)
+        job = study.cluster.ask("scontrol", "show", "job", record["scheduler_job_id"])
+        assert record["host"] == "node2"
+        assert "Nice=7" in job
+        assert f"MailUser={user}" in job
+    assert not (study.root / "appeared").exists()
 
 
 def test_job_scripts_do_the_whole_job(study):

@@ -1,5 +1,6 @@
 """Container runtimes: how each is called, and how it fails."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,21 @@ def test_variables_reach_apptainer_as_they_are():
     assert given["APPTAINERENV_VAR"] == "a \\$HOME \\`id\\` \\\\ b"
     assert given["VAR"] == "a $HOME `id` \\ b"
     assert given["APPTAINER_WORKDIR"] == "/scratch/job"
+
+
+@pytest.mark.parametrize("runtime", ["apptainer", "docker", "podman", "charliecloud"])
+def test_variables_that_would_break_the_job_reach_the_app_alone(runtime):
+    """The job's own programs keep their PATH."""
+    config = changed("container", runtime=runtime, executable="/app")
+    config["hpc"] = {"environment": {"PATH": "/opt/app", "PYTHONPATH": "/x", "TOKEN": "s3cret"}}
+    given = job_environment(read_study(config), Runtime(runtime), Path("/scratch/job"))
+    assert not {"PATH", "PYTHONPATH"} & set(given)
+    if runtime == "apptainer":
+        assert given["APPTAINERENV_PATH"] == "/opt/app"
+        assert given["SINGULARITYENV_PYTHONPATH"] == "/x"
+    else:
+        option = "--set-env" if runtime == "charliecloud" else "--env"
+        assert f"{option}=PATH=/opt/app" in shlex.split(given["BIDSLOOM_OPTIONS"])
 
 
 def test_auto_takes_what_is_there(tmp_path, monkeypatch):

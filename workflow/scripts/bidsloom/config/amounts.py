@@ -25,7 +25,7 @@ def find_amount_faults(config: Mapping) -> Iterator[WorkflowFailure]:
         if not isinstance(text, str | int) or isinstance(text, bool):
             continue
         try:
-            size = parse_memory(text)
+            size: int | None = parse_memory(text)
         except (ValueError, OverflowError):
             size = MOST_MEMORY + 1 if re.match(r"\d{10}", str(text)) else None
         if size is not None and (size > MOST_MEMORY or not re.search("[1-9]", str(text))):

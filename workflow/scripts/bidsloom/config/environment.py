@@ -16,8 +16,7 @@ from ..base.errors import WorkflowFailure
 APP_ALONE = {"PATH", "HOME", "TMPDIR", "TMP", "TEMP", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME"}
 APP_ALONE |= {"IFS", "ENV", "BASH_ENV", "CDPATH", "SHELLOPTS", "BASHOPTS", "PS4", "GLOBIGNORE"}
 APP_ALONE |= {"LANG", "LANGUAGE", "EDITOR", "PAGER", "LOADEDMODULES", "EMAIL"}
-STARTS: tuple[str, ...] = ()
-STARTS += (
+STARTS: tuple[str, ...] = (
     "GIT_",
     "LD_",
     "PYTHON",

@@ -247,7 +247,7 @@ def check_events(path: Path, text: str) -> None:
     opened: list[OpenNode] = []
     closed: dict[str, OpenNode] = {}
     for event in yaml.parse(text, Loader=BASE):
-        line = event.start_mark.line + 1 if event.start_mark else 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         height = 0
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
@@ -306,12 +306,17 @@ def lines_of(node: Any, prefix: str = "") -> Iterator[tuple[str, int]]:
             yield from lines_of(item, f"{prefix}{number}.")
 
 
+def key_of(problem: WorkflowFailure) -> str:
+    """The key that the message of a fault starts with."""
+    return problem.message.split(" ", 1)[0].rstrip(":,.")
+
+
 def place_faults(
     problems: list[WorkflowFailure], lines: Mapping[str, str]
 ) -> list[WorkflowFailure]:
     """The same faults; one whose message starts with a key of a file names its line."""
     for problem in problems:
-        key = problem.message.split(" ", 1)[0].rstrip(":,.")
+        key = key_of(problem)
         while key and key not in lines:
             key = key.rpartition(".")[0]
         if key:

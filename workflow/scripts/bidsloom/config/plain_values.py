@@ -6,7 +6,6 @@ program, so nothing is taken for granted, not even that keys are texts.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,24 +38,26 @@ def plain(config: Any, faults: list[WorkflowFailure], key: str = "", depth: int 
         )
         return None
     if isinstance(config, Mapping):
-        found = {}
+        mapping = {}
         for name, value in config.items():
             faults += key_faults(key, name)
             inner = f"{key}.{name}" if key else str(name)
-            found[str(name)] = plain(value, faults, inner, depth + 1)
-        return found
+            mapping[str(name)] = plain(value, faults, inner, depth + 1)
+        return mapping
     if isinstance(config, list | tuple):
         return [
             plain(value, faults, f"{key}.{n}" if key else str(n), depth + 1)
             for n, value in enumerate(config)
         ]
     if isinstance(config, str):
-        faults += text_faults(key, config)
-        return str(config)
+        found = [*text_faults(key, config)]
+        faults += found
+        return re.sub(r"[\n\r]", "?", CONTROL.sub("?", config)) if found else str(config)
     if config is None or isinstance(config, bool):
         return config
     if isinstance(config, int | float):
-        if math.isfinite(config) and abs(config) <= MAX_NUMBER:
+        # Of an integer first: one of 400 digits is no float.
+        if abs(config) <= MAX_NUMBER:
             return config
         what = str(config) if isinstance(config, float) else "a number of very many digits"
         faults.append(

@@ -16,7 +16,7 @@ from typing import Any
 from ..base.errors import ConfigFailure, WorkflowFailure
 from .expects import find_expects_faults, read_expects
 from .faults import find_faults
-from .loading import place_faults
+from .loading import key_of, place_faults
 from .places import find_place_faults
 from .plain_values import plain
 from .request import Request
@@ -64,9 +64,12 @@ def read_study(
     lines = getattr(config, "lines", {}) if lines is None else lines
     problems: list[WorkflowFailure] = []
     config = plain(restore_on(config), problems)
-    problems += find_faults(config)
+    # What is said of a value is not said twice: another one took its place.
+    known = {key_of(problem) for problem in problems}
+    further = [*find_faults(config)]
     if isinstance(config, dict):
-        problems += [*find_place_faults(config, base), *find_expects_faults(config, base)]
+        further += [*find_place_faults(config, base), *find_expects_faults(config, base)]
+    problems += [problem for problem in further if key_of(problem) not in known]
     if problems:
         raise ConfigFailure(place_faults(problems, lines))
     filled = fill_defaults(config, load_schema())

@@ -44,8 +44,7 @@ BY_KEY = {
     "export-file": "hpc.environment",
 }
 # A job is one process on one node, with a name and a log by which it is found again.
-OWN: tuple[str, ...] = ()
-OWN += (
+OWN: tuple[str, ...] = (
     "chdir",
     "clusters",
     "comment",
@@ -55,6 +54,7 @@ OWN += (
     "nodes",
     "ntasks",
 )
+
 OWN += (
     "ntasks-per-gpu",
     "output",
@@ -70,8 +70,7 @@ OWN += (
 )
 OWN += ("get-user-env", "ignore-pbs", "test-only", "help", "usage", "version", "verbose", "quiet")
 # Options with which those above might be mistaken: sbatch takes the start of a name for a name.
-OTHERS: tuple[str, ...] = ()
-OTHERS += (
+OTHERS: tuple[str, ...] = (
     "begin",
     "bb",
     "bbf",
