@@ -19,7 +19,6 @@ LONGEST_COMMAND = 100_000
 
 def find_amount_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     """Amounts of nothing, or of more than there is anywhere."""
-    size: int | None
     for keys in MEMORY:
         text = value_at(config, *keys)
         if not isinstance(text, str | int) or isinstance(text, bool):
