@@ -8,7 +8,7 @@ from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.text import a_few
 from ..config import Study
 from ..datasets.branches import BranchKind, branch_name
-from ..datasets.locks import exclusive, locked
+from ..datasets.locks import exclusive, locked, wait_for_stores
 from ..datasets.output_datasets import main_output
 from ..datasets.pushes import push_refs
 from ..datasets.stores import REMOTE, last_line
@@ -27,6 +27,7 @@ def accept_units(study: Study, labels: Iterable[str]) -> MergeOutcome:
     nothing is written.
     """
     with locked(study.lock_file), exclusive(study):
+        wait_for_stores(study)
         _, held = choose_results(study, fetch_stores(study))
         units = find_held(labels, held)
         app = study.container.name

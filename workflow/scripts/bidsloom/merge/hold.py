@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..base.runners import call_git, call_git_records
 from ..config import Study
+from ..datasets.branches import Result
 from ..datasets.unit_results import UnitResult
 from ..units.completeness import describe_lacks, expects_digest, is_accepted, judge
 from ..units.unit import GROUP, Unit, folder_of, split_name, subject_of
@@ -51,6 +52,17 @@ def choose(candidates: Iterable[Candidate]) -> tuple[dict[str, UnitResult], dict
             held[result.unit] = Held(result.commit, candidate.reasons)
     held = {unit: result for unit, result in held.items() if unit not in merged}
     return {unit: candidate.found for unit, candidate in merged.items()}, held
+
+
+def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
+    """True where main holds a result of the unit that was made from the same.
+
+    A complete result replaces one that was accepted although it was not.
+    """
+    held = ledger.get(result.unit)
+    if held is None or held.fingerprint != result.fingerprint:
+        return False
+    return not held.reasons or bool(result.reasons)
 
 
 def list_candidates(

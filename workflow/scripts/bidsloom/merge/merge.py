@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..base.errors import FailureClass, WorkflowFailure
+from ..base.space import space_needed
 from ..config import Study
 from ..datasets.branches import (
     RESULT_BRANCHES,
@@ -24,8 +25,9 @@ from ..datasets.branches import (
     list_results,
 )
 from ..datasets.clones import fetch_output
-from ..datasets.locks import exclusive, locked
+from ..datasets.locks import exclusive, locked, wait_for_stores
 from ..datasets.output_datasets import list_outputs, owner_of
+from ..datasets.repositories import written_folders
 from ..datasets.stores import REMOTE
 from ..datasets.unit_results import UnitResult, read_unit_results
 from ..records.attempts import Attempt, add_attempt
@@ -33,7 +35,7 @@ from ..records.job_record import JobRecord, list_records
 from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.completeness import expects_digest
 from ..units.listing import find_withdrawn, known_units
-from .hold import Held, choose, list_candidates
+from .hold import Held, choose, is_held, list_candidates
 from .main_contents import read_main_contents
 from .mains import Place, find_places
 from .publish import publish
@@ -77,7 +79,14 @@ def merge_branches(study: Study) -> MergeOutcome:
     Writes and returns what was done.  A unit whose content never arrived loses
     its record, so that the next run computes it again.
     """
+    with space_needed("The merge", written_folders(study)):
+        return merge_all(study)
+
+
+def merge_all(study: Study) -> MergeOutcome:
+    """As `merge_branches`; a full disk ends it with the error of whatever could not write."""
     with locked(study.lock_file), exclusive(study):
+        wait_for_stores(study)
         # A job pushes its branch before it writes its record: each of these is announced.
         recorded = list_records(study)
         found = fetch_stores(study)
@@ -163,17 +172,6 @@ def choose_results(study: Study, found: Found) -> tuple[dict[str, UnitResult], d
     """Of the results whose content is there: those to be merged, and those that wait."""
     there = [a for a in found.announced if not a.missing]
     return choose(list_candidates(study, there, accepted=found.accepted))
-
-
-def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
-    """True where main holds a result of the unit that was made from the same.
-
-    A complete result replaces one that was accepted although it was not.
-    """
-    held = ledger.get(result.unit)
-    if held is None or held.fingerprint != result.fingerprint:
-        return False
-    return not held.reasons or bool(result.reasons)
 
 
 def shared_patterns(study: Study) -> list[str]:

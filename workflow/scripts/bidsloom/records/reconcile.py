@@ -7,11 +7,10 @@ moved aside, missing ones are written again.
 from __future__ import annotations
 
 from ..base.files import read_tsv
-from ..base.runners import call_git_success
 from ..config import Study
 from ..datasets.branches import BranchKind, Result, list_results, read_ledger
 from ..datasets.clones import fetch_output
-from ..datasets.output_datasets import OutputDataset, list_outputs
+from ..datasets.output_datasets import is_connected, list_outputs
 from ..datasets.stores import MAIN, REMOTE
 from ..datasets.unit_results import read_unit_results
 from ..units.completeness import expects_digest, is_accepted
@@ -132,12 +131,6 @@ def find_announced(study: Study, kind: BranchKind) -> list[Result]:
         heads={path: {r.commit for r in results} for path, results in heads.items()},
     )
     return [found.result for found in announced if not found.missing]
-
-
-def is_connected(target: OutputDataset) -> bool:
-    """True where the study's clone of a dataset knows its store."""
-    dataset = target.dataset
-    return dataset.exists() and call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
 
 
 def find_done(opened: OpenStudy) -> frozenset[str]:
