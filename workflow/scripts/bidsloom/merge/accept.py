@@ -12,6 +12,7 @@ from ..datasets.locks import exclusive, locked, wait_for_stores
 from ..datasets.output_datasets import main_output
 from ..datasets.pushes import push_refs
 from ..datasets.stores import REMOTE, last_line
+from ..records.job_record import list_records
 from ..records.merge_outcome import MergeOutcome
 from ..units.unit import unit_name
 from .hold import Held
@@ -28,7 +29,8 @@ def accept_units(study: Study, labels: Iterable[str]) -> MergeOutcome:
     """
     with locked(study.lock_file), exclusive(study):
         wait_for_stores(study)
-        _, held = choose_results(study, fetch_stores(study))
+        wanted = {record.unit: record.fingerprint for record in list_records(study)}
+        _, held = choose_results(study, fetch_stores(study), wanted=wanted)
         units = find_held(labels, held)
         app = study.container.name
         refs = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..base.runners import call_git, call_git_records
 from ..config import Study
@@ -35,14 +36,17 @@ class Held:
     reasons: tuple[str, ...]
 
 
-def choose(candidates: Iterable[Candidate]) -> tuple[dict[str, UnitResult], dict[str, Held]]:
+def choose(
+    candidates: Iterable[Candidate], *, wanted: Mapping[str, str] = MappingProxyType({})
+) -> tuple[dict[str, UnitResult], dict[str, Held]]:
     """Unit -> the result to be merged, and unit -> the result that waits; no unit is in both.
 
-    A complete result goes before one that is not.
+    A complete result goes before one that is not.  `wanted` is unit -> the
+    fingerprint of its recorded result: an older result does not go before that.
     """
     merged: dict[str, Candidate] = {}
     held: dict[str, Held] = {}
-    for candidate in candidates:
+    for candidate in without_outdated(candidates, wanted):
         result = candidate.found.result
         if not candidate.reasons:
             merged[result.unit] = candidate
@@ -52,6 +56,14 @@ def choose(candidates: Iterable[Candidate]) -> tuple[dict[str, UnitResult], dict
             held[result.unit] = Held(result.commit, candidate.reasons)
     held = {unit: result for unit, result in held.items() if unit not in merged}
     return {unit: candidate.found for unit, candidate in merged.items()}, held
+
+
+def without_outdated(candidates: Iterable[Candidate], wanted: Mapping[str, str]) -> list[Candidate]:
+    """The candidates, of units with a wanted one only that."""
+    candidates = list(candidates)
+    results = [(c, c.found.result) for c in candidates]
+    current = {r.unit for _, r in results if r.fingerprint == wanted.get(r.unit)}
+    return [c for c, r in results if r.unit not in current or r.fingerprint == wanted[r.unit]]
 
 
 def is_held(ledger: Mapping[str, Result], result: Result) -> bool:

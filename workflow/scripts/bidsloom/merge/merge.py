@@ -8,9 +8,7 @@ stays on its branch and is named; the next merge tries it again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..base.errors import FailureClass, WorkflowFailure
 from ..base.space import space_needed
@@ -31,11 +29,12 @@ from ..datasets.repositories import written_folders
 from ..datasets.stores import REMOTE
 from ..datasets.unit_results import UnitResult, read_unit_results
 from ..records.attempts import Attempt, add_attempt
-from ..records.job_record import JobRecord, list_records
+from ..records.job_record import list_records
 from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.completeness import expects_digest
 from ..units.listing import find_withdrawn, known_units
-from .hold import Held, choose, is_held, list_candidates
+from .decisions import Found, find_lost, ledger_after, list_done, list_fresh, list_void
+from .hold import Held, choose, list_candidates
 from .main_contents import read_main_contents
 from .mains import Place, find_places
 from .publish import publish
@@ -44,33 +43,6 @@ from .weave import Weave, decide
 from .write_main import Change, write_main
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Found:
-    """The stores as a merge finds them.
-
-    `on_branches` are the results on branches, by kind and dataset; `announced`
-    are those that main does not hold yet; `accepted` is unit -> the commit that
-    somebody accepted; `gone` are units that were withdrawn from the input,
-    where their results are to be removed.
-    """
-
-    places: Sequence[Place]
-    on_branches: Mapping[BranchKind, Mapping[str, list[Result]]]
-    announced: Sequence[UnitResult]
-    accepted: Mapping[str, str]
-    gone: Sequence[str]
-
-    @cached_property
-    def commits(self) -> frozenset[str]:
-        """The commits of all branches of the output dataset."""
-        return frozenset(r.commit for by_path in self.on_branches.values() for r in by_path[""])
-
-    @property
-    def ledger(self) -> Mapping[str, Result]:
-        """Unit -> the result that main holds of it."""
-        return self.places[-1].ledger
 
 
 def merge_branches(study: Study) -> MergeOutcome:
@@ -90,7 +62,8 @@ def merge_all(study: Study) -> MergeOutcome:
         # A job pushes its branch before it writes its record: each of these is announced.
         recorded = list_records(study)
         found = fetch_stores(study)
-        whole, held = choose_results(study, found)
+        wanted = {record.unit: record.fingerprint for record in recorded}
+        whole, held = choose_results(study, found, wanted=wanted)
         lost = find_lost(recorded, found, {*whole, *held})
         removed = [unit for unit in found.gone if unit in found.ledger]
         weave = decide(
@@ -105,9 +78,8 @@ def merge_all(study: Study) -> MergeOutcome:
         commits = write_all(found.places, weave, whole)
         if any(commits[place.path] != place.main for place in found.places):
             publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
-        ledger = {**found.ledger, **{b.result.unit: b.result for b in weave.merged}}
-        ledger = {unit: result for unit, result in ledger.items() if unit not in removed}
-        remove_done_branches(study, found, ledger)
+        ledger = ledger_after(found, [b.result for b in weave.merged], removed)
+        remove_done_branches(study, found, ledger, wanted=wanted)
     note_lost(study, lost)
     outcome = MergeOutcome(
         main=commits[""],
@@ -137,7 +109,7 @@ def fetch_stores(study: Study) -> Found:
     own = [result for kind in RESULT_BRANCHES for result in on_branches[kind][""]]
     units = {*ledger, *(result.unit for result in own)}
     gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
-    fresh = [r for r in own if r.unit not in gone and not is_held(ledger, r)]
+    fresh = list_fresh({kind: on_branches[kind][""] for kind in RESULT_BRANCHES}, ledger, gone)
     announced = read_unit_results(
         targets,
         fresh,
@@ -151,27 +123,15 @@ def fetch_stores(study: Study) -> Found:
     return Found(places, on_branches, announced, accepted, gone)
 
 
-def find_lost(
-    recorded: Iterable[JobRecord], found: Found, there: Collection[str]
-) -> dict[str, str]:
-    """Unit -> what is lost of its result: content, or the branch that announced it."""
-    lost = {r.unit: "its branch is gone" for r in recorded if not is_known(found, r)}
-    lost |= {a.result.unit: a.missing for a in found.announced if a.missing}
-    return {unit: why for unit, why in lost.items() if unit not in there}
+def choose_results(
+    study: Study, found: Found, *, wanted: Mapping[str, str]
+) -> tuple[dict[str, UnitResult], dict[str, Held]]:
+    """Of the results whose content is there: those to be merged, and those that wait.
 
-
-def is_known(found: Found, record: JobRecord) -> bool:
-    """True where the stores hold the result of a record, on a branch or in main."""
-    held = found.ledger.get(record.unit)
-    if held and held.fingerprint == record.fingerprint:
-        return True
-    return record.unit in found.gone or record.commit in found.commits
-
-
-def choose_results(study: Study, found: Found) -> tuple[dict[str, UnitResult], dict[str, Held]]:
-    """Of the results whose content is there: those to be merged, and those that wait."""
+    `wanted` is unit -> the fingerprint of its recorded result.
+    """
     there = [a for a in found.announced if not a.missing]
-    return choose(list_candidates(study, there, accepted=found.accepted))
+    return choose(list_candidates(study, there, accepted=found.accepted), wanted=wanted)
 
 
 def shared_patterns(study: Study) -> list[str]:
@@ -237,28 +197,17 @@ def write_all(
     return links
 
 
-def remove_done_branches(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
-    """Delete the branches of results that main holds now, and of removed units.
-
-    A result that is not complete goes when main holds any newer one.
-    """
-    gone, app = set(found.gone), study.container.name
-    newer = {unit for unit, result in ledger.items() if result != found.ledger.get(unit)}
+def remove_done_branches(
+    study: Study, found: Found, ledger: Mapping[str, Result], *, wanted: Mapping[str, str]
+) -> None:
+    """Delete the branches of results that main holds now, and of removed units."""
+    app = study.container.name
     for place in found.places:
-        for kind, by_path in found.on_branches.items():
-            done = {
-                r.unit: r.commit
-                for r in by_path[place.path]
-                if is_held(ledger, r)
-                or r.unit in gone
-                or (kind is BranchKind.INCOMPLETE and r.unit in newer)
-            }
-            if done:
+        for kind in found.on_branches:
+            if done := list_done(found, ledger, kind=kind, path=place.path, wanted=wanted):
                 remove_branches(place.target, app, done, kind)
-    waiting = {a.result.commit for a in found.announced} - {r.commit for r in ledger.values()}
-    stale = {unit: commit for unit, commit in found.accepted.items() if commit not in waiting}
-    if stale:
-        remove_branches(found.places[-1].target, app, stale, BranchKind.ACCEPTED)
+    if void := list_void(found, ledger):
+        remove_branches(found.places[-1].target, app, void, BranchKind.ACCEPTED)
 
 
 def delete_records(study: Study, removed: Iterable[str]) -> None:
