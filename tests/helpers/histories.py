@@ -153,6 +153,7 @@ class World:
                 fingerprint=self.fingerprint(unit),
                 outcome=merged,
                 unit=unit,
+                waiting={u: r.commit for u, r in self.branches[INCOMPLETE].items()},
             )
             if move is Move.SET_ASIDE:
                 self.superseded[unit] = self.records.pop(unit)
@@ -228,7 +229,7 @@ class World:
         recorded, found, wanted = list(self.records.values()), self.look(), self.wanted()
         whole, held = self.choose()
         assert not whole.keys() & held.keys()
-        lost = find_lost(recorded, found, {*whole, *held})
+        lost = find_lost(recorded, found, {*whole, *held}, asked=self.present)
         removed = [unit for unit in found.gone if unit in self.ledger]
         weave = decide(
             [each.joined() for each in whole.values()],
@@ -270,7 +271,7 @@ class World:
         there = [each for each in found.announced if not each.missing]
         candidates = list_candidates(self.study, there, accepted=found.accepted)
         self.allowed |= {c.found.result.commit for c in candidates if c.accepted}
-        return choose(candidates, wanted=self.wanted())
+        return choose(candidates, wanted=self.wanted(), ledger=self.ledger)
 
     def wanted(self) -> dict[str, str]:
         """Unit -> the fingerprint of its recorded result."""
@@ -301,9 +302,9 @@ class World:
 
     # --- what is lost, and what the test looks at
 
-    def forget(self, lost: Result) -> None:
-        """Expect no more of a result that was lost, nor of those that it had replaced."""
-        self.pushed = [r for r in self.pushed if r.unit != lost.unit]
+    def forget(self, unit: str) -> None:
+        """Expect the results so far of a unit no more: another is asked for, or one was lost."""
+        self.pushed = [r for r in self.pushed if r.unit != unit]
 
     def lose_notes(self) -> None:
         """Remove `results/`."""

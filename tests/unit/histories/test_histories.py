@@ -28,16 +28,19 @@ class Histories(RuleBasedStateMachine):
     @rule(unit=units)
     def commit_to_the_input(self, unit):
         self.world.versions[unit] += 1
+        self.world.forget(unit)
 
     @rule(unit=units)
     def revert_the_input(self, unit):
         self.world.versions[unit] = max(0, self.world.versions[unit] - 1)
+        self.world.forget(unit)
 
     @rule(unit=units)
     def withdraw_or_bring_back(self, unit):
         # The last one stays: without any unit, no unit counts as withdrawn.
         if unit not in self.world.present or len(self.world.present) > 1:
             self.world.present ^= {unit}
+            self.world.forget(unit)
 
     @rule(value=st.sampled_from(["hold", "accept", "retry"]))
     def configure(self, value):
@@ -73,14 +76,14 @@ class Histories(RuleBasedStateMachine):
 
     @rule(unit=units, kind=st.sampled_from([JOB, INCOMPLETE]))
     def lose_a_branch(self, unit, kind):
-        if lost := self.world.branches[kind].pop(unit, None):
-            self.world.forget(lost)
+        self.world.branches[kind].pop(unit, None)
+        self.world.forget(unit)
 
     @rule(unit=units, kind=st.sampled_from([JOB, INCOMPLETE]))
     def lose_content(self, unit, kind):
         if lost := self.world.branches[kind].get(unit):
             self.world.without_content.add(lost.commit)
-            self.world.forget(lost)
+            self.world.forget(unit)
 
     @rule()
     def lose_the_results_folder(self):

@@ -55,12 +55,20 @@ def list_fresh(
 
 
 def find_lost(
-    recorded: Iterable[JobRecord], found: Found, there: Collection[str]
+    recorded: Iterable[JobRecord],
+    found: Found,
+    there: Collection[str],
+    *,
+    asked: Collection[str],
 ) -> dict[str, str]:
-    """Unit -> what is lost of its result: content, or the branch that announced it."""
+    """Unit -> what is lost of its result: content, or the branch that announced it.
+
+    `there` are units of which another result is there, `asked` those that the
+    study processes: of any other unit, nothing is computed again.
+    """
     lost = {r.unit: "its branch is gone" for r in recorded if not is_known(found, r)}
     lost |= {a.result.unit: a.missing for a in found.announced if a.missing}
-    return {unit: why for unit, why in lost.items() if unit not in there}
+    return {unit: why for unit, why in lost.items() if unit not in there and unit in asked}
 
 
 def is_known(found: Found, record: JobRecord) -> bool:
@@ -90,20 +98,16 @@ def list_done(
     """Unit -> commit of the branches of a kind, in a dataset, that main makes superfluous.
 
     `ledger` is what main holds after the merge, `wanted` unit -> the
-    fingerprint of its recorded result.  A result that is not complete goes
-    when main holds the wanted one.
+    fingerprint of its recorded result.  Where main holds the wanted one, those
+    of others are outdated.
     """
-    newer = {
-        unit
-        for unit, result in ledger.items()
-        if result != found.ledger.get(unit) and result.fingerprint == wanted.get(unit)
-    }
+    current = {unit for unit, r in ledger.items() if r.fingerprint == wanted.get(unit)}
     return {
         r.unit: r.commit
         for r in found.on_branches[kind][path]
         if is_held(ledger, r)
         or r.unit in found.gone
-        or (kind is BranchKind.INCOMPLETE and r.unit in newer)
+        or (r.unit in current and r.fingerprint != wanted[r.unit])
     }
 
 

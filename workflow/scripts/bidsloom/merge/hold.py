@@ -37,17 +37,26 @@ class Held:
 
 
 def choose(
-    candidates: Iterable[Candidate], *, wanted: Mapping[str, str] = MappingProxyType({})
+    candidates: Iterable[Candidate],
+    *,
+    wanted: Mapping[str, str] = MappingProxyType({}),
+    ledger: Mapping[str, Result] = MappingProxyType({}),
 ) -> tuple[dict[str, UnitResult], dict[str, Held]]:
     """Unit -> the result to be merged, and unit -> the result that waits; no unit is in both.
 
     A complete result goes before one that is not.  `wanted` is unit -> the
-    fingerprint of its recorded result: an older result does not go before that.
+    fingerprint of its recorded result, `ledger` unit -> the result that main
+    holds: where one of these has the wanted one, others are outdated.
     """
     merged: dict[str, Candidate] = {}
     held: dict[str, Held] = {}
-    for candidate in without_outdated(candidates, wanted):
+    candidates = list(candidates)
+    there = [*ledger.values(), *(c.found.result for c in candidates)]
+    current = {r.unit for r in there if r.fingerprint == wanted.get(r.unit)}
+    for candidate in candidates:
         result = candidate.found.result
+        if result.unit in current and result.fingerprint != wanted[result.unit]:
+            continue
         if not candidate.reasons:
             merged[result.unit] = candidate
         elif candidate.accepted:
@@ -56,14 +65,6 @@ def choose(
             held[result.unit] = Held(result.commit, candidate.reasons)
     held = {unit: result for unit, result in held.items() if unit not in merged}
     return {unit: candidate.found for unit, candidate in merged.items()}, held
-
-
-def without_outdated(candidates: Iterable[Candidate], wanted: Mapping[str, str]) -> list[Candidate]:
-    """The candidates, of units with a wanted one only that."""
-    candidates = list(candidates)
-    results = [(c, c.found.result) for c in candidates]
-    current = {r.unit for _, r in results if r.fingerprint == wanted.get(r.unit)}
-    return [c for c, r in results if r.unit not in current or r.fingerprint == wanted[r.unit]]
 
 
 def is_held(ledger: Mapping[str, Result], result: Result) -> bool:

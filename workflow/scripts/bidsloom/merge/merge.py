@@ -32,7 +32,8 @@ from ..records.attempts import Attempt, add_attempt
 from ..records.job_record import list_records
 from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.completeness import expects_digest
-from ..units.listing import find_withdrawn, known_units
+from ..units.listing import find_withdrawn, known_units, read_units
+from ..units.unit import GROUP
 from .decisions import Found, find_lost, ledger_after, list_done, list_fresh, list_void
 from .hold import Held, choose, list_candidates
 from .main_contents import read_main_contents
@@ -64,7 +65,7 @@ def merge_all(study: Study) -> MergeOutcome:
         found = fetch_stores(study)
         wanted = {record.unit: record.fingerprint for record in recorded}
         whole, held = choose_results(study, found, wanted=wanted)
-        lost = find_lost(recorded, found, {*whole, *held})
+        lost = find_lost(recorded, found, {*whole, *held}, asked=asked_units(study))
         removed = [unit for unit in found.gone if unit in found.ledger]
         weave = decide(
             [announced.joined() for announced in whole.values()],
@@ -123,6 +124,11 @@ def fetch_stores(study: Study) -> Found:
     return Found(places, on_branches, announced, accepted, gone)
 
 
+def asked_units(study: Study) -> set[str]:
+    """The units that the study processes, and the group."""
+    return {GROUP, *(unit.name for unit in read_units(study))}
+
+
 def choose_results(
     study: Study, found: Found, *, wanted: Mapping[str, str]
 ) -> tuple[dict[str, UnitResult], dict[str, Held]]:
@@ -131,7 +137,8 @@ def choose_results(
     `wanted` is unit -> the fingerprint of its recorded result.
     """
     there = [a for a in found.announced if not a.missing]
-    return choose(list_candidates(study, there, accepted=found.accepted), wanted=wanted)
+    candidates = list_candidates(study, there, accepted=found.accepted)
+    return choose(candidates, wanted=wanted, ledger=found.ledger)
 
 
 def shared_patterns(study: Study) -> list[str]:

@@ -6,15 +6,15 @@ moved aside, missing ones are written again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from ..base.files import read_tsv
 from ..config import Study
-from ..datasets.branches import BranchKind, Result, list_results, read_ledger
+from ..datasets.branches import BranchKind, Result, branch_name, list_results, read_ledger
 from ..datasets.clones import fetch_output
-from ..datasets.output_datasets import is_connected, list_outputs
-from ..datasets.stores import MAIN, REMOTE
+from ..datasets.output_datasets import is_connected, list_outputs, main_output
+from ..datasets.stores import MAIN, REMOTE, list_remote_heads
 from ..datasets.unit_results import read_unit_results
 from ..units.completeness import expects_digest, is_accepted
 from .fingerprints import preparation
@@ -56,6 +56,16 @@ def is_settled(study: Study, outcome: MergeOutcome, units: Iterable[str]) -> boo
     return same and settled.issuperset(units)
 
 
+def read_waiting(study: Study) -> dict[str, str]:
+    """Unit -> commit of the results in the store that wait because they are not complete.
+
+    Raises `WorkflowFailure` where the store cannot be read.
+    """
+    folder = branch_name(study.container.name, "", BranchKind.INCOMPLETE)
+    heads = list_remote_heads(main_output(study).store, f"refs/heads/{folder}*")
+    return {branch.removeprefix(folder): commit for branch, commit in heads.items()}
+
+
 class Move(Enum):
     """What becomes of a unit's record when a study is opened."""
 
@@ -73,10 +83,16 @@ def set_aside_records(opened: OpenStudy) -> None:
     """
     study, files = opened.study, opened.study.files
     outcome = read_merge_outcome(study)
+    waiting = read_waiting(study) if outcome.held else None
     for name in opened.names:
-        record, old = read_record(study, name), read_superseded(study, name)
         move = decide_move(
-            study, record, old, unit=name, fingerprint=opened.fingerprint(name), outcome=outcome
+            study,
+            read_record(study, name),
+            read_superseded(study, name),
+            unit=name,
+            fingerprint=opened.fingerprint(name),
+            outcome=outcome,
+            waiting=waiting,
         )
         if move is Move.SET_ASIDE:
             files.superseded(name).parent.mkdir(exist_ok=True)
@@ -95,18 +111,21 @@ def decide_move(
     unit: str,
     fingerprint: str,
     outcome: MergeOutcome,
+    waiting: Mapping[str, str] | None = None,
 ) -> Move:
     """What becomes of a unit's record, and of the older one that was set aside.
 
     `fingerprint` is what the unit's result must have, `outcome` what the last
-    merge did.
+    merge did, `waiting` unit -> commit of the results that wait in the store
+    because they are not complete (None: not looked at).
     """
     if record and record.fingerprint != fingerprint:
         return Move.SET_ASIDE
     # A unit may have an earlier result in main while its new one is held.
     merged = unit in outcome.merged and unit not in outcome.held
     if record:
-        again = is_computed_again(study, record, merged=merged)
+        lost = unit in outcome.held and waiting is not None and unit not in waiting
+        again = lost or is_computed_again(study, record, merged=merged)
         return Move.REMOVE if again else Move.STAY
     holds = old is not None and old.fingerprint == fingerprint
     if old and holds and not is_computed_again(study, old, merged=merged):
