@@ -9,7 +9,7 @@ export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-fuzz test-apps bench lint format docs setup setup-tests clean-demo
+.PHONY: demo test test-apps test-fuzz test-kills bench lint format docs setup setup-tests clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -26,6 +26,10 @@ test-apps: setup-tests
 	@bash tests/install_packages.sh
 	@$(MAKE) --no-print-directory .cache/fitlins.sif
 	@$(BIN)/pytest -m apps
+
+# Hours: deaths at every call of git and git-annex, and BIDSLOOM_TEST_KILLS random ones.
+test-kills: setup-tests
+	@$(BIN)/pytest -n auto --dist worksteal -m kills -rP tests/integration/test_deaths.py
 
 .cache/fitlins.sif: tests/apps/fitlins/build.sh tests/apps/fitlins/requirements.txt | setup-tests
 	@bash tests/apps/fitlins/build.sh $@

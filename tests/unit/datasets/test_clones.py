@@ -48,6 +48,14 @@ def test_clone_is_private_and_has_no_work_tree(source, tmp_path):
     assert [".git"] == [path.name for path in target.iterdir()]
 
 
+def test_clone_knows_its_source_by_the_name_that_was_asked_for(source, tmp_path):
+    """From the first moment on: a run that dies leaves no clone that lacks it."""
+    target = tmp_path / "dataset"
+    clone(str(source), target, key="datalad.output_repos", remote="output")
+    assert "output" == call_git(["remote"], cwd=target)
+    assert commit_of(source, "HEAD") == commit_of(target, "output/main")
+
+
 def test_pinned_commit_stays_until_the_version_changes(source, tmp_path):
     """A branch that moves on in the source does not change a running study."""
     target = tmp_path / "input"

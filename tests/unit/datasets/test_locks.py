@@ -1,5 +1,8 @@
 """Locks, and the lock files that dead processes left."""
 
+import os
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.checks.lock_file import state_of_lock
-from bidsloom.datasets.locks import exclusive, locked
+from bidsloom.datasets.locks import exclusive, locked, wait_for_stores
+from bidsloom.datasets.pushes import STALE_LOCK_SECONDS
 
 
 def test_lock_is_held_inside_only(tmp_path):
@@ -45,20 +49,69 @@ def test_lock_file_that_cannot_be_opened_names_its_key(tmp_path):
     assert "datalad.lock_file" in failed.value.hint
 
 
-def test_lock_files_of_dead_processes_are_removed(tmp_path):
-    """In the study's own clones alone, and only by the process that holds them."""
-    clones = {name: tmp_path / name for name in ("dataset", "input", "further", "other")}
-    left: dict[str, Path] = {}
-    for name, clone in clones.items():
-        left[name] = clone / ".git" / "refs" / "main.lock"
-        left[name].parent.mkdir(parents=True)
-        left[name].touch()
-    study = SimpleNamespace(
+@pytest.fixture
+def study(tmp_path):
+    """A study with a further input, a further output and two mounted stores."""
+    return SimpleNamespace(
+        name="probe",
         results=tmp_path,
         files=SimpleNamespace(clones_lock=tmp_path / "clones.lock"),
-        dataset=clones["dataset"],
-        input=clones["input"],
-        further_inputs=[SimpleNamespace(clone=clones["further"])],
+        dataset=tmp_path / "dataset",
+        output_url=str(tmp_path / "store.git"),
+        input=tmp_path / "input",
+        containers=tmp_path / "containers",
+        further_inputs=[SimpleNamespace(clone=tmp_path / "further")],
+        further_outputs=[
+            SimpleNamespace(path="fs", dataset=tmp_path / "fs", url=str(tmp_path / "fs.git"))
+        ],
     )
+
+
+OWN = ("dataset", "fs", "input", "containers", "further")
+
+
+def leave_locks(root: Path, *, age: float = 0) -> dict[str, Path]:
+    """A lock file of each kind in each repository of a study, and in one that is not the study's."""
+    left = {}
+    for name in (*(f"{own}/.git" for own in OWN), "other/.git", "store.git", "fs.git"):
+        for path in ("config.lock", "refs/heads/main.lock", "annex/index.lock"):
+            lock = root / name / path
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.touch()
+            os.utime(lock, (time.time() - age, time.time() - age))
+            left[f"{name}/{path}"] = lock
+    return left
+
+
+def names_of_locked(left: dict[str, Path]) -> set[str]:
+    return {name.partition("/")[0] for name, lock in left.items() if lock.exists()}
+
+
+def test_lock_files_of_dead_processes_are_removed(study, tmp_path):
+    """In the study's own clones at once; in a store, which others write to, once they are old."""
+    left = leave_locks(tmp_path)
     with exclusive(study):
-        assert ["other"] == [name for name, lock in left.items() if lock.exists()]
+        assert {"other", "store.git", "fs.git"} == names_of_locked(left)
+    left = leave_locks(tmp_path, age=2 * STALE_LOCK_SECONDS)
+    with exclusive(study):
+        assert {"other"} == names_of_locked(left)
+
+
+def test_lock_of_a_living_process_in_a_store_is_waited_for(study, tmp_path):
+    lock = tmp_path / "store.git" / "packed-refs.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    threading.Timer(0.5, lock.unlink).start()
+    start = time.monotonic()
+    wait_for_stores(study)
+    assert not lock.exists() and time.monotonic() - start < STALE_LOCK_SECONDS
+
+
+def test_files_that_only_look_like_locks_stay(study, tmp_path):
+    """The content of a file `Pipfile.lock` has that ending in git-annex, too."""
+    key = "MD5E-s1--0.lock"
+    content = tmp_path / "input" / ".git" / "annex" / "objects" / "a" / key / key
+    content.parent.mkdir(parents=True)
+    content.touch()
+    with exclusive(study):
+        assert content.exists()

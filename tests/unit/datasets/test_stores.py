@@ -7,8 +7,12 @@ from bidsloom.base.errors import FailureClass, WorkflowFailure
 from bidsloom.base.runners import call_git
 from bidsloom.datasets.annex import object_path
 from bidsloom.datasets.stores import (
+    MADE,
+    MAKING,
     StoreKind,
+    init_aside,
     is_git_directory,
+    is_half_made_store,
     last_line,
     list_remote_heads,
     make_bare_store,
@@ -52,6 +56,26 @@ def test_store_is_made_once_and_keeps_its_identity(tmp_path):
     assert uuid == store_uuid(store, tmp_path)
     assert is_git_directory(store.mounted)
     assert not is_git_directory(store.mounted / "annex")
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("name", ["making", "made", "moved up in part"])
+def test_store_whose_making_was_killed_is_made_by_the_next_run(tmp_path, name, there):
+    """However far it came, in a new folder or in one that was there; it is never taken for another's."""
+    path = tmp_path / "store.git"
+    if there:
+        path.mkdir()
+    if name == "making":
+        (path / MAKING / "refs").mkdir(parents=True)
+    else:
+        init_aside(path, "first")
+        if name != "made":
+            (path / MADE / "config").rename(path / "config")
+    assert not is_git_directory(path) and is_half_made_store(path)
+    make_bare_store(path, "second")
+    assert is_git_directory(path) and not is_half_made_store(path)
+    assert call_git(["config", "annex.uuid"], cwd=path)
+    call_git(["fsck", "--strict"], cwd=path)
 
 
 def test_content_is_missing_until_it_is_complete(tmp_path):

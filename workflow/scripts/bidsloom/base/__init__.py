@@ -8,5 +8,6 @@ git_settings  the git configuration that our repositories see
 paths         where the workflow's own files are
 patterns      patterns of paths, as regular expressions
 runners       the only module that starts programs
+space         disks that are full, as a failure that names the folder
 text          tables and lists for the terminal
 """

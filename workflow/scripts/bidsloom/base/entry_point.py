@@ -54,8 +54,10 @@ def entry_point(
         yield
     except WorkflowFailure as e:
         text = error_message(e.problems if isinstance(e, ConfigFailure) else [e]) + "\n"
+        # The log may lie on the disk that is full.
         if log_file is not None:
-            print(text, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):
+                print(text, file=sys.stderr, flush=True)
         os.write(terminal, text.encode(errors="replace"))
         # Not sys.exit: after a signal, DataLad's threads may outlive the main one.
         logging.shutdown()

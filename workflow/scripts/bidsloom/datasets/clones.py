@@ -13,6 +13,7 @@ from pathlib import Path
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import read_json, remove_tree, write_json
 from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
+from ..base.space import no_space, says_full
 from ..config import Study
 from ..config.study import FurtherInput
 from .branches import head_of
@@ -29,17 +30,20 @@ CONTAINERS_PATH = "containers"
 def clone_output(output: OutputDataset, study: Study) -> None:
     """Clone the dataset that a store holds, unless the clone exists.
 
+    A dataset that does not know its store was made by a run that died before
+    it pushed anything: it is made again, from what the store holds.
+
     Raises `WorkflowFailure` where it cannot be cloned, or is another study's.
     """
     store, dataset = output.store, output.dataset
+    known = ["config", f"remote.{REMOTE}.fetch"]
+    if dataset.exists() and not call_git_success(known, cwd=dataset):
+        remove_tree(dataset)
     if not dataset.exists():
         url = store.git_url if store.repository and not store.url.startswith("ria") else store.url
-        clone(url, dataset, key="datalad.output_repos")
-        call_git(["remote", "rename", "origin", REMOTE], cwd=dataset)
-        check_owner_of_clone(output, study)
+        clone(url, dataset, key="datalad.output_repos", remote=REMOTE)
         share_remotes(dataset)
-    elif call_git_success(["remote", "get-url", REMOTE], cwd=dataset):
-        check_owner_of_clone(output, study)
+    check_owner_of_clone(output, study)
 
 
 def check_owner_of_clone(output: OutputDataset, study: Study) -> None:
@@ -55,11 +59,12 @@ def check_owner_of_clone(output: OutputDataset, study: Study) -> None:
             raise
 
 
-def clone(url: str, target: Path, *, key: str) -> None:
+def clone(url: str, target: Path, *, key: str, remote: str = "origin") -> None:
     """Clone a dataset without a work tree, completely or not at all.
 
     The clone is private: no location log mentions it.  `key` names the URL's
-    configuration key in the error message.
+    configuration key in the error message, `remote` is what the clone calls
+    the repository that it was made from.
 
     Raises `WorkflowFailure` where the dataset cannot be cloned.
     """
@@ -74,6 +79,8 @@ def clone(url: str, target: Path, *, key: str) -> None:
     except CommandError as e:
         if temporary.exists():
             remove_tree(temporary)
+        if says_full(e):
+            raise no_space(f"Cloning {url}", target.parent) from e
         refuse_strangers(url, e.stderr)
         raise WorkflowFailure(
             f"{url} ({key}) cannot be cloned: it is not a git repository, or cannot be reached. "
@@ -82,6 +89,8 @@ def clone(url: str, target: Path, *, key: str) -> None:
             failure_class=FailureClass.INPUT_UNAVAILABLE,
         ) from e
     call_git(["config", "annex.private", "true"], cwd=temporary)
+    if remote != "origin":
+        call_git(["remote", "rename", "origin", remote], cwd=temporary)
     temporary.rename(target)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ..base.errors import WorkflowFailure
 from ..config import Study
+from .pushes import STALE_LOCK_SECONDS, wait_out
+from .repositories import lock_files, study_repositories
 
 
 @contextlib.contextmanager
@@ -43,14 +45,35 @@ def exclusive(study: Study) -> Iterator[None]:
     """Let only this process change the study's own clones.
 
     Once the lock is ours, any `*.lock` file left in these clones is from a
-    process that died; it is removed.
+    process that died; it is removed.  Jobs write to the stores all the time:
+    there only those are removed that are too old to be a living process'.
 
     Raises `WorkflowFailure` where the lock file cannot be opened.
     """
     study.results.mkdir(parents=True, exist_ok=True)
     with locked(study.files.clones_lock):
-        inputs = (study.input, *(further.clone for further in study.further_inputs))
-        for clone in (study.dataset, *inputs):
-            for lock in (clone / ".git").rglob("*.lock") if clone.exists() else ():
-                lock.unlink(missing_ok=True)
+        for repository in study_repositories(study):
+            for lock in lock_files(repository.git_dir):
+                if not repository.shared or is_stale(lock):
+                    with contextlib.suppress(OSError):
+                        lock.unlink()
         yield
+
+
+def is_stale(lock: Path) -> bool:
+    """True for a lock file of git that is too old to be a living process'."""
+    try:
+        return time.time() - lock.stat().st_mtime > STALE_LOCK_SECONDS
+    except OSError:
+        return False
+
+
+def wait_for_stores(study: Study) -> None:
+    """Wait until every lock file in the stores is gone, or stale and removed.
+
+    Not every command of git and git-annex says which lock file it met.
+    """
+    for repository in study_repositories(study):
+        if repository.shared:
+            for lock in lock_files(repository.git_dir):
+                wait_out(lock)

@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
-from ..base.runners import call_git
+from ..base.runners import call_git, call_git_success
 from ..config import Study
 from .stores import (
     BASE,
     MAIN,
+    REMOTE,
     Store,
     StoreKind,
     is_git_directory,
+    is_half_made_store,
     list_remote_heads,
     read_setting,
     store_at,
@@ -129,7 +131,9 @@ def check_output_store(output: OutputDataset, study: Study) -> bool:
 
 
 def is_half_made(output: OutputDataset) -> bool:
-    """True where a killed run of this study has started to make its RIA store."""
+    """True where a killed run of this study has started to make its store."""
+    if output.store.kind is StoreKind.BARE:
+        return is_half_made_store(output.store.mounted)
     if output.store.kind is not StoreKind.RIA or not output.dataset.exists():
         return False
     folder = output.store.mounted.resolve()
@@ -141,6 +145,19 @@ def is_half_made(output: OutputDataset) -> bool:
     except CommandError:
         return False
     return own == f"{folder.parent.name}{folder.name}"
+
+
+def is_connected(output: OutputDataset) -> bool:
+    """True where the study's clone of a dataset knows its store, with all that takes.
+
+    Several settings are needed, and a run may die after each of them.
+    """
+    if not output.dataset.exists():
+        return False
+    needed = [f"remote.{REMOTE}.url", f"remote.{REMOTE}.fetch"]
+    if output.store.kind is StoreKind.RIA:
+        needed.append(f"remote.{output.store.content_remote}.annex-uuid")
+    return all(call_git_success(["config", name], cwd=output.dataset) for name in needed)
 
 
 def foreign(store: Store, what: str) -> WorkflowFailure:

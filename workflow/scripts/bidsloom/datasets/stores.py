@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.files import remove_tree
 from ..base.runners import call_annex, call_git, call_git_lines, call_git_success
 from ..config.values import is_local_path
 from .annex import holds_object
@@ -28,6 +29,9 @@ BASE = "base"
 REMOTE = "output"
 REMOTE_MAIN = f"refs/remotes/{REMOTE}/{MAIN}"
 REMOTE_BASE = f"refs/remotes/{REMOTE}/{BASE}"
+# Where a bare store is made, inside of its folder, and its name there once it is complete.
+MAKING = ".bidsloom-making"
+MADE = ".bidsloom-made"
 
 
 class StoreKind(Enum):
@@ -153,14 +157,48 @@ def last_line(text: str) -> str:
 
 
 def make_bare_store(repository: Path, description: str) -> None:
-    """Make a bare git-annex repository, the output store of a study, as far as it is missing."""
-    repository.mkdir(parents=True, exist_ok=True)
-    if not is_git_directory(repository):
-        call_git(["init", "-q", "--bare", "--initial-branch", MAIN], cwd=repository)
-    if not call_git_success(["config", "annex.uuid"], cwd=repository):
-        call_annex(["init", "-q", description], cwd=repository)
+    """Make a bare git-annex repository, the output store of a study, as far as it is missing.
+
+    It is made under another name and moved to its path when it is complete, so
+    that a killed run leaves no repository that git does not know as one.
+    """
+    if not (is_git_directory(repository) or (repository / MADE).exists()):
+        init_aside(repository, description)
+    if (repository / MADE).exists():
+        move_up(repository)
+    for setting in ("annex.uuid", "annex.version"):
+        if not call_git_success(["config", setting], cwd=repository):
+            call_annex(["init", "-q", description], cwd=repository)
     # git-annex makes this folder with the first content; jobs write there themselves.
     (repository / "annex" / "objects").mkdir(parents=True, exist_ok=True)
+
+
+def init_aside(repository: Path, description: str) -> None:
+    """Make a bare git-annex repository in a folder inside of `repository`."""
+    # Not beside it: the folder may be a mount point, in one that nobody can write to.
+    new = repository / MAKING
+    if new.exists():
+        remove_tree(new)
+    new.mkdir(parents=True)
+    call_git(["init", "-q", "--bare", "--initial-branch", MAIN], cwd=new)
+    call_annex(["init", "-q", description], cwd=new)
+    new.rename(repository / MADE)
+
+
+def move_up(repository: Path) -> None:
+    """Move a repository that was made inside of a folder to the folder itself.
+
+    `HEAD` goes last: without it, git knows no repository there.
+    """
+    made = repository / MADE
+    for entry in sorted(made.iterdir(), key=lambda path: path.name == "HEAD"):
+        entry.rename(repository / entry.name)
+    made.rmdir()
+
+
+def is_half_made_store(repository: Path) -> bool:
+    """True where a killed run has started to make a bare store."""
+    return any((repository / name).exists() for name in (MAKING, MADE))
 
 
 def store_uuid(store: Store, dataset: Path) -> str:

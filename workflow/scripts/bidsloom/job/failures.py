@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.space import LITTLE, free_space, says_full
 from ..datasets.stores import last_line
 from .unit_job import Job
 
@@ -21,7 +21,7 @@ def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
     """Any end of a job as a failure with a class."""
     if isinstance(error, WorkflowFailure):
         return error
-    if isinstance(error, OSError) and error.errno == 28:
+    if isinstance(error, OSError) and says_full(error):
         return no_space(job)
     if isinstance(error, (KeyboardInterrupt, SystemExit)) or was_ended(error):
         return WorkflowFailure(
@@ -53,15 +53,17 @@ def was_ended(error: BaseException) -> bool:
 
 def is_full(job: Job, stderr: str) -> bool:
     """True where a program failed because the scratch disk is full, whatever its message."""
-    full = "No space left on device" in stderr
-    return full or shutil.disk_usage(job.study.work_dir).free < 2**20
+    return says_full(stderr) or free_space(job.study.work_dir) < LITTLE
 
 
-def no_space(job: Job) -> WorkflowFailure:
-    """A failure for a full disk."""
+def no_space(job: Job, *, pushing: bool = False) -> WorkflowFailure:
+    """A failure for a full disk; `pushing` says that the stores were written to, too."""
+    stores = [t.store.repository for t in job.targets if t.store.repository] if pushing else []
+    folder = min([job.study.work_dir, *stores], key=free_space)
+    mine = folder == job.study.work_dir
     return WorkflowFailure(
-        f"{job.unit.name} ran out of disk space, most likely in {job.study.work_dir}.",
-        hint="free some space, or set common.work_dir to a larger disk.",
+        f"{job.unit.name} ran out of disk space, most likely in {folder}.",
+        hint="free some space" + (", or set common.work_dir to a larger disk." if mine else "."),
         failure_class=FailureClass.NO_SPACE,
     )
 

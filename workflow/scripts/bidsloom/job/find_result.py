@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..base.runners import call_git, call_git_success
+from ..config import Study
 from ..datasets.branches import (
     RESULT_BRANCHES,
     BranchKind,
     Result,
     branch_name,
+    head_of,
     read_ledger,
     read_results,
 )
-from ..datasets.output_datasets import owner_of
+from ..datasets.output_datasets import OutputDataset, main_output, owner_of
 from ..datasets.stores import MAIN, REMOTE, list_remote_heads
 from ..datasets.unit_results import read_unit_results
 from .app_command import result_path
@@ -76,16 +78,58 @@ def fetch_branch(job: Job, kind: BranchKind, repositories: Mapping[str, Path]) -
 
 def find_merged(job: Job, repositories: Mapping[str, Path]) -> Result | None:
     """The unit's result if main holds it already, under the same fingerprint."""
-    mains = {
-        t.path: MAIN if t.store.repository else f"refs/remotes/{REMOTE}/{MAIN}" for t in job.targets
-    }
     # Snakemake has read main's whole history; its jobs do so only where
     # another run may have merged the unit since.
     path = result_path(job.study.container, job.unit)
     holder = owner_of(path, job.targets)
-    place = f"{mains[holder.path]}:{holder.inside(path)}"
+    place = f"{find_main(holder)}:{holder.inside(path)}"
     there = call_git_success(["rev-parse", "--verify", "-q", place], cwd=repositories[holder.path])
     if not (there or job.by_hand):
         return None
-    result = read_ledger(repositories[""], mains[""]).get(job.unit.name)
+    main = find_main(job.targets[-1])
+    result = read_ledger(repositories[""], main).get(job.unit.name)
     return result if result and result.fingerprint == job.fingerprint else None
+
+
+def find_main(target: OutputDataset) -> str:
+    """The main branch of a dataset's store; fetched where it moved on and is not on this machine.
+
+    Raises `WorkflowFailure` or `CommandError` where the store cannot be read.
+    """
+    if target.store.repository:
+        return MAIN
+    ref = f"refs/heads/{MAIN}"
+    commit = list_remote_heads(target.store, ref).get(MAIN)
+    if commit is None:
+        return f"refs/remotes/{REMOTE}/{MAIN}"
+    if not call_git_success(["cat-file", "-e", commit], cwd=target.dataset):
+        fetch = ["fetch", "-q", "--no-tags", "--no-write-fetch-head", target.store.git_url, ref]
+        call_git(fetch, cwd=target.dataset)
+    return commit
+
+
+def find_merged_meanwhile(job: Job) -> Result | None:
+    """The result in main that makes the job's own superfluous: another run may have merged one.
+
+    A complete result is never superfluous where main holds one that is not.
+    """
+    repositories = {t.path: t.store.repository or t.dataset for t in job.targets}
+    merged = find_merged(job, repositories)
+    return merged if merged and (job.reasons or not merged.reasons) else None
+
+
+def find_stored(study: Study, units: Iterable[str]) -> set[tuple[str, str]]:
+    """The results of some units that a branch or main holds, as unit and fingerprint.
+
+    Of a store that is not mounted, as it was when it was fetched last.
+    """
+    output = main_output(study)
+    repository = output.store.repository or output.dataset
+    prefix = "refs/heads/" if output.store.repository else f"refs/remotes/{REMOTE}/"
+    app, units = study.container.name, set(units)
+    branches = [branch_name(app, unit, kind) for unit in units for kind in RESULT_BRANCHES]
+    heads = [head_of(repository, f"{prefix}{branch}") for branch in branches]
+    ledger = read_ledger(repository, f"{prefix}{MAIN}")
+    merged = [result for unit, result in ledger.items() if unit in units]
+    found = [*read_results(repository, filter(None, heads)), *merged]
+    return {(result.unit, result.fingerprint) for result in found}

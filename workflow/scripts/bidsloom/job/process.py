@@ -48,7 +48,7 @@ from ..records.job_record import JobRecord, write_record
 from ..units.completeness import is_accepted
 from .clone_steps import clone_steps
 from .failures import as_failure, is_full, log_tail, no_space, was_ended
-from .find_result import fetch_result, read_seen
+from .find_result import fetch_result, find_merged_meanwhile, read_seen
 from .inputs import get_inputs
 from .measure import closing_facts, used_space
 from .run_app import run_app, save_outputs, seal, seal_part, set_job_environment
@@ -235,7 +235,7 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 if was_ended(e):
                     raise
                 if is_full(job, e.stderr):
-                    raise no_space(job) from e
+                    raise no_space(job, pushing=step.name.startswith("push")) from e
                 failure_class, what = meanings.get(
                     step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
                 )
@@ -277,10 +277,17 @@ def push_branch(job: Job, step: Step) -> None:
 def push_result(job: Job, clone: Path, result: Result) -> Result:
     """Push content and branch, with retries; returns the result that the store has then.
 
-    Where another job of the same unit was faster, its result stands.
+    Where another job of the same unit was faster, its result stands, also
+    where it is merged by now: a job may sleep for as long as its node is suspended.
     """
     for attempt in range(1, PUSH_TRIES + 1):
         try:
+            merged = None
+            with contextlib.suppress(WorkflowFailure, CommandError, OSError):
+                merged = find_merged_meanwhile(job)
+            if merged:
+                log.info("another job's %s is merged: %s", job.unit.name, merged.commit)
+                return merged
             work(job, push_steps(job, clone))
             return result
         except WorkflowFailure as failure:

@@ -14,7 +14,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,19 @@ from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import digest, read_json, remove_tree, write_json
 from ..base.runners import end_processes_in, node_name
 from ..config import Study
+from .find_result import find_stored
 
 log = logging.getLogger(__name__)
 
 # How long a job waits for its unit's folder while somebody else holds it.
 PATIENCE_SECONDS = 2.0
+# What the names of new folders start with, and how long at most they have such a name.
+UNNAMED = ".bidsloom-"
+UNNAMED_SECONDS = 600.0
 # Marks a folder that is kept for its owner to look into.
 KEPT = "kept"
+# Holds what was computed in the folder, once it is complete.
+STATE = "computed.json"
 
 
 @dataclass
@@ -45,11 +51,11 @@ class JobFolder:
 
     def state(self) -> dict | None:
         """What was computed here and not yet pushed, or None."""
-        return read_json(self.path / "computed.json")
+        return read_json(self.path / STATE)
 
     def write_state(self, state: dict) -> None:
         """Record that the result is complete, and only its push is missing."""
-        write_json(self.path / "computed.json", state)
+        write_json(self.path / STATE, state)
 
     def close(self, *, keep: bool) -> None:
         """Release the folder, and remove it unless it is to be kept."""
@@ -77,7 +83,7 @@ def open_folder(study: Study, unit: str) -> JobFolder:
     try:
         # Under a name that no sweep looks for until it is locked: a folder
         # without a lock counts as a dead job's.
-        new = Path(tempfile.mkdtemp(prefix=".bidsloom-", dir=study.work_dir))
+        new = Path(tempfile.mkdtemp(prefix=UNNAMED, dir=study.work_dir))
         lock = lock_folder(new)
         path = new.with_name(f"{folder_prefix(study)}{unit}-{new.name.rpartition('-')[2]}")
         new.rename(path)
@@ -133,18 +139,19 @@ def living_jobs(study: Study) -> Iterator[Holder]:
             except BlockingIOError:
                 node, process = handle.read().split()
                 if node == node_name():
-                    unit = path.name.removeprefix(folder_prefix(study)).rpartition("-")[0]
-                    yield Holder(unit, int(process), lock.stat().st_mtime)
+                    yield Holder(unit_of_folder(study, path), int(process), lock.stat().st_mtime)
 
 
 def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder | None:
     """Remove what dead jobs of this study left; returns this unit's unpushed result, if any.
 
-    Finished results of other units stay: their own next attempts push them.
+    Finished results of other units stay until the store has them: their own
+    next attempts push them.
     """
-    found = None
+    found, stored = None, find_left_results(study)
+    remove_unnamed(study)
     for path in left_folders(study):
-        mine = path.name.startswith(f"{folder_prefix(study)}{unit}-")
+        mine = unit_of_folder(study, path) == unit
         with contextlib.suppress(OSError):
             # Another job that sweeps at the same time holds it for a moment.
             if (lock := lock_folder(path, patience=PATIENCE_SECONDS if mine else 0)) is None:
@@ -154,13 +161,65 @@ def sweep(study: Study, unit: str, *, fingerprint: str, base: str) -> JobFolder 
             wanted = {"fingerprint": fingerprint, "base": base}
             if mine and found is None and state == wanted:
                 found = folder
-            elif (state is not None and not mine) or (state is None and (path / KEPT).exists()):
-                os.close(lock)
+            elif (mine and state is not None) or is_useless(folder, stored):
+                remove_left(folder)
             else:
-                log.info("removing what a dead job left: %s", path)
-                end_processes_in(path)
-                folder.close(keep=False)
+                os.close(lock)
     return found
+
+
+def sweep_stored(study: Study) -> None:
+    """Remove what dead jobs of this study left of results that the store has."""
+    stored = find_left_results(study)
+    for path in left_folders(study) if stored else ():
+        with contextlib.suppress(OSError):
+            if (lock := lock_folder(path)) is None:
+                continue
+            folder = JobFolder(path, lock)
+            if folder.state() is not None and is_useless(folder, stored):
+                remove_left(folder)
+            else:
+                os.close(lock)
+
+
+def find_left_results(study: Study) -> set[Path]:
+    """The folders of dead jobs whose results the store has: they died before they cleaned up."""
+    states = {path: read_json(path / STATE) for path in left_folders(study)}
+    left = {
+        path: (unit_of_folder(study, path), state.get("fingerprint"))
+        for path, state in states.items()
+        if isinstance(state, dict)
+    }
+    stored = find_stored(study, {unit for unit, _ in left.values()}) if left else set()
+    return {path for path, result in left.items() if result in stored}
+
+
+def is_useless(folder: JobFolder, stored: Collection[Path]) -> bool:
+    """True for a dead job's folder that nobody needs: not a kept one, nor an unpushed result."""
+    if folder.state() is not None:
+        return folder.path in stored
+    return not (folder.path / KEPT).exists()
+
+
+def remove_left(folder: JobFolder) -> None:
+    """Remove a dead job's folder, and end what still works there."""
+    log.info("removing what a dead job left: %s", folder.path)
+    end_processes_in(folder.path)
+    folder.close(keep=False)
+
+
+def remove_unnamed(study: Study) -> None:
+    """Remove folders whose job died before it gave them their name; that takes milliseconds."""
+    for path in study.work_dir.glob(f"{UNNAMED}*"):
+        with contextlib.suppress(OSError):
+            stat = path.lstat()
+            if stat.st_uid == os.getuid() and time.time() - stat.st_mtime > UNNAMED_SECONDS:
+                remove_tree(path)
+
+
+def unit_of_folder(study: Study, path: Path) -> str:
+    """The unit whose job made a folder."""
+    return path.name.removeprefix(folder_prefix(study)).rpartition("-")[0]
 
 
 def left_folders(study: Study) -> Iterator[Path]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..base.errors import WorkflowFailure, error_message
+from ..base.errors import CommandError, WorkflowFailure, error_message
 from ..checks.findings import Finding, failures, findings_table, read_findings
 from ..config import Study
+from ..job.scratch import sweep_stored
 from ..merge.merge import merge_branches
 from ..reporting.notifications import (
     Addresses,
@@ -46,6 +48,9 @@ def conclude_run(
     Raises `WorkflowFailure` in the end where Snakemake is content with a run
     of the whole study, and units are left.
     """
+    # The folder of a job that died late: there may be no later job to remove it.
+    with contextlib.suppress(CommandError, OSError):
+        sweep_stored(study)
     yield describe_success(study) if success else conclude_failure(study, logs=logs)
     left = None
     if success and complete:

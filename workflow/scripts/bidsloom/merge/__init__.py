@@ -1,6 +1,7 @@
 """Job branches into main.
 
 accept           results that are not complete, merged as they are
+decisions        what is lost, what main holds afterwards, which branches go; pure
 hold             which results are merged, and which wait because they are not complete
 main_contents    files of main that new results would change
 mains            the main branch of each dataset, as found

@@ -8,10 +8,11 @@ from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.text import a_few
 from ..config import Study
 from ..datasets.branches import BranchKind, branch_name
-from ..datasets.locks import exclusive, locked
+from ..datasets.locks import exclusive, locked, wait_for_stores
 from ..datasets.output_datasets import main_output
 from ..datasets.pushes import push_refs
 from ..datasets.stores import REMOTE, last_line
+from ..records.job_record import list_records
 from ..records.merge_outcome import MergeOutcome
 from ..units.unit import unit_name
 from .hold import Held
@@ -27,7 +28,9 @@ def accept_units(study: Study, labels: Iterable[str]) -> MergeOutcome:
     nothing is written.
     """
     with locked(study.lock_file), exclusive(study):
-        _, held = choose_results(study, fetch_stores(study))
+        wait_for_stores(study)
+        wanted = {record.unit: record.fingerprint for record in list_records(study)}
+        _, held = choose_results(study, fetch_stores(study), wanted=wanted)
         units = find_held(labels, held)
         app = study.container.name
         refs = (

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..base.runners import call_git, call_git_records
 from ..config import Study
+from ..datasets.branches import Result
 from ..datasets.unit_results import UnitResult
 from ..units.completeness import describe_lacks, expects_digest, is_accepted, judge
 from ..units.unit import GROUP, Unit, folder_of, split_name, subject_of
@@ -34,15 +36,27 @@ class Held:
     reasons: tuple[str, ...]
 
 
-def choose(candidates: Iterable[Candidate]) -> tuple[dict[str, UnitResult], dict[str, Held]]:
+def choose(
+    candidates: Iterable[Candidate],
+    *,
+    wanted: Mapping[str, str] = MappingProxyType({}),
+    ledger: Mapping[str, Result] = MappingProxyType({}),
+) -> tuple[dict[str, UnitResult], dict[str, Held]]:
     """Unit -> the result to be merged, and unit -> the result that waits; no unit is in both.
 
-    A complete result goes before one that is not.
+    A complete result goes before one that is not.  `wanted` is unit -> the
+    fingerprint of its recorded result, `ledger` unit -> the result that main
+    holds: where one of these has the wanted one, others are outdated.
     """
     merged: dict[str, Candidate] = {}
     held: dict[str, Held] = {}
+    candidates = list(candidates)
+    there = [*ledger.values(), *(c.found.result for c in candidates)]
+    current = {r.unit for r in there if r.fingerprint == wanted.get(r.unit)}
     for candidate in candidates:
         result = candidate.found.result
+        if result.unit in current and result.fingerprint != wanted[result.unit]:
+            continue
         if not candidate.reasons:
             merged[result.unit] = candidate
         elif candidate.accepted:
@@ -51,6 +65,17 @@ def choose(candidates: Iterable[Candidate]) -> tuple[dict[str, UnitResult], dict
             held[result.unit] = Held(result.commit, candidate.reasons)
     held = {unit: result for unit, result in held.items() if unit not in merged}
     return {unit: candidate.found for unit, candidate in merged.items()}, held
+
+
+def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
+    """True where main holds a result of the unit that was made from the same.
+
+    A complete result replaces one that was accepted although it was not.
+    """
+    held = ledger.get(result.unit)
+    if held is None or held.fingerprint != result.fingerprint:
+        return False
+    return not held.reasons or bool(result.reasons)
 
 
 def list_candidates(

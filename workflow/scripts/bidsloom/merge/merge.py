@@ -8,11 +8,10 @@ stays on its branch and is named; the next merge tries it again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..base.errors import FailureClass, WorkflowFailure
+from ..base.space import space_needed
 from ..config import Study
 from ..datasets.branches import (
     RESULT_BRANCHES,
@@ -24,15 +23,18 @@ from ..datasets.branches import (
     list_results,
 )
 from ..datasets.clones import fetch_output
-from ..datasets.locks import exclusive, locked
+from ..datasets.locks import exclusive, locked, wait_for_stores
 from ..datasets.output_datasets import list_outputs, owner_of
+from ..datasets.repositories import written_folders
 from ..datasets.stores import REMOTE
 from ..datasets.unit_results import UnitResult, read_unit_results
 from ..records.attempts import Attempt, add_attempt
-from ..records.job_record import JobRecord, list_records
+from ..records.job_record import list_records
 from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.completeness import expects_digest
-from ..units.listing import find_withdrawn, known_units
+from ..units.listing import find_withdrawn, known_units, read_units
+from ..units.unit import GROUP
+from .decisions import Found, find_lost, ledger_after, list_done, list_fresh, list_void
 from .hold import Held, choose, list_candidates
 from .main_contents import read_main_contents
 from .mains import Place, find_places
@@ -44,45 +46,26 @@ from .write_main import Change, write_main
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Found:
-    """The stores as a merge finds them.
-
-    `on_branches` are the results on branches, by kind and dataset; `announced`
-    are those that main does not hold yet; `accepted` is unit -> the commit that
-    somebody accepted; `gone` are units that were withdrawn from the input,
-    where their results are to be removed.
-    """
-
-    places: Sequence[Place]
-    on_branches: Mapping[BranchKind, Mapping[str, list[Result]]]
-    announced: Sequence[UnitResult]
-    accepted: Mapping[str, str]
-    gone: Sequence[str]
-
-    @cached_property
-    def commits(self) -> frozenset[str]:
-        """The commits of all branches of the output dataset."""
-        return frozenset(r.commit for by_path in self.on_branches.values() for r in by_path[""])
-
-    @property
-    def ledger(self) -> Mapping[str, Result]:
-        """Unit -> the result that main holds of it."""
-        return self.places[-1].ledger
-
-
 def merge_branches(study: Study) -> MergeOutcome:
     """Merge every finished job branch into main, verified and published.
 
     Writes and returns what was done.  A unit whose content never arrived loses
     its record, so that the next run computes it again.
     """
+    with space_needed("The merge", written_folders(study)):
+        return merge_all(study)
+
+
+def merge_all(study: Study) -> MergeOutcome:
+    """As `merge_branches`; a full disk ends it with the error of whatever could not write."""
     with locked(study.lock_file), exclusive(study):
+        wait_for_stores(study)
         # A job pushes its branch before it writes its record: each of these is announced.
         recorded = list_records(study)
         found = fetch_stores(study)
-        whole, held = choose_results(study, found)
-        lost = find_lost(recorded, found, {*whole, *held})
+        wanted = {record.unit: record.fingerprint for record in recorded}
+        whole, held = choose_results(study, found, wanted=wanted)
+        lost = find_lost(recorded, found, {*whole, *held}, asked=asked_units(study))
         removed = [unit for unit in found.gone if unit in found.ledger]
         weave = decide(
             [announced.joined() for announced in whole.values()],
@@ -96,9 +79,8 @@ def merge_branches(study: Study) -> MergeOutcome:
         commits = write_all(found.places, weave, whole)
         if any(commits[place.path] != place.main for place in found.places):
             publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
-        ledger = {**found.ledger, **{b.result.unit: b.result for b in weave.merged}}
-        ledger = {unit: result for unit, result in ledger.items() if unit not in removed}
-        remove_done_branches(study, found, ledger)
+        ledger = ledger_after(found, [b.result for b in weave.merged], removed)
+        remove_done_branches(study, found, ledger, wanted=wanted)
     note_lost(study, lost)
     outcome = MergeOutcome(
         main=commits[""],
@@ -128,7 +110,7 @@ def fetch_stores(study: Study) -> Found:
     own = [result for kind in RESULT_BRANCHES for result in on_branches[kind][""]]
     units = {*ledger, *(result.unit for result in own)}
     gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
-    fresh = [r for r in own if r.unit not in gone and not is_held(ledger, r)]
+    fresh = list_fresh({kind: on_branches[kind][""] for kind in RESULT_BRANCHES}, ledger, gone)
     announced = read_unit_results(
         targets,
         fresh,
@@ -142,38 +124,21 @@ def fetch_stores(study: Study) -> Found:
     return Found(places, on_branches, announced, accepted, gone)
 
 
-def find_lost(
-    recorded: Iterable[JobRecord], found: Found, there: Collection[str]
-) -> dict[str, str]:
-    """Unit -> what is lost of its result: content, or the branch that announced it."""
-    lost = {r.unit: "its branch is gone" for r in recorded if not is_known(found, r)}
-    lost |= {a.result.unit: a.missing for a in found.announced if a.missing}
-    return {unit: why for unit, why in lost.items() if unit not in there}
+def asked_units(study: Study) -> set[str]:
+    """The units that the study processes, and the group."""
+    return {GROUP, *(unit.name for unit in read_units(study))}
 
 
-def is_known(found: Found, record: JobRecord) -> bool:
-    """True where the stores hold the result of a record, on a branch or in main."""
-    held = found.ledger.get(record.unit)
-    if held and held.fingerprint == record.fingerprint:
-        return True
-    return record.unit in found.gone or record.commit in found.commits
+def choose_results(
+    study: Study, found: Found, *, wanted: Mapping[str, str]
+) -> tuple[dict[str, UnitResult], dict[str, Held]]:
+    """Of the results whose content is there: those to be merged, and those that wait.
 
-
-def choose_results(study: Study, found: Found) -> tuple[dict[str, UnitResult], dict[str, Held]]:
-    """Of the results whose content is there: those to be merged, and those that wait."""
-    there = [a for a in found.announced if not a.missing]
-    return choose(list_candidates(study, there, accepted=found.accepted))
-
-
-def is_held(ledger: Mapping[str, Result], result: Result) -> bool:
-    """True where main holds a result of the unit that was made from the same.
-
-    A complete result replaces one that was accepted although it was not.
+    `wanted` is unit -> the fingerprint of its recorded result.
     """
-    held = ledger.get(result.unit)
-    if held is None or held.fingerprint != result.fingerprint:
-        return False
-    return not held.reasons or bool(result.reasons)
+    there = [a for a in found.announced if not a.missing]
+    candidates = list_candidates(study, there, accepted=found.accepted)
+    return choose(candidates, wanted=wanted, ledger=found.ledger)
 
 
 def shared_patterns(study: Study) -> list[str]:
@@ -239,28 +204,17 @@ def write_all(
     return links
 
 
-def remove_done_branches(study: Study, found: Found, ledger: Mapping[str, Result]) -> None:
-    """Delete the branches of results that main holds now, and of removed units.
-
-    A result that is not complete goes when main holds any newer one.
-    """
-    gone, app = set(found.gone), study.container.name
-    newer = {unit for unit, result in ledger.items() if result != found.ledger.get(unit)}
+def remove_done_branches(
+    study: Study, found: Found, ledger: Mapping[str, Result], *, wanted: Mapping[str, str]
+) -> None:
+    """Delete the branches of results that main holds now, and of removed units."""
+    app = study.container.name
     for place in found.places:
-        for kind, by_path in found.on_branches.items():
-            done = {
-                r.unit: r.commit
-                for r in by_path[place.path]
-                if is_held(ledger, r)
-                or r.unit in gone
-                or (kind is BranchKind.INCOMPLETE and r.unit in newer)
-            }
-            if done:
+        for kind in found.on_branches:
+            if done := list_done(found, ledger, kind=kind, path=place.path, wanted=wanted):
                 remove_branches(place.target, app, done, kind)
-    waiting = {a.result.commit for a in found.announced} - {r.commit for r in ledger.values()}
-    stale = {unit: commit for unit, commit in found.accepted.items() if commit not in waiting}
-    if stale:
-        remove_branches(found.places[-1].target, app, stale, BranchKind.ACCEPTED)
+    if void := list_void(found, ledger):
+        remove_branches(found.places[-1].target, app, void, BranchKind.ACCEPTED)
 
 
 def delete_records(study: Study, removed: Iterable[str]) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree, write_text
-from ..base.runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
+from ..base.runners import PRIVATE, call_annex, call_datalad, call_git
+from ..base.space import space_needed
 from ..checks.lock_file import leave_lock_token
 from ..config import Study
 from ..containers.image import image_path
@@ -22,9 +23,10 @@ from ..datasets.annex import is_annexed
 from ..datasets.attributes import ATTRIBUTES
 from ..datasets.branches import head_of
 from ..datasets.clones import clone_output
-from ..datasets.locks import exclusive, locked
-from ..datasets.output_datasets import OutputDataset, list_outputs
+from ..datasets.locks import exclusive, locked, wait_for_stores
+from ..datasets.output_datasets import OutputDataset, is_connected, list_outputs
 from ..datasets.pushes import push_annex_branch, push_refs
+from ..datasets.repositories import written_folders
 from ..datasets.stores import (
     BASE,
     MAIN,
@@ -59,8 +61,15 @@ def prepare_study(
     `commit` is the input's, `further` has that of each further input by path.
     Writes and returns what jobs need to know.  Doing it again changes nothing.
     """
+    with space_needed("Preparing the study", written_folders(study)):
+        return prepare(study, commit=commit, image_id=image_id, further=further)
+
+
+def prepare(study: Study, *, commit: str, image_id: str, further: Mapping[str, str]) -> Prepared:
+    """As `prepare_study`; a full disk ends it with the error of whatever could not write."""
     *outputs, output = list_outputs(study)
     with locked(study.lock_file), exclusive(study):
+        wait_for_stores(study)
         bases = {target.path: prepare_output(study, target) for target in outputs}
         open_dataset(study, output)
         refuse_registered_outputs(study)
@@ -139,7 +148,7 @@ def connect_store(study: Study, target: OutputDataset) -> None:
     if store.kind is StoreKind.BARE and store.repository:
         what = f"{target.path} of {study.name}" if target.path else study.name
         make_bare_store(store.repository, f"output store of {what}")
-    known = call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
+    known = is_connected(target)
     there = store.repository is not None and is_git_directory(store.repository)
     if store.kind is StoreKind.RIA and not (known and there):
         head, _, _ = store.url.partition("#")
@@ -149,7 +158,10 @@ def connect_store(study: Study, target: OutputDataset) -> None:
             cwd=dataset,
         )
     elif not known:
-        call_git(["remote", "add", REMOTE, store.git_url], cwd=dataset)
+        # Not by `git remote add`: it refuses a remote that a killed run added half.
+        heads = f"+refs/heads/*:refs/remotes/{REMOTE}/*"
+        for name, value in (("url", store.git_url), ("fetch", heads)):
+            call_git(["config", "--replace-all", f"remote.{REMOTE}.{name}", value], cwd=dataset)
     if store.kind is StoreKind.BARE:
         call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
 

@@ -6,18 +6,20 @@ moved aside, missing ones are written again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
 from ..base.files import read_tsv
-from ..base.runners import call_git_success
 from ..config import Study
-from ..datasets.branches import BranchKind, Result, list_results, read_ledger
+from ..datasets.branches import BranchKind, Result, branch_name, list_results, read_ledger
 from ..datasets.clones import fetch_output
-from ..datasets.output_datasets import OutputDataset, list_outputs
-from ..datasets.stores import MAIN, REMOTE
+from ..datasets.output_datasets import is_connected, list_outputs, main_output
+from ..datasets.stores import MAIN, REMOTE, list_remote_heads
 from ..datasets.unit_results import read_unit_results
 from ..units.completeness import expects_digest, is_accepted
 from .fingerprints import preparation
 from .job_record import JobRecord, read_record, read_superseded, write_record
-from .merge_outcome import read_merge_outcome
+from .merge_outcome import MergeOutcome, read_merge_outcome
 from .open_study import OpenStudy
 from .prepared import read_prepared
 
@@ -39,14 +41,38 @@ def drop_old_merge(opened: OpenStudy) -> None:
 
     Then the merge is due, and ends with an error where it cannot settle them.
     """
-    study, outcome = opened.study, read_merge_outcome(opened.study)
-    settled = set(outcome.merged)
-    if study.container.on_incomplete == "hold":
-        settled |= set(outcome.held)
-    same = outcome.expects == expects_digest(study.container) or not outcome.held
-    if not (same and settled.issuperset(opened.names)):
+    study = opened.study
+    if not is_settled(study, read_merge_outcome(study), opened.names):
         study.files.all_merged.unlink(missing_ok=True)
         study.files.group_merged.unlink(missing_ok=True)
+
+
+def is_settled(study: Study, outcome: MergeOutcome, units: Iterable[str]) -> bool:
+    """True where a merge left none of some units for another merge."""
+    settled = set(outcome.merged)
+    if study.container.on_incomplete == "hold":
+        settled |= {unit for unit in outcome.held if not is_accepted(study.selection, unit)}
+    same = outcome.expects == expects_digest(study.container) or not outcome.held
+    return same and settled.issuperset(units)
+
+
+def read_waiting(study: Study) -> dict[str, str]:
+    """Unit -> commit of the results in the store that wait because they are not complete.
+
+    Raises `WorkflowFailure` where the store cannot be read.
+    """
+    folder = branch_name(study.container.name, "", BranchKind.INCOMPLETE)
+    heads = list_remote_heads(main_output(study).store, f"refs/heads/{folder}*")
+    return {branch.removeprefix(folder): commit for branch, commit in heads.items()}
+
+
+class Move(Enum):
+    """What becomes of a unit's record when a study is opened."""
+
+    STAY = "stays as it is"
+    SET_ASIDE = "is of a result that no longer holds"
+    REMOVE = "is of a result that is to be computed again"
+    BRING_BACK = "was set aside, and holds again"
 
 
 def set_aside_records(opened: OpenStudy) -> None:
@@ -56,18 +82,55 @@ def set_aside_records(opened: OpenStudy) -> None:
     with `.snakemake/`, and a restored record never had any.
     """
     study, files = opened.study, opened.study.files
+    outcome = read_merge_outcome(study)
+    waiting = read_waiting(study) if outcome.held else None
     for name in opened.names:
-        record = read_record(study, name)
-        if record and record.fingerprint != opened.fingerprint(name):
+        move = decide_move(
+            study,
+            read_record(study, name),
+            read_superseded(study, name),
+            unit=name,
+            fingerprint=opened.fingerprint(name),
+            outcome=outcome,
+            waiting=waiting,
+        )
+        if move is Move.SET_ASIDE:
             files.superseded(name).parent.mkdir(exist_ok=True)
             files.record(name).replace(files.superseded(name))
-            record = None
-        if record and is_computed_again(study, record):
+        elif move is Move.REMOVE:
             files.record(name).unlink()
-            continue
-        old = read_superseded(study, name) if record is None else None
-        if old and old.fingerprint == opened.fingerprint(name):
+        elif move is Move.BRING_BACK:
             files.superseded(name).replace(files.record(name))
+
+
+def decide_move(
+    study: Study,
+    record: JobRecord | None,
+    old: JobRecord | None,
+    *,
+    unit: str,
+    fingerprint: str,
+    outcome: MergeOutcome,
+    waiting: Mapping[str, str] | None = None,
+) -> Move:
+    """What becomes of a unit's record, and of the older one that was set aside.
+
+    `fingerprint` is what the unit's result must have, `outcome` what the last
+    merge did, `waiting` unit -> commit of the results that wait in the store
+    because they are not complete (None: not looked at).
+    """
+    if record and record.fingerprint != fingerprint:
+        return Move.SET_ASIDE
+    # A unit may have an earlier result in main while its new one is held.
+    merged = unit in outcome.merged and unit not in outcome.held
+    if record:
+        lost = unit in outcome.held and waiting is not None and unit not in waiting
+        again = lost or is_computed_again(study, record, merged=merged)
+        return Move.REMOVE if again else Move.STAY
+    holds = old is not None and old.fingerprint == fingerprint
+    if old and holds and not is_computed_again(study, old, merged=merged):
+        return Move.BRING_BACK
+    return Move.STAY
 
 
 def restore_records(opened: OpenStudy) -> None:
@@ -86,12 +149,11 @@ def restore_records(opened: OpenStudy) -> None:
     # result counts more than one that is not.
     again = study.container.on_incomplete == "retry"
     incomplete = [] if again else find_announced(study, BranchKind.INCOMPLETE)
-    found = [
-        *incomplete,
-        *read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}").values(),
-        *find_announced(study, BranchKind.JOB),
-    ]
-    done = {(result.unit, result.fingerprint): result for result in found}
+    done = newest_results(
+        incomplete=incomplete,
+        merged=read_ledger(study.dataset, f"refs/remotes/{REMOTE}/{MAIN}").values(),
+        announced=find_announced(study, BranchKind.JOB),
+    )
     for name in missing:
         if result := done.get((name, opened.fingerprint(name))):
             record = JobRecord(
@@ -106,14 +168,22 @@ def restore_records(opened: OpenStudy) -> None:
             write_record(study, record)
 
 
-def is_computed_again(study: Study, record: JobRecord) -> bool:
+def is_computed_again(study: Study, record: JobRecord, *, merged: bool) -> bool:
     """True for an incomplete result that the study asks to compute again."""
     return (
         bool(record.incomplete)
         and study.container.on_incomplete == "retry"
         and not is_accepted(study.selection, record.unit)
-        and record.unit not in read_merge_outcome(study).merged
+        and not merged
     )
+
+
+def newest_results(
+    *, incomplete: Iterable[Result], merged: Iterable[Result], announced: Iterable[Result]
+) -> dict[tuple[str, str], Result]:
+    """Unit and fingerprint -> the result that counts; one that is complete goes first."""
+    found = [*incomplete, *merged, *announced]
+    return {(result.unit, result.fingerprint): result for result in found}
 
 
 def find_announced(study: Study, kind: BranchKind) -> list[Result]:
@@ -132,12 +202,6 @@ def find_announced(study: Study, kind: BranchKind) -> list[Result]:
         heads={path: {r.commit for r in results} for path, results in heads.items()},
     )
     return [found.result for found in announced if not found.missing]
-
-
-def is_connected(target: OutputDataset) -> bool:
-    """True where the study's clone of a dataset knows its store."""
-    dataset = target.dataset
-    return dataset.exists() and call_git_success(["remote", "get-url", REMOTE], cwd=dataset)
 
 
 def find_done(opened: OpenStudy) -> frozenset[str]:

@@ -17,6 +17,7 @@ from ..config import Study
 from ..datasets.branches import RESULT_BRANCHES, Result, branch_name, read_ledger, read_results
 from ..datasets.output_datasets import main_output
 from ..datasets.stores import MAIN, is_git_directory, last_line
+from ..merge.hold import is_held
 from ..records.cancellations import list_cancelled, read_cancellation
 from ..records.fingerprints import unit_fingerprint
 from ..records.merge_outcome import read_merge_outcome
@@ -63,6 +64,8 @@ def current_rows(study: Study, *, warn: Callable[[WorkflowFailure], None]) -> li
     except WorkflowFailure as e:
         warn(e)
     merged = read_merged(study, held)
+    if held:
+        held = without_merged(held, merged)
     results = find_results(study, rows, held)
     best = {w.unit: w for w in sorted(work, key=lambda w: (w.running, w.since))}
     rows = [
@@ -165,6 +168,21 @@ def read_merged(study: Study, held: StoreContents | None) -> set[str]:
     if held and held.repository and held.main and held.main != known.main:
         return set(read_ledger(held.repository, held.main))
     return set(known.merged)
+
+
+def without_merged(held: StoreContents, merged: set[str]) -> StoreContents:
+    """The store without job branches whose results main holds; the next merge removes them.
+
+    A job that slept while another run merged its unit announces it again.
+    """
+    both = held.branches.keys() & merged
+    if not (both and held.repository and held.main):
+        return held
+    ledger = read_ledger(held.repository, held.main)
+    results = read_results(held.repository, [held.branches[unit] for unit in sorted(both)])
+    useless = {result.unit for result in results if is_held(ledger, result)}
+    branches = {unit: tip for unit, tip in held.branches.items() if unit not in useless}
+    return replace(held, branches=branches)
 
 
 def find_results(

@@ -18,7 +18,7 @@ from ..base.text import a_few
 from ..config import Study
 from ..records.attempts import Attempt, read_attempts
 from ..records.job_record import JobRecord, read_record
-from ..records.merge_outcome import read_merge_outcome, read_unmerged
+from ..records.merge_outcome import MergeOutcome, read_merge_outcome, read_unmerged
 from ..records.unit_state import UnitState
 from ..units.listing import find_withdrawn, known_units, read_units
 from ..units.unit import GROUP
@@ -83,16 +83,39 @@ class Row:
 
 def collect_rows(study: Study) -> list[Row]:
     """A row for every unit, and for every one left out."""
-    outcome, left = read_merge_outcome(study), read_unmerged(study)
+    excluded = {row["unit"]: row["reason"] for row in read_tsv(study.files.excluded)}
+    return describe_units(
+        study,
+        read_notes(study),
+        outcome=read_merge_outcome(study),
+        left=read_unmerged(study),
+        excluded=excluded,
+        known=known_units(study),
+    )
+
+
+def describe_units(
+    study: Study,
+    notes: Iterable[Notes],
+    *,
+    outcome: MergeOutcome,
+    left: Mapping[str, str],
+    excluded: Mapping[str, str],
+    known: Collection[str],
+) -> list[Row]:
+    """A row for every unit, and for every one left out; nothing is read here.
+
+    `outcome` and `left` are what the last merge did and left out, `excluded` is
+    unit -> reason, `known` are the units of the input.
+    """
     merged = set(outcome.merged)
     held = UnitState.HELD if study.container.on_incomplete == "hold" else UnitState.INCOMPLETE
     rows = [
-        describe_unit(notes, merged=merged, left=left, held=outcome.held, held_state=held)
-        for notes in read_notes(study)
+        describe_unit(each, merged=merged, left=left, held=outcome.held, held_state=held)
+        for each in notes
     ]
-    excluded = read_tsv(study.files.excluded)
-    rows += [Row(row["unit"], UnitState.EXCLUDED, reason=row["reason"]) for row in excluded]
-    known = known_units(study) | {row.unit for row in rows}
+    rows += [Row(unit, UnitState.EXCLUDED, reason=why) for unit, why in excluded.items()]
+    known = {*known, *(row.unit for row in rows)}
     rows += [describe_withdrawn(unit) for unit in find_withdrawn(merged, known)]
     return [with_earlier_result(row) if row.unit in merged else row for row in rows]
 
