@@ -21,8 +21,8 @@ from typing import Any
 from .runners import end_processes_in
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file completely or not at all."""
+def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
+    """Write a file completely or not at all; `mode` is before the umask."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
@@ -31,7 +31,7 @@ def write_text(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as f:
             f.write(text)
         # mkstemp makes files with mode 0600, which colleagues could not read.
-        temporary.chmod(0o666 & ~current_umask())
+        temporary.chmod(mode & ~current_umask())
         temporary.replace(path)
     except BaseException:
         temporary.unlink()

@@ -240,7 +240,8 @@ def describe(error: jsonschema.ValidationError) -> Iterator[WorkflowFailure]:
         "pattern": lambda: f"a text of the form {schema['pattern']}",
     }.get(str(error.validator), lambda: error.message)()
     # The value may be a secret.
-    value = "not valid" if key.startswith("notify") else repr(error.instance)
+    secret = key.startswith(("notify", "hpc.environment"))
+    value = "not valid" if secret else repr(error.instance)
     yield WorkflowFailure(f"{key} is {value}; expected: {wanted}.", hint=hint_for(key, error))
 
 

@@ -8,13 +8,15 @@ outputs with the same name, a quoting trap of YAML) is checked in `faults`.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ..base.credentials import credential_of, use_credentials
 from ..base.errors import ConfigFailure, WorkflowFailure
 from .expects import find_expects_faults, read_expects
 from .faults import as_list, find_faults, load_schema, value_at
@@ -48,7 +50,8 @@ def read_study(config: Mapping, *, base: Path | None = None) -> Study:
     """The study that a configuration describes.
 
     Relative paths in `config` and the `results` folder are relative to
-    `base`, by default the working directory.
+    `base`, by default the working directory.  Its URLs are without credentials:
+    from now on, this process' environment hands those to git.
 
     Raises `ConfigFailure` with every fault.
     """
@@ -58,6 +61,7 @@ def read_study(config: Mapping, *, base: Path | None = None) -> Study:
     if problems:
         raise ConfigFailure(problems)
     filled = fill_defaults(config, load_schema())
+    use_credentials(os.environ, filter(None, map(credential_of, urls_of(filled))))
     common, datalad = filled["common"], filled["datalad"]
     name = filled.get("study", filled["container"]["name"])
     files = ResultsFolder(base / "results" / name)
@@ -225,6 +229,17 @@ def output_repositories(config: Mapping) -> dict[str, str]:
         else:
             found[output] = further[n] if 0 < n < len(further) else ""
     return found
+
+
+def urls_of(config: Mapping) -> Iterator[str]:
+    """Every path or URL of a dataset, store or image that a configuration names."""
+    datalad, container = config["datalad"], config["container"]
+    yield datalad["input_repo"]
+    yield from (given["repo"] for given in datalad["inputs"])
+    yield from datalad["output_repos"]
+    yield from filter(None, output_repositories(config).values())
+    yield container["dataset"]
+    yield container["image"]
 
 
 def read_further_input(given: Mapping, base: Path, *, clone: Path) -> FurtherInput:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..base.credentials import public_url
 from .faults import as_list
 
 
@@ -73,5 +74,5 @@ def is_local_path(url: str) -> bool:
 
 
 def resolve_url(url: str, base: Path) -> str:
-    """A URL unchanged, a path made absolute."""
-    return str(resolve_path(url, base)) if is_local_path(url) else url
+    """A URL without its credentials, a path made absolute."""
+    return str(resolve_path(url, base)) if is_local_path(url) else public_url(url)

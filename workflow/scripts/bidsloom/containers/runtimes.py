@@ -19,6 +19,7 @@ from enum import Enum
 from pathlib import Path
 
 from ..base.errors import WorkflowFailure
+from ..base.files import write_text
 from ..config import Study
 from ..config.study import Bind, Container
 
@@ -101,6 +102,19 @@ def choose_runtime(study: Study) -> Runtime:
 def check_runtime(study: Study, *, here: bool) -> None:
     """Refuse a missing runtime; unless jobs run `here`, a module may provide it on a node."""
     runtime = choose_runtime(study)
+    if runtime is Runtime.CHARLIECLOUD:
+        for name, value in study.resources.environment:
+            if "\n" in value:
+                raise WorkflowFailure(
+                    f"hpc.environment.{name} has several lines, which Charliecloud cannot take.",
+                    hint="write its value to a file, and mount the file by container.binds.",
+                )
+        if "=" in str(study.work_dir):
+            raise WorkflowFailure(
+                f"common.work_dir {study.work_dir} has a '=' in its name, which Charliecloud "
+                "cannot take.",
+                hint="name another folder.",
+            )
     if runtime is Runtime.NONE or shutil.which(runtime.program):
         return
     if here or not study.resources.modules:
@@ -258,14 +272,27 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
     if runtime is Runtime.CHARLIECLOUD:
         options += [f"--bind={scratch / 'tmp'}:/tmp"]
         options += [f"--bind={b.source}:{b.target}" for b in binds]
-        options += ["--env-no-expand"]
-        options += [f"--set-env={name}={value}" for name, value in inside.items()]
+        # In a file, so that no value is visible in the list of processes.
+        options += ["--env-no-expand", f"--set-env={environment_file(scratch)}"]
     else:
         options += [f"--volume={scratch / 'tmp'}:/tmp"]
         options += [f"--volume={mount_text(b)}" for b in binds]
         # Only the name, so that the value is not visible in the list of processes.
         options += [f"--env={name}" for name in inside]
     return inside | {OPTIONS: shlex.join(options)}
+
+
+def environment_file(scratch: Path) -> Path:
+    """Where Charliecloud reads the app's variables from."""
+    return scratch / "environment"
+
+
+def write_environment_file(study: Study, runtime: Runtime, scratch: Path) -> None:
+    """Write the app's variables for Charliecloud, in a file that only this user can read."""
+    if runtime is Runtime.CHARLIECLOUD:
+        # Charliecloud takes off one pair of quotes, and knows no escapes.
+        lines = [f"{name}='{value}'\n" for name, value in app_environment(study, runtime).items()]
+        write_text(environment_file(scratch), "".join(lines), mode=0o600)
 
 
 def mount_text(bind: Bind) -> str:

@@ -150,6 +150,9 @@ def connect_store(study: Study, target: OutputDataset) -> None:
         )
     elif not known:
         call_git(["remote", "add", REMOTE, store.git_url], cwd=dataset)
+    elif store.kind is StoreKind.OTHER:
+        # Earlier versions wrote the credentials of the URL there.
+        call_git(["remote", "set-url", REMOTE, store.git_url], cwd=dataset)
     if store.kind is StoreKind.BARE:
         call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
 

@@ -31,11 +31,13 @@ def write_job_scripts(
     `options` are sbatch's long options without the dashes; empty ones are left
     out.  Returns the folder.
     """
-    write_text(study.files.script_config, yaml.safe_dump(dict(config), sort_keys=False))
+    # The config may hold secrets: in hpc.environment, and in URLs.
+    text = yaml.safe_dump(dict(config), sort_keys=False)
+    write_text(study.files.script_config, text, mode=0o600)
     for unit in units:
         path = study.files.script(unit)
-        write_text(path, render_job_script(study, unit, options=options, python=python))
-        path.chmod(0o755)
+        script = render_job_script(study, unit, options=options, python=python)
+        write_text(path, script, mode=0o700)
     return study.files.scripts
 
 
@@ -57,7 +59,10 @@ def sbatch_options(study: Study, defaults: ProfileDefaults) -> dict[str, object]
 def render_job_script(
     study: Study, unit: str, *, options: Mapping[str, object], python: str
 ) -> str:
-    """The script of one unit: resources, modules, environment, one call."""
+    """The script of one unit: resources, modules, one call.
+
+    The values of `hpc.environment` stay in the config, from which the job reads them.
+    """
     header = {
         "job-name": f"{job_prefix(study)}_{unit}",
         "comment": f"rule_process_subject_wildcards_{unit}",
@@ -72,7 +77,6 @@ def render_job_script(
     lines += [f"#SBATCH {option}" for option in shlex.split(study.resources.sbatch)]
     lines += ["set -euo pipefail", ""]
     lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
-    lines += [f"export {k}={shlex.quote(v)}" for k, v in study.resources.environment]
     subject, session = split_name(unit)
     call = [
         python,
