@@ -160,6 +160,7 @@ def read_container(filled: Mapping, base: Path) -> Container:
         outputs=outputs,
         session_folders=container["session_folders"],
         archive=container["archive"],
+        network=container["network"],
         group_level=container["group_level"],
         group_inputs=tuple(container.get("group_inputs", outputs)),
         group_arguments=tuple(app_arguments(container.get("group_args", app_args))),

@@ -75,6 +75,7 @@ class Container:
     binds: tuple[Bind, ...]
     freesurfer_license: Path | None
     templateflow_home: Path | None
+    network: bool = False
     expects: tuple[Expectation, ...] = ()
     expects_name: str = ""
     crash_files: tuple[str, ...] = ()

@@ -4,8 +4,9 @@ A call format is part of the output dataset, and of every run record.  It names
 no path of this machine.  A job passes what only this machine has (a licence
 file, a template folder, the scratch disk) in environment variables.
 
-Every format isolates the app: it gets a clean environment, no home folder, and
-the dataset read-only.  It can write only to the output folders and `/tmp`.
+Every format isolates the app: it gets a clean environment, no home folder, no
+network, and the dataset read-only.  It can write only to the output folders and
+`/tmp`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..base.errors import WorkflowFailure
 from ..base.files import write_text
 from ..config import Study
 from ..config.study import Bind, Container
+from .isolation import LOCALHOST, OWN_NETWORK, check_charliecloud, without_network
 
 # Variable with options, quoted for a shell, for runtimes that read none from variables.
 OPTIONS = "BIDSLOOM_OPTIONS"
@@ -103,18 +105,7 @@ def check_runtime(study: Study, *, here: bool) -> None:
     """Refuse a missing runtime; unless jobs run `here`, a module may provide it on a node."""
     runtime = choose_runtime(study)
     if runtime is Runtime.CHARLIECLOUD:
-        for name, value in study.resources.environment:
-            if "\n" in value:
-                raise WorkflowFailure(
-                    f"hpc.environment.{name} has several lines, which Charliecloud cannot take.",
-                    hint="write its value to a file, and mount the file by container.binds.",
-                )
-        if "=" in str(study.work_dir):
-            raise WorkflowFailure(
-                f"common.work_dir {study.work_dir} has a '=' in its name, which Charliecloud "
-                "cannot take.",
-                hint="name another folder.",
-            )
+        check_charliecloud(study)
     if runtime is Runtime.NONE or shutil.which(runtime.program):
         return
     if here or not study.resources.modules:
@@ -170,10 +161,12 @@ def isolating_call(study: Study) -> str:
         verb = "exec" if container.executable else "run"
         call = f"{runtime.value} {verb} {options} {{img}} {command}"
     elif runtime is Runtime.CHARLIECLOUD:
-        guard = shlex.quote(GUARD.format(outputs=outputs, closed=shlex.join(git_folders(study))))
+        own, localhost = ("", "") if container.network else (OWN_NETWORK, LOCALHOST)
+        closed = shlex.join(git_folders(study))
+        guard = shlex.quote(localhost + GUARD.format(outputs=outputs, closed=closed))
         call = (
-            f'{further}env USER="$(id -un)" unshare --user --map-root-user --mount sh -c {guard} '
-            f'guard ch-run {options} "$@" {{img}} -- {command}'
+            f'{further}env USER="$(id -un)" unshare --user --map-root-user --mount {own}sh -c '
+            f'{guard} guard ch-run {options} "$@" {{img}} -- {command}'
         )
     else:
         image = "docker-archive:{img}"
@@ -202,6 +195,8 @@ def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
         yield '-b "$PWD:/mnt" -c /mnt'
     else:
         yield "--rm --read-only"
+        if not container.network:
+            yield "--network=none"
         if runtime is Runtime.DOCKER:
             yield '-u "$(id -u):$(id -g)"'
         yield '-v "{{pwd}}":"{{pwd}}":ro'
@@ -265,6 +260,8 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
                 for name, value in inside.items()
             }
             given[f"{prefix}_WORKDIR"] = str(scratch)
+            if not study.container.network:
+                given |= without_network(prefix)
             if binds:
                 given[f"{prefix}_BIND"] = ",".join(mount_text(b) for b in binds)
         return given
