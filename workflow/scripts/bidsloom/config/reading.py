@@ -78,6 +78,7 @@ def read_study(config: Mapping, *, base: Path | None = None) -> Study:
             for given in datalad["inputs"]
         ),
         output_url=resolve_url(datalad["output_repos"][0], base),
+        group_store=datalad["shared"] == "group",
         further_outputs=tuple(
             FurtherOutput(path, resolve_url(url, base), files.further_output(path))
             for path, url in output_repositories(filled).items()

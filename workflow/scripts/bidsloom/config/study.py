@@ -196,6 +196,7 @@ class Study:
     input_path: str
     further_inputs: tuple[FurtherInput, ...]
     output_url: str
+    group_store: bool
     further_outputs: tuple[FurtherOutput, ...]
     lock_file: Path | None
     shared_files: tuple[str, ...]

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree, write_text
 from ..base.runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
+from ..base.sharing import is_shared, open_to_group, share_repository
 from ..checks.lock_file import leave_lock_token
 from ..config import Study
 from ..containers.image import image_path
@@ -136,6 +137,7 @@ def open_dataset(study: Study, target: OutputDataset) -> None:
 def connect_store(study: Study, target: OutputDataset) -> None:
     """Make a store where it is missing, and add it as remote `output`."""
     store, dataset = target.store, target.dataset
+    existed = store.repository is None or is_git_directory(store.repository)
     if store.kind is StoreKind.BARE and store.repository:
         what = f"{target.path} of {study.name}" if target.path else study.name
         make_bare_store(store.repository, f"output store of {what}")
@@ -143,9 +145,10 @@ def connect_store(study: Study, target: OutputDataset) -> None:
     there = store.repository is not None and is_git_directory(store.repository)
     if store.kind is StoreKind.RIA and not (known and there):
         head, _, _ = store.url.partition("#")
+        shared = ["--shared", "group"] if study.group_store else []
         call_datalad(
             ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok"]
-            + ["--existing", "reconfigure", head],
+            + [*shared, "--existing", "reconfigure", head],
             cwd=dataset,
         )
     elif not known:
@@ -153,8 +156,32 @@ def connect_store(study: Study, target: OutputDataset) -> None:
     elif store.kind is StoreKind.OTHER:
         # Earlier versions wrote the credentials of the URL there.
         call_git(["remote", "set-url", REMOTE, store.git_url], cwd=dataset)
+    if study.group_store and store.repository:
+        share_store(store, made=not existed)
     if store.kind is StoreKind.BARE:
         call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
+
+
+def share_store(store: Store, *, made: bool) -> None:
+    """Make a store one of its group; `made` says that it was made just now.
+
+    Raises `WorkflowFailure` where it belongs to somebody else and is none.
+    """
+    repository = store.mounted
+    if not made and is_shared(repository):
+        return
+    try:
+        share_repository(repository.resolve())
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The output store {store.url} cannot be made one of its group: {last_line(e.stderr)}",
+            hint="ask its owner to run this study once with datalad.shared: group.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+    if store.kind is StoreKind.RIA:
+        # The folders around the repository: for other datasets, and for aliases.
+        for folder in (*repository.resolve().parents[:2], repository.parent):
+            open_to_group(folder)
 
 
 def fetch_image(study: Study, store: Store, key: str) -> None:
