@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import Step, call, call_git, call_git_success, end_children, node_name
 from ..base.text import a_few
@@ -229,11 +230,14 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 failure_class, what = meanings.get(
                     step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
                 )
+                asked = job.targets[-1].store.git_url
                 if step.name == "inputs":
-                    what += f" from {source_url(job, step)}"
+                    asked = source_url(job, step)
+                    what += f" from {asked}"
                 raise WorkflowFailure(
                     f"{job.unit.name} could not {what}: {last_line(e.stderr)}",
-                    hint="see the log; run snakemake again once the cause is gone.",
+                    hint=access_hint(asked, e.stderr)
+                    or "see the log; run snakemake again once the cause is gone.",
                     failure_class=failure_class,
                 ) from e
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree, write_text
 from ..base.runners import PRIVATE, call_annex, call_datalad, call_git, call_git_success
@@ -224,6 +225,7 @@ def publish_base(study: Study, target: OutputDataset) -> None:
     except CommandError as e:
         raise WorkflowFailure(
             f"The study dataset cannot be pushed to {store.url}: {last_line(e.stderr)}",
-            hint="check that the output store is writable and has space; nothing is lost.",
+            hint=access_hint(store.git_url, e.stderr)
+            or "check that the output store is writable and has space; nothing is lost.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
