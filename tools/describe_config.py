@@ -56,10 +56,15 @@ def describe(schema: dict, prefix: str = "") -> Iterator[str]:
         yield f"| `{key}` | {type_of(sub)} | {default_of(name, sub, schema)} | {meaning_of(sub)} |"
 
 
+def literal(value: object) -> str:
+    """A value as YAML writes it."""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
 def type_of(schema: dict) -> str:
     """A key's type in words."""
     if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
+        return ", ".join(literal(value) for value in schema["enum"])
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     words = {"array": "list", "object": "mapping", "string": "text", "boolean": "true or false"}
     return " or ".join(words.get(kind, kind) for kind in kinds)
@@ -74,7 +79,7 @@ def default_of(name: str, schema: dict, parent: dict) -> str:
     value = schema["default"]
     if isinstance(value, list) and value:
         return ", ".join(f"`{item}`" for item in value)
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    return literal(value)
 
 
 def meaning_of(schema: dict) -> str:

@@ -4,7 +4,8 @@
 # All that it takes is made in a mount namespace of its own, so that nothing of
 # the machine changes: an account with a range of subordinate ids, a /dev/fuse
 # that users may open, and a way to the READABLE folders, which may lie below
-# one of root's own.
+# one of root's own.  AS_USER_ID and AS_USER_GROUP are the numbers of the account
+# and of a further group that it is a member of.
 set -euo pipefail
 
 readable=()
@@ -15,7 +16,7 @@ done
 shift
 
 account=bidsloom-tester
-uid=54321
+uid=${AS_USER_ID:-54321}
 if [ "${AS_USER_INSIDE:-}" != yes ]; then
     AS_USER_INSIDE=yes exec unshare --mount --propagation private bash "$0" "${readable[@]}" -- "$@"
 fi
@@ -63,4 +64,6 @@ done
 
 unset AS_USER_INSIDE
 export HOME=$etc/home USER=$account LOGNAME=$account XDG_RUNTIME_DIR=$etc/home
-exec setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
+groups=(--clear-groups)
+[ -z "${AS_USER_GROUP:-}" ] || groups=(--groups "$AS_USER_GROUP")
+exec setpriv --reuid "$uid" --regid "$uid" "${groups[@]}" "$@"

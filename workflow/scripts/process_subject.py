@@ -3,6 +3,11 @@
 python workflow/scripts/process_subject.py --config config/config.yaml --subject 001
 """
 
+from bidsloom.base.own_python import use_own_python
+
+use_own_python()
+
+# ruff: noqa: E402  (this Python may lack what it needs)
 import logging
 from pathlib import Path
 

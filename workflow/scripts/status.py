@@ -8,7 +8,11 @@ Exit codes: 0 all is done and merged, 1 units failed and no job is at work,
 them were cancelled, 1 not all.
 """
 
-from bidsloom.commands.status import main
+from bidsloom.base.own_python import use_own_python
+
+use_own_python(failure_code=3)
+
+from bidsloom.commands.status import main  # noqa: E402  (this Python may lack what it needs)
 
 if __name__ == "__main__":
     main()

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 from bidsloom.base.errors import WorkflowFailure
+from bidsloom.checks.findings import Caution
 from bidsloom.checks.lock_file import check_lock, leave_lock_token
-from bidsloom.checks.machine import check_scratch, check_tools, check_work_dir
+from bidsloom.checks.machine import check_account, check_scratch, check_tools, check_work_dir
+from bidsloom.containers.runtimes import Runtime
 
 
 @pytest.fixture
@@ -58,3 +60,12 @@ def test_lock_file_of_another_folder_is_refused(tmp_path):
     with pytest.raises(WorkflowFailure, match="is not the same file"):
         check_lock(study, "of another folder")
     assert leave_lock_token(SimpleNamespace(name="mine", lock_file=None)) is None
+
+
+@pytest.mark.parametrize("runtime", [*Runtime, None])
+def test_root_is_warned(monkeypatch, runtime):
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with pytest.raises(Caution, match="You are root: "):
+        check_account(runtime)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert check_account(runtime) is None

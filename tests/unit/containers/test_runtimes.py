@@ -4,13 +4,17 @@ import shlex
 from pathlib import Path
 
 import pytest
+from bidsloom.base.errors import WorkflowFailure
 from bidsloom.config import read_study
 from bidsloom.containers.runtimes import (
     Runtime,
     call_format,
+    check_runtime,
     choose_runtime,
+    environment_file,
     job_environment,
     start_failure,
+    write_environment_file,
 )
 from helpers.old_config import changed
 
@@ -94,3 +98,24 @@ def test_auto_takes_what_is_there(tmp_path, monkeypatch):
     (tmp_path / "singularity").unlink()
     assert choose_runtime(study("auto")) is Runtime.APPTAINER, "as hpc.modules names it"
     assert choose_runtime(study("auto", call_fmt="ch-run {img} -- {cmd}")) is Runtime.CHARLIECLOUD
+
+
+def test_variables_are_on_no_command_line(tmp_path):
+    """Charliecloud reads them from a file that only the user can read."""
+    config = changed("container", runtime="charliecloud", executable="/app")
+    config["hpc"] = {"environment": {"KEY": "it's $HOME", "OTHER": "'quoted'"}}
+    made = read_study(config)
+    options = job_environment(made, Runtime.CHARLIECLOUD, tmp_path)["BIDSLOOM_OPTIONS"]
+    assert "HOME" not in options and "quoted" not in options
+    write_environment_file(made, Runtime.CHARLIECLOUD, tmp_path)
+    file = environment_file(tmp_path)
+    assert f"--set-env={file}" in options
+    assert "KEY='it's $HOME'\nOTHER=''quoted''\n" in file.read_text()
+    assert 0o600 == file.stat().st_mode & 0o777
+
+
+def test_charliecloud_takes_no_value_of_several_lines():
+    config = changed("container", runtime="charliecloud", executable="/app")
+    config["hpc"] = {"environment": {"KEY": "a\nb"}}
+    with pytest.raises(WorkflowFailure, match=r"hpc.environment.KEY has several lines"):
+        check_runtime(read_study(config), here=True)

@@ -77,3 +77,12 @@ def test_what_is_unknown_is_told_by_its_cause():
     study = read_study(OLD)
     marks = [fingerprint_text(fingerprint(study, unit("sub-1"), key)) for key in ("a", "b")]
     assert ["image"] == changed_causes(*marks)
+
+
+def test_a_network_makes_no_result_due():
+    """Neither does another call format of ours: results of earlier versions stay valid."""
+    made = [
+        made_from(read_study(changed_config(container={"network": n})), "key")
+        for n in (True, False)
+    ]
+    assert made[0] == made[1]

@@ -36,7 +36,6 @@ def entry_point(
     unless the process was killed.  SIGTERM ends the work as Ctrl-C does, so that the
     clean-up runs; further signals do not interrupt the clean-up.
     """
-    set_up_environment()
     signal.signal(signal.SIGTERM, end_once)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end_once)
@@ -51,6 +50,7 @@ def entry_point(
     )
     logging.getLogger("datalad").setLevel(logging.ERROR)
     try:
+        set_up_environment()
         yield
     except WorkflowFailure as e:
         text = error_message(e.problems if isinstance(e, ConfigFailure) else [e]) + "\n"

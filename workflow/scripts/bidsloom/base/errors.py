@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from .credentials import hide_credentials
+
 
 class FailureClass(StrEnum):
     """Why an attempt at a unit ended without a result."""
@@ -37,6 +39,8 @@ class WorkflowFailure(Exception):
         failure_class: FailureClass = FailureClass.BAD_CONFIG,
         exit_code: int | None = None,
     ) -> None:
+        # What git or a config says may contain a URL with a password.
+        message, hint = hide_credentials(message), hide_credentials(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -54,6 +58,7 @@ class CommandError(Exception):
     """
 
     def __init__(self, cmd: list[str], cwd: str, exit_code: int, stderr: str) -> None:
+        cmd, stderr = [hide_credentials(word) for word in cmd], hide_credentials(stderr)
         super().__init__(cmd, cwd, exit_code, stderr)
         self.cmd = cmd
         self.cwd = cwd

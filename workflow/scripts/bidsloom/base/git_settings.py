@@ -8,9 +8,14 @@ not depend on whose account computed them.
 
 from __future__ import annotations
 
+import atexit
+import hashlib
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from pathlib import Path
 
 # Settings of the user that hold, by git's full names, in lower case.
 ALLOWED = re.compile(
@@ -27,6 +32,8 @@ ALLOWED = re.compile(
     re.VERBOSE,
 )
 
+# A repository of another user that git may work in.
+TRUST = "safe.directory"
 # Variables of git and DataLad that hold: who the user is, and how a place is reached.
 ALLOWED_VARIABLES = re.compile(
     r"GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)"
@@ -72,8 +79,12 @@ def isolate(environment: MutableMapping[str, str], settings: list[tuple[str, str
     """Let programs started in an environment see these settings and none of the account's.
 
     The values are handed over in variables, which no other user can read,
-    rather than in a file that somebody would have to remove.
+    rather than in a file that somebody would have to remove.  Only trusted
+    folders are in a file: git clears such variables for the git that it starts
+    in another repository, which has to trust it too.
     """
+    trusted = [value for name, value in settings if name.lower() == TRUST]
+    settings = [(name, value) for name, value in settings if name.lower() != TRUST]
     for name in foreign_variables(environment):
         del environment[name]
     environment["GIT_CONFIG_GLOBAL"] = os.devnull
@@ -84,6 +95,51 @@ def isolate(environment: MutableMapping[str, str], settings: list[tuple[str, str
     for number, (name, value) in enumerate(settings):
         environment[f"GIT_CONFIG_KEY_{number}"] = name
         environment[f"GIT_CONFIG_VALUE_{number}"] = value
+    trust(environment, trusted)
+
+
+def trust(environment: MutableMapping[str, str], folders: Iterable[str]) -> None:
+    """Let git work in some repositories of other users, besides those it trusts already."""
+    known = trusted_folders(environment)
+    every = list(dict.fromkeys([*known, *folders]))
+    if every != known:
+        environment["GIT_CONFIG_GLOBAL"] = write_trusted(every)
+
+
+def trusted_folders(environment: Mapping[str, str]) -> list[str]:
+    """The folders of the file that `write_trusted` made."""
+    try:
+        text = Path(environment["GIT_CONFIG_GLOBAL"]).read_text(errors="surrogateescape")
+    except (KeyError, OSError):
+        return []
+    found = re.findall(r'^\tdirectory = "(.*)"$', text, re.MULTILINE)
+    return [re.sub(r"\\(.)", r"\1", folder) for folder in found]
+
+
+def write_trusted(folders: list[str]) -> str:
+    """Write a git configuration that trusts some folders; return its path.
+
+    The file is named by what it holds, so that a later process finds it again;
+    without a home it is removed when this process ends.
+    """
+    # A line break cannot be in a folder that somebody names in a configuration of git.
+    lines = [re.sub(r'(["\\])', r"\\\1", folder) for folder in folders if "\n" not in folder]
+    text = "[safe]\n" + "".join(f'\tdirectory = "{line}"\n' for line in lines)
+    content = text.encode(errors="surrogateescape")
+    name = f"trusted-{hashlib.sha256(content).hexdigest()[:16]}"
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        place = Path(cache) / "bidsloom"
+        place.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=place)
+    except (OSError, RuntimeError):
+        place = Path(tempfile.mkdtemp(prefix="bidsloom-git-"))
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
+        handle, temporary = tempfile.mkstemp(dir=place)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(temporary).replace(place / name)
+    return str(place / name)
 
 
 def foreign_variables(environment: Mapping[str, str]) -> list[str]:

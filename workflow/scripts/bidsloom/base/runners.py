@@ -30,6 +30,8 @@ from .git_settings import compose_settings, isolate, parse_settings
 TOOL_DIR = str(Path(sys.executable).parent)
 # Types of a program's standard input.
 Stdin = str | bytes | None
+# Older ones do not read settings from the environment (GIT_CONFIG_COUNT).
+OLDEST_GIT = (2, 31)
 # For commands that make a repository which no location log may mention; set
 # before git-annex initialises it.
 PRIVATE = {"GIT_CONFIG_PARAMETERS": "'annex.private'='true'"}
@@ -67,12 +69,13 @@ def read_settings() -> list[tuple[str, str]]:
     """The account's git settings: the machine's, the user's, and those in the environment.
 
     Variables that name an outer repository are removed from the environment.
-    Raises `WorkflowFailure` where git cannot read them.
+    Raises `WorkflowFailure` where git cannot read them, or is too old.
     """
     # These would let git look elsewhere, or fail.
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CONFIG"):
         os.environ.pop(name, None)
     try:
+        refuse_old_git()
         listed = call(["git", "config", "--list", "--show-scope", "--null"], cwd=Path("/"))
     except OSError:
         return []  # without git; a check says so
@@ -82,6 +85,21 @@ def read_settings() -> list[tuple[str, str]]:
             hint="correct the file that git names, or the GIT_CONFIG_* variables.",
         ) from e
     return list(parse_settings(listed.decode(errors="surrogateescape")))
+
+
+def git_version() -> str:
+    """The version of git on PATH, such as `2.43.0`."""
+    return call_git(["version"], cwd=Path("/")).split()[2]
+
+
+def refuse_old_git() -> None:
+    """Refuse a git that would ignore the settings which we hand to it."""
+    version = git_version()
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < OLDEST_GIT:
+        raise WorkflowFailure(
+            f"git {version} is too old; 2.31 or newer is needed.",
+            hint="load a newer one (module load git), or install it.",
+        )
 
 
 def call(

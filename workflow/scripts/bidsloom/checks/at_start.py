@@ -6,6 +6,7 @@ nothing to any store.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 
@@ -18,6 +19,7 @@ from ..units.unit import Units
 from .findings import Check
 from .lock_file import check_lock_file
 from .machine import (
+    check_account,
     check_identity,
     check_input_url,
     check_program,
@@ -36,6 +38,7 @@ def checks_at_start(study: Study, *, here: bool) -> Iterator[Check]:
     """The checks each time Snakemake starts; all are quick.  `here`: jobs run on this machine."""
     yield TOOLS
     yield Check("git identity", "user.name and user.email", check_identity, tell_identity)
+    yield account_check(choose_known_runtime(study))
     if here:
         yield Check(
             "common.work_dir", "a folder to write to", lambda: check_work_dir(study.work_dir)
@@ -83,6 +86,7 @@ def checks_at_start(study: Study, *, here: bool) -> Iterator[Check]:
 def checks_on_machine(study: Study, runtime: Runtime) -> Iterator[Check]:
     """The checks of the machine that a job runs on."""
     yield TOOLS
+    yield account_check(runtime)
     bare = runtime is Runtime.NONE
     if not bare:
         yield Check(
@@ -107,12 +111,27 @@ def scratch_check(study: Study, units: Units) -> Check:
     )
 
 
+def account_check(runtime: Runtime | None) -> Check:
+    """The check of the account that jobs run under; None where there is no runtime."""
+    return Check(
+        "account",
+        "an ordinary user, not root",
+        lambda: check_account(runtime),
+        lambda: f"user {os.geteuid()}",
+    )
+
+
+def choose_known_runtime(study: Study) -> Runtime | None:
+    """The runtime of a study; None where none is found."""
+    try:
+        return choose_runtime(study)
+    except WorkflowFailure:
+        return None
+
+
 def runs_bare(study: Study) -> bool:
     """True where the app runs without a container; False also where no runtime is found."""
-    try:
-        return choose_runtime(study) is Runtime.NONE
-    except WorkflowFailure:
-        return False
+    return choose_known_runtime(study) is Runtime.NONE
 
 
 def tell_runtime(runtime: Runtime) -> str:

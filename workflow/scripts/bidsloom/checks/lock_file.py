@@ -39,9 +39,13 @@ def leave_lock_token(study: Study) -> str | None:
     """
     if study.lock_file is None:
         return None
-    token = uuid4().hex
+    file = lock_token_file(study.lock_file, study.name)
     with locked(study.lock_file):
-        write_text(lock_token_file(study.lock_file, study.name), token)
+        # That of another member of the group stays valid.
+        known = file.read_text() if file.exists() else ""
+        token = known or uuid4().hex
+        if not known:
+            write_text(file, token)
     return token
 
 

@@ -7,36 +7,31 @@ functions named `tell_...` return, for the table, what is there.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from importlib.metadata import version
 from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
-from ..base.runners import call, call_git, call_git_success, node_name
+from ..base.runners import (
+    call,
+    call_git,
+    call_git_success,
+    git_version,
+    node_name,
+    refuse_old_git,
+)
 from ..config import Study
 from ..config.values import is_local_path
+from ..containers.runtimes import Runtime
 from ..units.unit import Units
-
-# Older ones do not read settings from the environment (GIT_CONFIG_COUNT).
-OLDEST_GIT = (2, 31)
+from .findings import Caution
 
 
 def check_tools() -> None:
     """Refuse a machine without the programs that every job needs, or with an old git."""
     for tool in ("git", "git-annex"):
         check_program(tool)
-    git = git_version()
-    if tuple(int(part) for part in re.findall(r"\d+", git)[:2]) < OLDEST_GIT:
-        raise WorkflowFailure(
-            f"git {git} is too old.",
-            hint="load a newer one (module load git), or install it.",
-        )
-
-
-def git_version() -> str:
-    """The version of git on PATH, such as `2.43.0`."""
-    return call_git(["version"], cwd=Path("/")).split()[2]
+    refuse_old_git()
 
 
 def check_program(name: str) -> None:
@@ -83,6 +78,25 @@ def check_identity() -> None:
 def tell_identity() -> str:
     """The name and address of commits."""
     return call_git(["var", "GIT_AUTHOR_IDENT"], cwd=Path("/")).rpartition(">")[0] + ">"
+
+
+def check_account(runtime: Runtime | None) -> None:
+    """Warn root: what an app does to the machine is then done with root's rights."""
+    if os.geteuid() != 0:
+        return
+    kernel = "the app can change the kernel's settings in /proc/sys"
+    open_to_root: dict[Runtime | None, str] = {
+        Runtime.NONE: "the app runs without a container, and can change everything here",
+        Runtime.APPTAINER: kernel,
+        Runtime.SINGULARITY: kernel,
+        Runtime.CHARLIECLOUD: f"{kernel}, and the processes of this machine",
+    }
+    what = open_to_root.get(runtime, "a fault of the container runtime opens all of the machine")
+    raise Caution(
+        f"You are root: {what}.",
+        hint="start snakemake as an ordinary user; docs/how-to/container.md has what each "
+        "runtime isolates.",
+    )
 
 
 def check_modules(study: Study) -> None:

@@ -38,6 +38,7 @@ from ..containers.runtimes import (
     mount_places,
     scratch_folder,
     start_failure,
+    write_environment_file,
 )
 from ..datasets.annex import SYMLINK, is_annexed, key_size, link_key
 from ..datasets.locks import locked
@@ -145,6 +146,7 @@ def start_app(study: Study, runtime: Runtime, dataset: Path, *arguments: str) ->
         img_dirpath=str(Path(image).parent),
     )
     line = once.format(pwd=dataset, dspath=dataset, tmpdir=scratch_folder(dataset) / "tmp")
+    write_environment_file(study, runtime, scratch_folder(dataset))
     environment = job_environment(study, runtime, scratch_folder(dataset))
     command = ["/bin/sh", "-c", line]
     return call(command, cwd=dataset, env=environment, timeout=CONTAINER_SECONDS).decode(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..base.entry_point import entry_point
 from ..config import read_config, read_study
-from ..containers.runtimes import job_environment
+from ..containers.runtimes import Runtime, app_environment, environment_file, job_environment
 from ..job.clone_steps import clone_steps
 from ..job.open_job import open_job
 from ..job.process import process_unit
@@ -62,8 +62,21 @@ def show_commands(job: Job) -> None:
     clone = home / "dataset"
     print(f"# {job.unit.name}: {job.branch}")
     print(f"mkdir -m 700 '{home}'")
-    for name, value in job_environment(job.study, job.runtime, home / "scratch").items():
-        print(f"export {name}={shlex.quote(value)}")
+    scratch = home / "scratch"
+    secret = dict(job.study.resources.environment)
+    for name in secret:
+        print(f': "${{{name}:?set it to its value in hpc.environment}}" && export {name}')
+    for name, value in job_environment(job.study, job.runtime, scratch).items():
+        if (known := name.partition("ENV_")[2]) in secret:
+            print(f'export {name}="${known}"')
+        elif name not in secret:
+            print(f"export {name}={shlex.quote(value)}")
+    if job.runtime is Runtime.CHARLIECLOUD:
+        # The file from which it reads the app's variables.
+        print(f"(umask 077 && mkdir -p {shlex.quote(str(scratch))} && {{")
+        for name in app_environment(job.study, job.runtime):
+            print(f"""printf "%s='%s'\\n" {name} "${name}"; """)
+        print(f"}} > {shlex.quote(str(environment_file(scratch)))})")
     for steps in (clone_steps, compute_steps, push_steps):
         for step in steps(job, clone):
             print(step)

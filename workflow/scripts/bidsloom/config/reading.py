@@ -8,11 +8,13 @@ outputs with the same name, a quoting trap of YAML) is checked in `faults`.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..base.credentials import credential_of, use_credentials
 from ..base.errors import ConfigFailure, WorkflowFailure
 from .expects import find_expects_faults, read_expects
 from .faults import find_faults
@@ -57,6 +59,8 @@ def read_study(
     Relative paths in `config` and the `results` folder are relative to
     `base`, by default the working directory.  `lines` are the places of keys
     in files, for the messages; by default those of a `LoadedConfig`.
+    Its URLs are without credentials: from now on, this process' environment
+    hands those to git.
 
     Raises `ConfigFailure` with every fault.
     """
@@ -73,6 +77,7 @@ def read_study(
     if problems:
         raise ConfigFailure(place_faults(problems, lines))
     filled = fill_defaults(config, load_schema())
+    use_credentials(os.environ, filter(None, map(credential_of, urls_of(filled))))
     common, datalad = filled["common"], filled["datalad"]
     name = filled.get("study", filled["container"]["name"])
     files = ResultsFolder(base / "results" / name)
@@ -89,6 +94,7 @@ def read_study(
             for given in datalad["inputs"]
         ),
         output_url=resolve_url(datalad["output_repos"][0], base),
+        group_store=datalad["shared"] == "group",
         further_outputs=tuple(
             FurtherOutput(path, resolve_url(url, base), files.further_output(path))
             for path, url in output_repositories(filled).items()
@@ -173,6 +179,7 @@ def read_container(filled: Mapping, base: Path) -> Container:
         outputs=outputs,
         session_folders=container["session_folders"],
         archive=container["archive"],
+        network=container["network"],
         group_level=container["group_level"],
         group_inputs=tuple(container.get("group_inputs", outputs)),
         group_arguments=tuple(app_arguments(container.get("group_args", app_args))),
@@ -225,6 +232,17 @@ def output_repositories(config: Mapping) -> dict[str, str]:
         else:
             found[output] = further[n] if 0 < n < len(further) else ""
     return found
+
+
+def urls_of(config: Mapping) -> Iterator[str]:
+    """Every path or URL of a dataset, store or image that a configuration names."""
+    datalad, container = config["datalad"], config["container"]
+    yield datalad["input_repo"]
+    yield from (given["repo"] for given in datalad["inputs"])
+    yield from datalad["output_repos"]
+    yield from filter(None, output_repositories(config).values())
+    yield container["dataset"]
+    yield container["image"]
 
 
 def read_further_input(given: Mapping, base: Path, *, clone: Path) -> FurtherInput:

@@ -75,6 +75,7 @@ class Container:
     binds: tuple[Bind, ...]
     freesurfer_license: Path | None
     templateflow_home: Path | None
+    network: bool = False
     expects: tuple[Expectation, ...] = ()
     expects_name: str = ""
     crash_files: tuple[str, ...] = ()
@@ -199,6 +200,7 @@ class Study:
     input_path: str
     further_inputs: tuple[FurtherInput, ...]
     output_url: str
+    group_store: bool
     further_outputs: tuple[FurtherOutput, ...]
     lock_file: Path | None
     shared_files: tuple[str, ...]

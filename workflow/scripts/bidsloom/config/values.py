@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..base.credentials import public_url
+
 
 def value_at(config: Any, *keys: str) -> Any:
     """The value under nested keys, or None."""
@@ -86,5 +88,5 @@ def is_local_path(url: str) -> bool:
 
 
 def resolve_url(url: str, base: Path) -> str:
-    """A URL unchanged, a path made absolute."""
-    return str(resolve_path(url, base)) if is_local_path(url) else url
+    """A URL without its credentials, a path made absolute."""
+    return str(resolve_path(url, base)) if is_local_path(url) else public_url(url)

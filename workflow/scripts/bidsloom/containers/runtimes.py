@@ -4,8 +4,9 @@ A call format is part of the output dataset, and of every run record.  It names
 no path of this machine.  A job passes what only this machine has (a licence
 file, a template folder, the scratch disk) in environment variables.
 
-Every format isolates the app: it gets a clean environment, no home folder, and
-the dataset read-only.  It can write only to the output folders and `/tmp`.
+Every format isolates the app: it gets a clean environment, no home folder, no
+network, and the dataset read-only.  It can write only to the output folders and
+`/tmp`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from enum import Enum
 from pathlib import Path
 
 from ..base.errors import WorkflowFailure
+from ..base.files import write_text
 from ..config import Study
 from ..config.environment import is_for_app_alone
 from ..config.study import Bind, Container
+from .isolation import LOCALHOST, OWN_NETWORK, check_charliecloud, without_network
 
 # Variable with options, quoted for a shell, for runtimes that read none from variables.
 OPTIONS = "BIDSLOOM_OPTIONS"
@@ -102,6 +105,8 @@ def choose_runtime(study: Study) -> Runtime:
 def check_runtime(study: Study, *, here: bool) -> None:
     """Refuse a missing runtime; unless jobs run `here`, a module may provide it on a node."""
     runtime = choose_runtime(study)
+    if runtime is Runtime.CHARLIECLOUD:
+        check_charliecloud(study)
     if runtime is Runtime.NONE or shutil.which(runtime.program):
         return
     if here or not study.resources.modules:
@@ -157,10 +162,12 @@ def isolating_call(study: Study) -> str:
         verb = "exec" if container.executable else "run"
         call = f"{runtime.value} {verb} {options} {{img}} {command}"
     elif runtime is Runtime.CHARLIECLOUD:
-        guard = shlex.quote(GUARD.format(outputs=outputs, closed=shlex.join(git_folders(study))))
+        own, localhost = ("", "") if container.network else (OWN_NETWORK, LOCALHOST)
+        closed = shlex.join(git_folders(study))
+        guard = shlex.quote(localhost + GUARD.format(outputs=outputs, closed=closed))
         call = (
-            f'{further}env USER="$(id -un)" unshare --user --map-root-user --mount sh -c {guard} '
-            f'guard ch-run {options} "$@" {{img}} -- {command}'
+            f'{further}env USER="$(id -un)" unshare --user --map-root-user --mount {own}sh -c '
+            f'{guard} guard ch-run {options} "$@" {{img}} -- {command}'
         )
     else:
         image = "docker-archive:{img}"
@@ -189,6 +196,8 @@ def options_for(study: Study, runtime: Runtime) -> Iterator[str]:
         yield '-b "$PWD:/mnt" -c /mnt'
     else:
         yield "--rm --read-only"
+        if not container.network:
+            yield "--network=none"
         if runtime is Runtime.DOCKER:
             yield '-u "$(id -u):$(id -g)"'
         yield '-v "{{pwd}}":"{{pwd}}":ro'
@@ -254,6 +263,8 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
                 for name, value in inside.items()
             }
             given[f"{prefix}_WORKDIR"] = str(scratch)
+            if not study.container.network:
+                given |= without_network(prefix)
             if binds:
                 given[f"{prefix}_BIND"] = ",".join(mount_text(b) for b in binds)
         return given
@@ -261,8 +272,8 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
     if runtime is Runtime.CHARLIECLOUD:
         options += [f"--bind={scratch / 'tmp'}:/tmp"]
         options += [f"--bind={b.source}:{b.target}" for b in binds]
-        options += ["--env-no-expand"]
-        options += [f"--set-env={name}={value}" for name, value in inside.items()]
+        # In a file, so that no value is visible in the list of processes.
+        options += ["--env-no-expand", f"--set-env={environment_file(scratch)}"]
     else:
         options += [f"--volume={scratch / 'tmp'}:/tmp"]
         options += [f"--volume={mount_text(b)}" for b in binds]
@@ -273,6 +284,19 @@ def job_environment(study: Study, runtime: Runtime, scratch: Path) -> dict[str, 
         ]
     given = {name: value for name, value in inside.items() if not is_for_app_alone(name)}
     return given | {OPTIONS: shlex.join(options)}
+
+
+def environment_file(scratch: Path) -> Path:
+    """Where Charliecloud reads the app's variables from."""
+    return scratch / "environment"
+
+
+def write_environment_file(study: Study, runtime: Runtime, scratch: Path) -> None:
+    """Write the app's variables for Charliecloud, in a file that only this user can read."""
+    if runtime is Runtime.CHARLIECLOUD:
+        # Charliecloud takes off one pair of quotes, and knows no escapes.
+        lines = [f"{name}='{value}'\n" for name, value in app_environment(study, runtime).items()]
+        write_text(environment_file(scratch), "".join(lines), private=True)
 
 
 def mount_text(bind: Bind) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import read_json, remove_tree, write_json
 from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
@@ -85,7 +86,7 @@ def clone(url: str, target: Path, *, key: str, remote: str = "origin") -> None:
         raise WorkflowFailure(
             f"{url} ({key}) cannot be cloned: it is not a git repository, or cannot be reached. "
             f"git says: {clone_error(e.stderr)}",
-            hint=f"try it by hand: datalad clone '{url}' /tmp/try-it",
+            hint=access_hint(url, e.stderr) or f"try it by hand: datalad clone '{url}' /tmp/try-it",
             failure_class=FailureClass.INPUT_UNAVAILABLE,
         ) from e
     call_git(["config", "annex.private", "true"], cwd=temporary)
@@ -110,7 +111,8 @@ def fetch_output(output: OutputDataset) -> None:
     except CommandError as e:
         raise WorkflowFailure(
             f"The output store {output.store.url} cannot be read: {last_line(e.stderr)}",
-            hint="check that it is mounted and reachable, then start again; nothing was changed.",
+            hint=access_hint(output.store.url, e.stderr)
+            or "check that it is mounted and reachable, then start again; nothing was changed.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import call_git, call_git_success
+from ..base.sharing import is_shared, join_group
 from ..config import Study
 from .stores import (
     BASE,
@@ -71,7 +72,7 @@ def owner_of(path: str, outputs: Iterable[OutputDataset]) -> OutputDataset:
 
 def main_output(study: Study) -> OutputDataset:
     """The output dataset."""
-    return OutputDataset("", study.dataset, store_at(study.output_url, name=study.name))
+    return OutputDataset("", study.dataset, open_store(study, study.output_url, study.name))
 
 
 def list_further_outputs(study: Study) -> list[OutputDataset]:
@@ -80,10 +81,18 @@ def list_further_outputs(study: Study) -> list[OutputDataset]:
         OutputDataset(
             further.path,
             further.dataset,
-            store_at(further.url, name=f"{study.name}-{further.path.replace('/', '-')}"),
+            open_store(study, further.url, f"{study.name}-{further.path.replace('/', '-')}"),
         )
         for further in study.further_outputs
     ]
+
+
+def open_store(study: Study, url: str, name: str) -> Store:
+    """The store at a URL; from now on, this process is a member of the group that it is for."""
+    store = store_at(url, name=name)
+    if store.repository and (study.group_store or is_shared(store.repository)):
+        join_group(store.repository)
+    return store
 
 
 def list_outputs(study: Study) -> list[OutputDataset]:

@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree
 from ..base.runners import call_annex, call_git, call_git_lines, call_git_success
@@ -130,7 +131,8 @@ def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, 
     except CommandError as e:
         raise WorkflowFailure(
             f"The output store {store.url} cannot be read: {last_line(e.stderr)}",
-            hint="check datalad.output_repos and that you can reach it: "
+            hint=access_hint(store.git_url, e.stderr)
+            or "check datalad.output_repos and that you can reach it: "
             f"git ls-remote '{store.git_url}'",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e

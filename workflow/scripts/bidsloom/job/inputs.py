@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import Step, call, call_annex, call_git_records
 from ..base.text import a_few, printable
@@ -51,7 +52,8 @@ def get_inputs(job: Job, step: Step) -> None:
         raise WorkflowFailure(
             f"{job.unit.name} could not get {names} of {source}: "
             f"{describe_places(step.cwd, needed[:1]) or failed.stderr.strip()}",
-            hint=f"see what git-annex knows, in a clone of {source}: git annex whereis "
+            hint=access_hint(source, failed.stderr)
+            or f"see what git-annex knows, in a clone of {source}: git annex whereis "
             f"'{printable(needed[0]) if needed else '.'}'",
             failure_class=FailureClass.INPUT_UNAVAILABLE,
         ) from failed

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import (
     Step,
@@ -239,9 +240,11 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                 failure_class, what = meanings.get(
                     step.name, (FailureClass.BAD_CONFIG, f"take the step `{step.name}`")
                 )
+                asked = job.targets[-1].store.git_url
                 raise WorkflowFailure(
                     f"{job.unit.name} could not {what}: {last_line(e.stderr)}",
-                    hint="see the log; run snakemake again once the cause is gone.",
+                    hint=access_hint(asked, e.stderr)
+                    or "see the log; run snakemake again once the cause is gone.",
                     failure_class=failure_class,
                 ) from e
 

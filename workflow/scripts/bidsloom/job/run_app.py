@@ -7,10 +7,17 @@ import os
 import sys
 from pathlib import Path
 
+from ..base.credentials import without_credentials
 from ..base.datalad_run import run_in_container
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import Step, call, call_git, node_name
-from ..containers.runtimes import PACK, job_environment, scratch_folder, start_failure
+from ..containers.runtimes import (
+    PACK,
+    job_environment,
+    scratch_folder,
+    start_failure,
+    write_environment_file,
+)
 from ..datasets.annex import SUBDATASET
 from ..datasets.branches import format_trailers
 from ..units.completeness import expects_digest
@@ -36,7 +43,7 @@ def run_app(job: Job, step: Step) -> None:
     clone, container = step.cwd, job.study.container
     start = log_size(job)
     try:
-        with observed(job):
+        with observed(job), without_credentials(os.environ):
             job.run = run_in_container(
                 dataset=clone,
                 container=container.name,
@@ -119,7 +126,9 @@ def seal_part(job: Job, step: Step) -> None:
 
 def set_job_environment(job: Job, clone: Path) -> None:
     """Give this process, from now on, the variables that the app and its mounts need."""
-    os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
+    scratch = scratch_folder(clone)
+    write_environment_file(job.study, job.runtime, scratch)
+    os.environ.update(job_environment(job.study, job.runtime, scratch))
 
 
 def seal(job: Job, step: Step) -> None:

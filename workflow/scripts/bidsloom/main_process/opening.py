@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import sys
 from datetime import datetime
 
 from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
 from ..checks.at_start import checks_at_start, scratch_check
-from ..checks.findings import Check, Finding, failures, run_checks
+from ..checks.findings import Check, Finding, Level, failures, run_checks
 from ..config import Study
 from ..containers.image import identify_image
 from ..datasets.clones import clone_output, pin_further, pin_input
@@ -40,6 +41,8 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
     """
     findings, opened = look_around(study, here=here)
     refuse(failures(findings))
+    for caution in (finding for finding in findings if finding.level is Level.WARNING):
+        print(f"bidsloom: warning: {caution.found} Hint: {caution.remedy}", file=sys.stderr)
     # Without a failure the study was opened.
     assert opened is not None
     with exclusive(study):

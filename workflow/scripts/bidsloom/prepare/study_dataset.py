@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree, write_text
 from ..base.runners import PRIVATE, call_annex, call_datalad, call_git
+from ..base.sharing import is_shared, open_to_group, share_repository
 from ..base.space import space_needed
 from ..checks.lock_file import leave_lock_token
 from ..config import Study
@@ -145,6 +147,7 @@ def open_dataset(study: Study, target: OutputDataset) -> None:
 def connect_store(study: Study, target: OutputDataset) -> None:
     """Make a store where it is missing, and add it as remote `output`."""
     store, dataset = target.store, target.dataset
+    existed = store.repository is None or is_git_directory(store.repository)
     if store.kind is StoreKind.BARE and store.repository:
         what = f"{target.path} of {study.name}" if target.path else study.name
         make_bare_store(store.repository, f"output store of {what}")
@@ -152,9 +155,10 @@ def connect_store(study: Study, target: OutputDataset) -> None:
     there = store.repository is not None and is_git_directory(store.repository)
     if store.kind is StoreKind.RIA and not (known and there):
         head, _, _ = store.url.partition("#")
+        shared = ["--shared", "group"] if study.group_store else []
         call_datalad(
             ["create-sibling-ria", "-s", REMOTE, "--alias", store.alias, "--new-store-ok"]
-            + ["--existing", "reconfigure", head],
+            + [*shared, "--existing", "reconfigure", head],
             cwd=dataset,
         )
     elif not known:
@@ -162,8 +166,35 @@ def connect_store(study: Study, target: OutputDataset) -> None:
         heads = f"+refs/heads/*:refs/remotes/{REMOTE}/*"
         for name, value in (("url", store.git_url), ("fetch", heads)):
             call_git(["config", "--replace-all", f"remote.{REMOTE}.{name}", value], cwd=dataset)
+    elif store.kind is StoreKind.OTHER:
+        # Earlier versions wrote the credentials of the URL there.
+        call_git(["remote", "set-url", REMOTE, store.git_url], cwd=dataset)
+    if study.group_store and store.repository:
+        share_store(store, made=not existed)
     if store.kind is StoreKind.BARE:
         call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
+
+
+def share_store(store: Store, *, made: bool) -> None:
+    """Make a store one of its group; `made` says that it was made just now.
+
+    Raises `WorkflowFailure` where it belongs to somebody else and is none.
+    """
+    repository = store.mounted
+    if not made and is_shared(repository):
+        return
+    try:
+        share_repository(repository.resolve())
+    except CommandError as e:
+        raise WorkflowFailure(
+            f"The output store {store.url} cannot be made one of its group: {last_line(e.stderr)}",
+            hint="ask its owner to run this study once with datalad.shared: group.",
+            failure_class=FailureClass.STORE_UNAVAILABLE,
+        ) from e
+    if store.kind is StoreKind.RIA:
+        # The folders around the repository: for other datasets, and for aliases.
+        for folder in (*repository.resolve().parents[:2], repository.parent):
+            open_to_group(folder)
 
 
 def fetch_image(study: Study, store: Store, key: str) -> None:
@@ -206,6 +237,7 @@ def publish_base(study: Study, target: OutputDataset) -> None:
     except CommandError as e:
         raise WorkflowFailure(
             f"The study dataset cannot be pushed to {store.url}: {last_line(e.stderr)}",
-            hint="check that the output store is writable and has space; nothing is lost.",
+            hint=access_hint(store.git_url, e.stderr)
+            or "check that the output store is writable and has space; nothing is lost.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e

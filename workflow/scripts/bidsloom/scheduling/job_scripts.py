@@ -11,7 +11,6 @@ import yaml
 from ..base.files import write_text
 from ..base.paths import SCRIPTS
 from ..config import Study
-from ..config.environment import is_for_app_alone
 from ..config.plain_values import plain
 from ..config.reading import restore_on
 from ..units.unit import split_name
@@ -34,15 +33,14 @@ def write_job_scripts(
     `options` are sbatch's long options without the dashes; empty ones are left
     out.  Returns the folder.
     """
-    # Values of hpc.environment may be secrets: then nobody else reads these files.
-    private = bool(study.resources.environment)
+    # The config may hold secrets: in hpc.environment, and in URLs.
     text = yaml.safe_dump(plain(restore_on(config), []), sort_keys=False)
-    write_text(study.files.script_config, text, private=private)
+    write_text(study.files.script_config, text, private=True)
     for unit in units:
         path = study.files.script(unit)
-        text = render_job_script(study, unit, options=options, python=python)
-        write_text(path, text, private=private)
-        path.chmod(0o700 if private else 0o755)
+        script = render_job_script(study, unit, options=options, python=python)
+        write_text(path, script, private=True)
+        path.chmod(0o700)
     return study.files.scripts
 
 
@@ -65,7 +63,10 @@ def sbatch_options(study: Study, defaults: ProfileDefaults) -> dict[str, object]
 def render_job_script(
     study: Study, unit: str, *, options: Mapping[str, object], python: str
 ) -> str:
-    """The script of one unit: resources, modules, environment, one call."""
+    """The script of one unit: resources, modules, one call.
+
+    The values of `hpc.environment` stay in the config, from which the job reads them.
+    """
     header = {
         "job-name": f"{job_prefix(study)}_{unit}",
         "comment": f"rule_process_subject_wildcards_{unit}",
@@ -81,11 +82,6 @@ def render_job_script(
     lines += [sbatch_line(option) for option in study.resources.sbatch]
     lines += ["set -euo pipefail", ""]
     lines += [f"module load {shlex.quote(name)}" for name in study.resources.modules]
-    lines += [
-        f"export {name}={shlex.quote(value)}"
-        for name, value in study.resources.environment
-        if not is_for_app_alone(name)
-    ]
     subject, session = split_name(unit)
     call = [
         python,
