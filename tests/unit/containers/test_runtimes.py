@@ -72,18 +72,21 @@ def test_variables_reach_apptainer_as_they_are():
 
 
 @pytest.mark.parametrize("runtime", ["apptainer", "docker", "podman", "charliecloud"])
-def test_variables_that_would_break_the_job_reach_the_app_alone(runtime):
+def test_variables_that_would_break_the_job_reach_the_app_alone(runtime, tmp_path):
     """The job's own programs keep their PATH."""
     config = changed("container", runtime=runtime, executable="/app")
     config["hpc"] = {"environment": {"PATH": "/opt/app", "PYTHONPATH": "/x", "TOKEN": "s3cret"}}
-    given = job_environment(read_study(config), Runtime(runtime), Path("/scratch/job"))
+    study = read_study(config)
+    given = job_environment(study, Runtime(runtime), tmp_path)
     assert not {"PATH", "PYTHONPATH"} & set(given)
     if runtime == "apptainer":
         assert given["APPTAINERENV_PATH"] == "/opt/app"
         assert given["SINGULARITYENV_PYTHONPATH"] == "/x"
+    elif runtime == "charliecloud":
+        write_environment_file(study, Runtime(runtime), tmp_path)
+        assert "PATH='/opt/app'" in environment_file(tmp_path).read_text().splitlines()
     else:
-        option = "--set-env" if runtime == "charliecloud" else "--env"
-        assert f"{option}=PATH=/opt/app" in shlex.split(given["BIDSLOOM_OPTIONS"])
+        assert "--env=PATH=/opt/app" in shlex.split(given["BIDSLOOM_OPTIONS"])
 
 
 def test_auto_takes_what_is_there(tmp_path, monkeypatch):

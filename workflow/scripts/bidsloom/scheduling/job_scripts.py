@@ -39,8 +39,8 @@ def write_job_scripts(
     for unit in units:
         path = study.files.script(unit)
         script = render_job_script(study, unit, options=options, python=python)
-        write_text(path, script, private=True)
-        path.chmod(0o700)
+        write_text(path, script)
+        path.chmod(0o755)
     return study.files.scripts
 
 
