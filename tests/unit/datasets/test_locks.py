@@ -54,6 +54,7 @@ def study(tmp_path):
     """A study with a further input, a further output and two mounted stores."""
     return SimpleNamespace(
         name="probe",
+        group_store=False,
         results=tmp_path,
         files=SimpleNamespace(clones_lock=tmp_path / "clones.lock"),
         dataset=tmp_path / "dataset",
