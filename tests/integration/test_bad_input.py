@@ -388,9 +388,9 @@ def test_file_that_is_no_configuration(workspace, content, words):
 
 def test_duplicate_key_of_a_named_file(workspace):
     """Snakemake reads a file of --configfile first, and takes the last of two keys."""
-    path = workspace.write_config()
-    path.write_text(path.read_text() + "study: other\n")
     command = workspace.command("-n")
+    with (workspace.root / "study.yaml").open("a") as file:
+        file.write("study: other\n")
     done = run(*command, cwd=workspace.root, check=False)
     assert done.returncode == 1
     assert "gives 'study' a second time" in done.stderr

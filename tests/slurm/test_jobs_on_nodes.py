@@ -55,9 +55,9 @@ def test_graphics_card_reaches_sbatch(study):
 
 def test_options_reach_sbatch_as_they_are(study):
     """By Snakemake and by a job script; no shell reads them, and the plugin stops at none."""
-    user = f"it's -J $(touch '{study.root}/appeared') \\ \"x\""
+    text = f"it's -J $(touch '{study.root}/appeared') \\ \"x\""
     study.config["subjects"] = {"include": ["01", "02"]}
-    options = ["--constraint=skylake", "--nice=7", f"--mail-user={user}"]
+    options = ["--constraint=skylake", "--nice=7", f"--network={text}"]
     study.config["hpc"] |= {"sbatch": shlex.join(options)}
     study.snakemake("job_scripts")
     script = study.results / "scripts" / "sub-02.sh"
@@ -70,7 +70,7 @@ def test_options_reach_sbatch_as_they_are(study):
         job = study.cluster.ask("scontrol", "show", "job", record["scheduler_job_id"])
         assert record["host"] == "node2"
         assert "Nice=7" in job
-        assert f"MailUser={user}" in job
+        assert f"Network={text}" in job
     assert not (study.root / "appeared").exists()
 
 
