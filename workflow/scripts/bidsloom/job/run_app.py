@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from ..base.datalad_run import run_in_container
@@ -120,6 +121,8 @@ def seal_part(job: Job, step: Step) -> None:
 def set_job_environment(job: Job, clone: Path) -> None:
     """Give this process, from now on, the variables that the app and its mounts need."""
     os.environ.update(job_environment(job.study, job.runtime, scratch_folder(clone)))
+    # Python remembers the folder that it found first; DataLad makes `{tmpdir}` by it.
+    tempfile.tempdir = None
 
 
 def seal(job: Job, step: Step) -> None:

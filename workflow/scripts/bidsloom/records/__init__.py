@@ -2,6 +2,7 @@
 
 attempts       failed attempts at a unit
 cancellations  units that people cancelled
+evidence       what failed attempts left
 fingerprints   what a result is made from
 job_facts      what is known of a job, with a result or without
 job_record     the record of a unit's result
