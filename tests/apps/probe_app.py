@@ -54,7 +54,6 @@ if args.level == "group":
     sys.exit()
 
 
-
 def crash(code: int) -> None:
     """Leave what an app of many steps leaves when one of them crashes."""
     text = f"Node: probe_wf.sub_{label}_wf.anat_wf.skull_strip\nWorking directory: /tmp\n\n"

@@ -86,7 +86,6 @@ def test_page_opens_them_in_place(study, browser):
     browser.click("section[aria-labelledby=crashes] button")
     assert ["sub-02", "sub-03"] == browser.texts("#rows .open")
     browser.ask("document.querySelectorAll('.open').forEach(e => e.click())")
-    browser.ask("document.querySelectorAll('.open')[1].click()")
     assert "attempt 1: probe/sub-02_<b id=evil>#1.html" in browser.texts("a.own")
     assert browser.ask("document.getElementById('evil') === null")
     links = browser.ask("[...document.querySelectorAll('a.own')].map(a => a.getAttribute('href'))")
