@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from bidsloom.base.files import read_tsv
 from helpers.browser import Browser
+from helpers.servers import receive_posts
 from helpers.studies import REPOSITORY, Workspace, make_workspace, run
 
 
@@ -20,7 +21,10 @@ def study(tmp_path_factory, input_dataset) -> Workspace:
     container["bids_args"]["work-dir"] = "{work_dir}"
     (workspace.switches / "crash-02").write_text("3")
     (workspace.switches / "crash-03").write_text("0")
-    workspace.snakemake(check=False)
+    workspace.config["notify"] = {"urls_variable": "TELL", "on": ["failure"]}
+    with receive_posts() as (address, posts):
+        workspace.snakemake(check=False, env={"TELL": f"json://{address}/"})
+        workspace.first_messages = list(posts)
     return workspace
 
 
@@ -78,6 +82,15 @@ def test_report_says_what_crashed_and_what_is_not_complete(study):
     ] == files_below(study.results / "pages" / "sub-03")
 
 
+def test_message_counts_incomplete_results_apart(study):
+    """They are no failures of the app, and no success."""
+    (told,) = study.first_messages
+    assert "bidsloom: probe ended with failures" == told["title"]
+    lines = told["message"].splitlines()
+    assert "1 merged, 1 failed, 1 incomplete" == lines[0]
+    assert ["Failed: 1 app_error", "Not complete: 1 to be looked at, not merged"] == lines[1:3]
+
+
 def test_page_opens_them_in_place(study, browser):
     """By a link, with the figure; names and texts of the app are text."""
     browser.open(study.results / "report.html")
@@ -102,7 +115,9 @@ def test_evidence_goes_when_the_unit_is_done(study):
     """After a success, and after an incomplete result was accepted; pages can be turned off."""
     (study.switches / "crash-02").unlink()
     study.config["report"] = {"unit_pages": 1}
-    done = study.snakemake(check=False)
+    with receive_posts() as (address, posts):
+        done = study.snakemake(check=False, env={"TELL": f"json://{address}/"})
+    assert ["bidsloom: probe ended with incomplete results"] == [told["title"] for told in posts]
     assert [] == list((study.results / "evidence").iterdir())
     assert 1 == done.returncode and "sub-03: incomplete" in done.stderr
     # What is to be looked at comes first.
