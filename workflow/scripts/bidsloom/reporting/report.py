@@ -36,7 +36,7 @@ from .crashes import find_crashes
 from .report_page import Pages, render_page
 from .sizing import size_study
 from .sizing_words import describe_estimates, describe_limits, describe_method, describe_proposals
-from .unit_pages import Link, collect_links
+from .unit_pages import Link, collect_links, with_kept_results
 from .unit_states import Row, collect_rows, count_states
 
 COLUMNS = ["unit", "state", "failure_class", "exit_code", "attempts", "seconds"]
@@ -53,7 +53,7 @@ def note_run(study: Study, *, outcome: str, log: str = "") -> None:
 def write_report(study: Study) -> list[Row]:
     """Write `report.tsv`, `report.json` and `report.html` of a study; returns the rows."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    rows = [with_own_time(row, study) for row in collect_rows(study)]
+    rows = with_kept_results(study, [with_own_time(row, study) for row in collect_rows(study)])
     facts = {"made": now, **study_facts(study, rows)}
     links = collect_links(study, rows)
     units = [{**row.to_json(), **describe_links(links.get(row.unit, {}))} for row in rows]

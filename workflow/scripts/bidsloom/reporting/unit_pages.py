@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,9 +22,17 @@ from ..base.files import current_umask, read_json, write_json
 from ..base.page_references import local_references
 from ..base.text import printable
 from ..config import Study
-from ..datasets.output_datasets import list_outputs
-from ..datasets.stored_files import ResultFiles, StoredFile, archive_members, list_result_files
-from ..records.evidence import LIMIT, PAGE_SIZE, PAGES, list_evidence
+from ..datasets.branches import BranchKind, list_heads, read_results
+from ..datasets.output_datasets import list_outputs, main_output
+from ..datasets.stored_files import (
+    ResultFiles,
+    StoredFile,
+    archive_members,
+    list_result_files,
+    repository_of,
+)
+from ..datasets.stores import REMOTE
+from ..records.evidence import LIMIT, PAGE_SIZE, PAGES, list_evidence, units_with_evidence
 from ..records.unit_state import UnitState
 from .unit_states import Row
 
@@ -54,14 +62,40 @@ class Link:
         return cls(quote(os.fsencode(path)), printable(name))
 
 
+def with_kept_results(study: Study, rows: Sequence[Row]) -> list[Row]:
+    """The rows, with the results of incomplete units that have no record.
+
+    Such a unit is computed again, and its last result is on its branch.
+    """
+    wanted = {row.unit for row in rows if row.state is UnitState.INCOMPLETE and not row.commit}
+    if not wanted:
+        return list(rows)
+    output = main_output(study)
+    repository = repository_of(output)
+    prefix = f"refs/remotes/{REMOTE}/" if repository == output.dataset else "refs/heads/"
+    try:
+        heads = list_heads(repository, prefix, study.container.name, BranchKind.INCOMPLETE)
+        results = read_results(repository, [c for unit, c in heads.items() if unit in wanted])
+    except (CommandError, OSError):
+        return list(rows)
+    kept = {result.unit: result for result in results}
+    return [
+        replace(row, commit=kept[row.unit].commit, reasons=kept[row.unit].reasons)
+        if row.unit in wanted and row.unit in kept
+        else row
+        for row in rows
+    ]
+
+
 def collect_links(study: Study, rows: Sequence[Row]) -> dict[str, dict[str, list[Link]]]:
     """Unit -> links to its own `pages`, and to the `evidence` of its failed attempts."""
     found: dict[str, dict[str, list[Link]]] = {}
     for unit, pages in lay_out_pages(study, rows).items():
         links = [Link.to(f"pages/{unit}/{page}", page) for page in pages]
         found[unit] = {"pages": links}
+    there = units_with_evidence(study)
     for row in rows:
-        if links := list(evidence_links(study, row.unit)):
+        if row.unit in there and (links := list(evidence_links(study, row.unit))):
             found.setdefault(row.unit, {})["evidence"] = links[:LISTED_FILES]
     return found
 
