@@ -102,7 +102,7 @@ def test_nothing_outside_of_the_dataset_is_copied(study, clone, tmp_path):
 def test_files_that_were_there_before_are_none(study, clone):
     """A job of the group level finds the results of all units."""
     put(clone, "out/old.html")
-    put(clone, "out/new.html")
+    put(clone, "out/new.html", '<a href="old.html">')
     assert ["out/new.html"] == keep(study, clone, known={"out/old.html"})
 
 

@@ -108,7 +108,8 @@ def keep_evidence(
         copies.take(clone, path, path)
         if path.lower().endswith(PAGES):
             for name in named_files(copies.target / path, path, container.outputs):
-                copies.take(clone, name, name)
+                if name not in known:
+                    copies.take(clone, name, name)
     if copies.too_large:
         log.warning(
             "%d file(s) are not kept as evidence, which is limited to %d MB a unit: %s",
