@@ -4,6 +4,8 @@ Its switches are files in the folder `--switches`, so that a test changes its
 behaviour without changing its command line:
 
     fail-<label>   exit with the code written in it
+    crash-<label>  leave a page with a figure, and crash files as nipype does; then exit with the
+                   code written in it, or go on where that is 0
     wait           go on only when this file is gone
     hog-<label>    take as many MB of memory as are written in it, for some seconds
     slow-<label>   take as many seconds as are written in it
@@ -51,6 +53,28 @@ if args.level == "group":
     (args.output_dir / "group_seen.dat").write_text(f"{subjects} {others} {args.note}")
     sys.exit()
 
+
+def crash(code: int) -> None:
+    """Leave what an app of many steps leaves when one of them crashes."""
+    text = f"Node: probe_wf.sub_{label}_wf.anat_wf.skull_strip\nWorking directory: /tmp\n\n"
+    text += f"Traceback:\n\tRuntimeError: <b id=evil>no brain</b> in sub-{label}\n\n"
+    (folder / "log").mkdir(parents=True)
+    (folder / "log" / "crash-1.txt").write_text(text)
+    args.work_dir.mkdir(parents=True, exist_ok=True)
+    (args.work_dir / "crash-2.txt").write_text(text.replace("skull_strip", "segment"))
+    (folder / "figures").mkdir()
+    square = '<svg xmlns="http://www.w3.org/2000/svg" width="7" height="7"/>'
+    (folder / "figures" / "a brain.svg").write_text(square)
+    (args.output_dir / f"{unit}.html").write_text(
+        f'<p>{unit} crashed</p><img src="./{unit}/figures/a%20brain.svg?1"><a href="/etc/passwd">'
+    )
+    if code:
+        (args.output_dir / f"{unit}_<b id=evil>#1.html").write_text("odd")
+        (args.output_dir / f"{unit}_out.html").symlink_to("/etc/passwd")
+        os.mkfifo(args.output_dir / f"{unit}.log")
+        sys.exit(code)
+
+
 label = args.participant_label
 unit = f"sub-{label}" + (f"_ses-{args.session_label}" if args.session_label else "")
 folder = args.output_dir / unit.replace("_", "/", 1)
@@ -70,6 +94,8 @@ if args.switches:
         sys.exit(int((args.switches / f"fail-{label}").read_text()))
     if (args.switches / "silent").exists():
         sys.exit(0)
+    if (args.switches / f"crash-{label}").exists():
+        crash(int((args.switches / f"crash-{label}").read_text()))
 
 source = args.bids_dir / unit.replace("_", "/", 1)
 files = sorted(p for p in source.rglob("*") if p.is_file())
@@ -108,7 +134,8 @@ if args.switches and (args.switches / "escape").exists():
 page = unit
 if args.switches and (args.switches / "by-subject").exists():
     page = f"sub-{label}"
-(args.output_dir / f"{page}.html").write_text(f"<p>{unit}</p>")
+if not (args.output_dir / f"{page}.html").exists():
+    (args.output_dir / f"{page}.html").write_text(f"<p>{unit}</p>")
 (args.output_dir / "dataset_description.json").write_text('{"Name": "probe"}')
 (args.output_dir / "logs").mkdir(exist_ok=True)
 (args.output_dir / "logs" / "CITATION.md").write_text(f"first of all {unit}\n")

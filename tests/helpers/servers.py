@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -44,5 +45,24 @@ def serve_folder(folder: Path, *, credential: str = "") -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+@contextlib.contextmanager
+def receive_posts() -> Iterator[tuple[str, list[dict]]]:
+    """Address of a server that keeps the JSON that is posted to it, and what it got."""
+    posts: list[dict] = []
+
+    class Handler(QuietHandler):
+        def do_POST(self):
+            posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.server_port}", posts
         finally:
             server.shutdown()

@@ -1,11 +1,14 @@
 """Several output datasets of one job: fMRIPrep's results and FreeSurfer's subjects, say."""
 
+import io
 import shutil
 import zipfile
 
 import pytest
 from bidsloom.base.errors import CommandError, WorkflowFailure
 from bidsloom.config import Study, read_study
+from bidsloom.datasets.output_datasets import list_outputs
+from bidsloom.datasets.stored_files import list_result_files
 from bidsloom.merge import publish
 from bidsloom.merge.merge import merge_branches
 from helpers.studies import git, run
@@ -162,6 +165,14 @@ def test_archives(two_outputs):
     with zipfile.ZipFile(clone / "probe" / "sub-02.zip") as archive:
         assert {"sub-02/sub-02_desc-probe.dat", "sub-02.html"} <= set(archive.namelist())
         assert archive.testzip() is None
+    # The report opens a page that is in an archive; the other one is found in its RIA store.
+    page = two_outputs.results / "pages" / "sub-02" / "probe" / "sub-02" / "sub-02.html"
+    assert "<p>sub-02</p>" == page.read_text()
+    merged = two_outputs.record("sub-02")["commit"]
+    (result,) = list_result_files(list_outputs(study_of(two_outputs)), [merged]).values()
+    archives = result.locate(result.entries)
+    assert {"probe/sub-02.zip", f"{SURFACES}/sub-02.zip"} == set(archives)
+    assert all(zipfile.is_zipfile(io.BytesIO(archive.read())) for archive in archives.values())
     head = git("rev-parse", "HEAD", cwd=clone)
     commit = git("log", "-1", "--format=%H", "--grep=Bidsloom-Unit: sub-02", cwd=clone)
     run("datalad", "-l", "error", "rerun", commit, cwd=clone)

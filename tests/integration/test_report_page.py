@@ -89,7 +89,7 @@ def test_page_of_a_failed_run(page, study):
     (detail,) = page.texts("tr.more")
     assert "The app failed, exit code 37" in detail
     assert "no brain found in sub-02" in detail.split("Last lines of its log")[1]
-    assert "mend the cause and run snakemake again" in detail
+    assert "correct the cause and run snakemake again" in detail
     assert page.ask("document.activeElement.getAttribute('aria-expanded')") == "true"
     page.press("Enter", 13)
     assert [] == page.texts("tr.more")

@@ -110,6 +110,7 @@ def read_study(
         report=ReportOptions(
             parallel_jobs=filled["report"]["parallel_jobs"],
             price_per_core_hour=filled["report"].get("price_per_core_hour"),
+            unit_pages=filled["report"]["unit_pages"],
         ),
         notify=Notify(
             ends=tuple(filled["notify"]["on"]),

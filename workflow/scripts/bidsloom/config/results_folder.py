@@ -119,6 +119,15 @@ class ResultsFolder:
         return self.path / "attempts" / f"{unit}.json"
 
     @property
+    def evidence(self) -> Path:
+        """The folder of what failed attempts left (`records.evidence`)."""
+        return self.path / "evidence"
+
+    def evidence_of(self, unit: str) -> Path:
+        """What failed attempts at a unit left, a folder for each attempt."""
+        return self.evidence / unit
+
+    @property
     def cancellations(self) -> Path:
         """The folder of notes on cancelled units."""
         return self.path / "cancelled"
@@ -225,6 +234,15 @@ class ResultsFolder:
     def report_data(self) -> Path:
         """The report for programs."""
         return self.path / "report.json"
+
+    @property
+    def pages(self) -> Path:
+        """The folder of copies of units' own pages, which the report opens."""
+        return self.path / "pages"
+
+    def pages_of(self, unit: str) -> Path:
+        """Copies of a unit's own pages, and of the files that they name."""
+        return self.pages / unit
 
     @property
     def proof(self) -> Path:

@@ -144,10 +144,14 @@ class Resources:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Numbers for the report's estimates; without a price it shows no cost."""
+    """Numbers for the report's estimates; without a price it shows no cost.
+
+    `unit_pages` is of how many units the report copies their own pages.
+    """
 
     parallel_jobs: int
     price_per_core_hour: float | None
+    unit_pages: int = 50
 
 
 @dataclass(frozen=True)

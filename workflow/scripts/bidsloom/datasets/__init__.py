@@ -9,6 +9,7 @@ locks            the lock file, and one process at a time in the study's clones
 output_datasets  the output dataset, and outputs that are separate datasets
 pushes           pushing refs and the git-annex branch into stores
 repositories     every repository of a study, and the lock files in them
+stored_files     files of results, read from the stores without fetching
 stores           the kinds of store, and what a store holds
 thin_clones      commands for a clone that holds one unit
 unit_results     a unit's result over all datasets that it was written to

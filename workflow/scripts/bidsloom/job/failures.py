@@ -5,16 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.runners import call_git_records
 from ..base.space import LITTLE, free_space, says_full
+from ..containers.runtimes import scratch_folder
 from ..datasets.stores import last_line
+from ..records.attempts import read_attempts
+from ..records.evidence import SECONDS, keep_evidence
 from .unit_job import Job
 
 log = logging.getLogger(__name__)
 
 # How many of the app's last lines a record keeps.
 LOG_LINES = 20
+# How long a job that was ended from outside looks for evidence: it may soon be killed.
+HURRY_SECONDS = 5.0
 
 
 def as_failure(job: Job, error: BaseException) -> WorkflowFailure:
@@ -81,3 +88,32 @@ def log_tail(job: Job, *, after: int = 0) -> list[str]:
         size = os.fstat(f.fileno()).st_size
         f.seek(max(after, size - 64 * 1024))
         return f.read().decode(errors="replace").splitlines()[-LOG_LINES:]
+
+
+def keep_what_it_left(job: Job, clone: Path, error: BaseException) -> None:
+    """Keep what may show why the app failed; nothing that happens here hides the failure."""
+    unit = job.unit
+    try:
+        keep_evidence(
+            job.study,
+            unit,
+            len(read_attempts(job.study, unit.name)) + 1,
+            clone=clone,
+            work=scratch_folder(clone) / "tmp",
+            known=committed_files(job, clone) if unit.is_group else (),
+            seconds=SECONDS if isinstance(error, WorkflowFailure) else HURRY_SECONDS,
+        )
+    # Also a signal: the job ends in any case, and says why.
+    except BaseException:
+        log.warning("what the attempt left cannot be kept", exc_info=True)
+
+
+def committed_files(job: Job, clone: Path) -> set[str]:
+    """The files of the output folders that the job's clone had before the app ran."""
+    return {
+        target.outside(path)
+        for target in job.targets
+        for path in call_git_records(
+            ["ls-tree", "-r", "-z", "--name-only", "HEAD"], cwd=clone / target.path
+        )
+    }

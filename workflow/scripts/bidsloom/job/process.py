@@ -26,6 +26,7 @@ from typing import Any
 
 from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..base.paths import COMMAND
 from ..base.runners import (
     Step,
     call,
@@ -45,10 +46,11 @@ from ..datasets.pushes import outlive_locks
 from ..datasets.stores import last_line
 from ..records.attempts import Attempt, add_attempt, read_attempts
 from ..records.cancellations import read_cancellation
+from ..records.evidence import remove_evidence
 from ..records.job_record import JobRecord, write_record
 from ..units.completeness import is_accepted
 from .clone_steps import clone_steps
-from .failures import as_failure, is_full, log_tail, no_space, was_ended
+from .failures import as_failure, is_full, keep_what_it_left, log_tail, no_space, was_ended
 from .find_result import fetch_result, find_merged_meanwhile, read_seen
 from .inputs import get_inputs
 from .measure import closing_facts, used_space
@@ -109,6 +111,7 @@ def process_unit(job: Job) -> JobRecord:
         notes=tuple(saved.notes),
     )
     write_record(study, record)
+    remove_evidence(study, [unit])
     return record
 
 
@@ -145,7 +148,8 @@ def refuse_incomplete(job: Job, result: Result) -> None:
     if result.reasons and retry and not is_accepted(job.study.selection, job.unit.name):
         raise WorkflowFailure(
             f"The result of {job.unit.name} is not complete: {a_few(result.reasons, 3)}.",
-            hint=f"it is kept on the branch {job.branch}; see the log, or accept it.",
+            hint=f"it is kept on the branch {job.branch}; to merge it as it is: "
+            f"{COMMAND.format('accept')} {job.unit.name}",
             failure_class=FailureClass.INCOMPLETE,
         )
 
@@ -177,6 +181,9 @@ def find_or_compute(job: Job) -> tuple[Result, bool]:
     except BaseException as e:
         # What was computed is not computed again because a disk was full.
         pushing = isinstance(e, WorkflowFailure) and folder.state() is not None
+        if "run" in job.seconds and folder.state() is None:
+            end_children()
+            keep_what_it_left(job, folder.clone, e)
         keep = pushing or (job.study.keep_failed and isinstance(e, Exception))
         if keep:
             log.warning("the clone is kept: %s", folder.path)

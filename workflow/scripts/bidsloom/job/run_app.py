@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from ..base.credentials import without_credentials
@@ -129,6 +130,8 @@ def set_job_environment(job: Job, clone: Path) -> None:
     scratch = scratch_folder(clone)
     write_environment_file(job.study, job.runtime, scratch)
     os.environ.update(job_environment(job.study, job.runtime, scratch))
+    # Python remembers the folder that it found first; DataLad makes `{tmpdir}` by it.
+    tempfile.tempdir = None
 
 
 def seal(job: Job, step: Step) -> None:

@@ -11,6 +11,7 @@ from ..checks.findings import Finding, failures, findings_table, read_findings
 from ..config import Study
 from ..job.scratch import sweep_stored
 from ..merge.merge import merge_branches
+from ..records.unit_state import UnitState
 from ..reporting.notifications import (
     Addresses,
     compose_message,
@@ -85,10 +86,18 @@ def conclude_failure(study: Study, *, logs: Sequence[str]) -> str:
 
 
 def notify(study: Study, addresses: Addresses, *, success: bool) -> list[str]:
-    """Send a message of how the run ended, where that is asked for; returns what went wrong."""
-    if not addresses.urls or ("success" if success else "failure") not in study.notify.ends:
+    """Send a message of how the run ended, where that is asked for; returns what went wrong.
+
+    A run that ends with results that are not complete counts as a failure,
+    unless the user asked to hold them.
+    """
+    if not addresses.urls:
         return []
-    message = compose_message(study, collect_rows(study), success=success)
+    rows = collect_rows(study)
+    success = success and all(row.state is not UnitState.INCOMPLETE for row in rows)
+    if ("success" if success else "failure") not in study.notify.ends:
+        return []
+    message = compose_message(study, rows, success=success)
     return send_message(addresses, **message)
 
 

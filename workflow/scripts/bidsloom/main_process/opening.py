@@ -17,6 +17,7 @@ from ..datasets.clones import clone_output, pin_further, pin_input
 from ..datasets.locks import exclusive
 from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs
 from ..records.cancellations import remove_cancellations
+from ..records.evidence import remove_evidence
 from ..records.open_study import OpenStudy
 from ..records.prepared import read_prepared
 from ..records.reconcile import (
@@ -53,6 +54,7 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
             remove_cancellations(study)
         restore_records(opened)
         opened = dataclasses.replace(opened, done=find_done(opened))
+        remove_evidence(study, opened.done)
         return dataclasses.replace(
             opened, why=explain_due(opened), withdrawn=list_withdrawn(opened)
         )

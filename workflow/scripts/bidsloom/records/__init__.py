@@ -2,6 +2,7 @@
 
 attempts       failed attempts at a unit
 cancellations  units that people cancelled
+evidence       what failed attempts left
 fingerprints   what a result is made from
 job_ends       notes of jobs on nodes that came to their end
 job_facts      what is known of a job, with a result or without

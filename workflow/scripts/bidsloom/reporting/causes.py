@@ -60,9 +60,14 @@ def cause_key(row: Row) -> tuple:
     reason says more than the last line of the log.
     """
     said = last_words(row) if row.failure_class == FailureClass.APP_ERROR else row.reason
-    for name in {row.unit, *row.unit.split("_")}:
-        said = said.replace(name, "")
-    return row.state, row.failure_class, row.exit_code, VARYING.sub("#", said)
+    return row.state, row.failure_class, row.exit_code, without_varying(said, row.unit)
+
+
+def without_varying(text: str, unit: str) -> str:
+    """A text without the unit's name and without numbers, as units that fail alike share it."""
+    for name in {unit, *unit.split("_")}:
+        text = text.replace(name, "")
+    return VARYING.sub("#", text)
 
 
 def last_words(row: Row) -> str:

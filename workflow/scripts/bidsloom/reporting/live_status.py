@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import call_git_lines
+from ..base.text import a_few
 from ..config import Study
 from ..datasets.branches import RESULT_BRANCHES, Result, branch_name, read_ledger, read_results
 from ..datasets.output_datasets import main_output
@@ -25,7 +26,7 @@ from ..records.prepared import read_prepared
 from ..records.unit_state import UnitState
 from ..scheduling.in_progress import Work, find_local, find_queued
 from ..units.listing import read_units
-from .unit_states import Row, collect_rows
+from .unit_states import REASONS, Row, collect_rows, to_accept
 
 # States of units of which the notes know no result.
 UNFINISHED = (UnitState.WAITING, UnitState.FAILED)
@@ -110,9 +111,16 @@ def settle_row(
         return replace(row, state=state, node=at.node, since=at.since, job=at.job, next="")
     if result and held:
         state = UnitState.DONE if row.unit in held.branches else UnitState.MERGED
+        found = Row(row.unit, state, attempts=row.attempts, commit=result.commit)
         if result.commit == held.incomplete.get(row.unit):
-            state = UnitState.INCOMPLETE
-        return Row(row.unit, state, attempts=row.attempts, commit=result.commit)
+            return replace(
+                found,
+                state=UnitState.INCOMPLETE,
+                reason=a_few(result.reasons, REASONS),
+                next=to_accept(row.unit),
+                reasons=result.reasons,
+            )
+        return found
     return row
 
 

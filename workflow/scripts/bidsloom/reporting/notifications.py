@@ -24,6 +24,7 @@ from ..base.paths import STANDALONE
 from ..base.runners import call, node_name
 from ..config import Study
 from ..config.study import Notify
+from ..records.unit_state import UnitState
 from .unit_states import Row, describe_counts
 
 SENDER = STANDALONE / "send_notification.py"
@@ -31,6 +32,11 @@ SENDER = STANDALONE / "send_notification.py"
 PYTHON = sys.executable
 # The sender gives up before that.
 SECONDS = 40
+# States of results that are not complete, and what a message says of them.
+NOT_COMPLETE = {
+    UnitState.INCOMPLETE: "to be looked at, not merged",
+    UnitState.HELD: "held as you asked",
+}
 
 
 @dataclass(frozen=True)
@@ -132,14 +138,24 @@ def ask_sender(addresses: Addresses, **message: str) -> list[bool]:
 
 
 def compose_message(study: Study, rows: Iterable[Row], *, success: bool) -> dict[str, str]:
-    """The message about a run: how it ended, numbers, where to read more; no subject's label."""
+    """The message about a run: how it ended, numbers, where to read more; no subject's label.
+
+    Results that are not complete are counted apart from failures.
+    """
     rows = list(rows)
-    classes = Counter(row.failure_class for row in rows if row.failure_class)
+    classes = Counter(
+        row.failure_class for row in rows if row.failure_class and row.state not in NOT_COMPLETE
+    )
     failed = ", ".join(f"{n} {name}" for name, n in classes.most_common())
+    states = [row.state for row in rows]
+    parts = [f"{n} {words}" for state, words in NOT_COMPLETE.items() if (n := states.count(state))]
     lines = [
         describe_counts(rows),
         *([f"Failed: {failed}"] if failed else []),
+        *([f"Not complete: {', '.join(parts)}"] if parts else []),
         f"Report: {study.files.report_page} on {node_name()}",
     ]
-    ended = "is done" if success else "ended with failures"
+    only_incomplete = UnitState.INCOMPLETE in states and not failed
+    ended = "ended with incomplete results" if only_incomplete else "ended with failures"
+    ended = "is done" if success else ended
     return {"title": f"bidsloom: {study.name} {ended}", "body": "\n".join(lines)}

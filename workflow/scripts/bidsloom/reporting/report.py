@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ..base.errors import CommandError, FailureClass
 from ..base.files import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
 from ..base.paths import PACKED, REPOSITORY
 from ..base.runners import call, call_annex, call_git, call_git_records, call_git_success
 from ..config import Study
+from ..config.expects import suggest_set
 from ..config.request import Request
+from ..config.study import Container
 from ..containers.runtimes import Runtime
 from ..datasets.output_datasets import list_further_outputs, main_output
 from ..datasets.stores import read_setting
@@ -29,13 +32,16 @@ from ..records.proof import read_proof
 from ..units.selection import BEYOND
 from ..units.unit_tables import read_unit
 from .causes import find_causes
+from .crashes import find_crashes
 from .report_page import Pages, render_page
 from .sizing import size_study
 from .sizing_words import describe_estimates, describe_limits, describe_method, describe_proposals
+from .unit_pages import Link, collect_links, with_kept_results
 from .unit_states import Row, collect_rows, count_states
 
 COLUMNS = ["unit", "state", "failure_class", "exit_code", "attempts", "seconds"]
-COLUMNS += ["memory_mb", "cpu_seconds", "scratch_mb", "output_bytes", "commit", "reason", "next"]
+COLUMNS += ["memory_mb", "cpu_seconds", "scratch_mb", "output_bytes", "commit", "reason"]
+COLUMNS += ["left_out", "notes", "page", "next"]
 
 
 def note_run(study: Study, *, outcome: str, log: str = "") -> None:
@@ -47,15 +53,31 @@ def note_run(study: Study, *, outcome: str, log: str = "") -> None:
 def write_report(study: Study) -> list[Row]:
     """Write `report.tsv`, `report.json` and `report.html` of a study; returns the rows."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    rows = [with_own_time(row, study) for row in collect_rows(study)]
+    rows = with_kept_results(study, [with_own_time(row, study) for row in collect_rows(study)])
     facts = {"made": now, **study_facts(study, rows)}
-    units = [row.to_json() for row in rows]
-    table = ({**unit, **(unit["usage"] or {})} for unit in units)
-    write_tsv(study.files.report_table, COLUMNS, table)
+    links = collect_links(study, rows)
+    units = [{**row.to_json(), **describe_links(links.get(row.unit, {}))} for row in rows]
+    write_tsv(study.files.report_table, COLUMNS, map(table_row, units))
     write_json(study.files.report_data, {**facts, "units": units})
-    page = render_page(facts, rows, pages=find_pages(study, facts["main"]))
+    page = render_page(facts, rows, pages=find_pages(study, facts["main"]), links=links)
     write_text(study.files.report_page, page)
     return rows
+
+
+def describe_links(links: Mapping[str, Sequence[Link]]) -> dict[str, list[str]]:
+    """The links to a unit's own pages and evidence, as relative URLs."""
+    return {kind: [link.href for link in links.get(kind, ())] for kind in ("pages", "evidence")}
+
+
+def table_row(unit: Mapping[str, Any]) -> dict[str, Any]:
+    """A unit as a row of the table: of lists their length, of its pages the first one."""
+    return {
+        **unit,
+        **(unit["usage"] or {}),
+        "left_out": len(unit["left_out"]) or None,
+        "notes": len(unit["notes"]) or None,
+        "page": next(iter([*unit["pages"], *unit["evidence"]]), None),
+    }
 
 
 def with_own_time(row: Row, study: Study) -> Row:
@@ -89,8 +111,22 @@ def study_facts(study: Study, rows: list[Row]) -> dict:
         "versions": tool_versions(prepared.runtime if prepared else Runtime.NONE),
         "counts": count_states(rows),
         "causes": [{**asdict(cause), "units": list(cause.units)} for cause in causes],
+        "crashes": [asdict(crash) for crash in find_crashes(study, rows)],
+        "completeness": describe_completeness(study.container),
         "sizing": describe_sizing(study, rows),
         "proof": describe_proof(read_proof(study)),
+    }
+
+
+def describe_completeness(container: Container) -> dict[str, Any]:
+    """By what a result counts as complete; a built-in set that would fit, where nothing is said."""
+    defined = bool(container.expects)
+    return {
+        "defined": defined,
+        "name": container.expects_name,
+        "patterns": [expectation.pattern for expectation in container.expects],
+        "suggested": "" if defined else suggest_set(container.name, container.image),
+        "on_incomplete": container.on_incomplete or "",
     }
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..records.unit_state import UnitState
 from ..units.unit import subject_of
+from .unit_pages import Link
 from .unit_states import Row, describe_attempt
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
@@ -24,6 +25,10 @@ USAGE = ["memory_mb", "mem_mb", "minutes", "cpus", "busy_cpus", "output_bytes"]
 USAGE += ["run_seconds", "fetch_seconds", "lock_seconds", "push_seconds"]
 # The page has the last lines of this many failed units; the others' are in their files.
 LOGS = 2000
+# Of one unit it names at most so many entries that were not saved, or were changed.
+ENTRIES = 50
+# Unit -> kind of files -> links to them.
+Links = Mapping[str, Mapping[str, Sequence[Link]]]
 # Colour codes of terminals, and other characters that no text needs.
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -61,15 +66,22 @@ class Pages:
         return own or [n for n in self.by_unit.get(subject_of(unit), []) if "_" not in n]
 
 
-def render_page(facts: dict, rows: Sequence[Row], *, pages: Pages) -> str:
-    """The report as one self-contained page."""
-    data = page_data(facts, rows, pages=pages)
+def render_page(
+    facts: dict, rows: Sequence[Row], *, pages: Pages, links: Links | None = None
+) -> str:
+    """The report as one self-contained page, with links to the units' own pages beside it."""
+    data = page_data(facts, rows, pages=pages, links=links or {})
     text = TEMPLATE.read_text(encoding="utf-8")
     return text.replace("@TITLE@", escape(facts["study"])).replace("@DATA@", script_json(data))
 
 
-def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages) -> dict:
+def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages, links: Links) -> dict:
     """What the page shows: the facts, and the units in columns."""
+    position = {row.unit: n for n, row in enumerate(rows)}
+    crashes = [
+        {**crash, "units": [position[name] for name in crash["units"] if name in position]}
+        for crash in facts.get("crashes", ())
+    ]
     causes = [{**cause, "units": len(cause["units"])} for cause in facts["causes"]]
     cause_of = {name: n for n, cause in enumerate(facts["causes"]) for name in cause["units"]}
     usages = [usage_facts(row) for row in rows]
@@ -86,6 +98,7 @@ def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages) -> dict:
     return {
         **facts,
         "causes": causes,
+        "crashes": crashes,
         "states": {
             state: {
                 "tone": state.tone,
@@ -100,7 +113,7 @@ def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages) -> dict:
             pages.of_unit(row.unit) if row.state is UnitState.MERGED else None for row in rows
         ],
         "units": columns,
-        "details": describe_details(rows),
+        "details": describe_details(rows, links),
     }
 
 
@@ -111,7 +124,7 @@ def usage_facts(row: Row) -> dict[str, Any]:
     return {**row.usage.to_json(), "busy_cpus": row.usage.busy_cpus}
 
 
-def describe_details(rows: Sequence[Row]) -> dict[int, dict]:
+def describe_details(rows: Sequence[Row], links: Links) -> dict[int, dict]:
     """What the page says of single units, by their position in the list."""
     details, logs = {}, 0
     for n, row in enumerate(rows):
@@ -121,7 +134,12 @@ def describe_details(rows: Sequence[Row]) -> dict[int, dict]:
             "exit_code": row.exit_code,
             "next": row.next,
             "history": [describe_attempt(attempt) for attempt in row.history],
+            "reasons": row.reasons,
+            "left_out": row.left_out[:ENTRIES],
+            "notes": row.notes[:ENTRIES],
         }
+        for kind, found in links.get(row.unit, {}).items():
+            told[kind] = [asdict(link) for link in found]
         if row.log and logs < LOGS:
             told["log"] = [clean(line) for line in row.log]
             logs += 1

@@ -53,7 +53,11 @@ class Notes:
 
 @dataclass(frozen=True)
 class Row:
-    """One unit in the report; `history` are the attempts that failed, the last one last."""
+    """One unit in the report; `history` are the attempts that failed, the last one last.
+
+    `reasons` are all reasons why a result is not complete, `left_out` and
+    `notes` say which entries were not saved and what was changed to save others.
+    """
 
     unit: str
     state: UnitState
@@ -67,6 +71,9 @@ class Row:
     log: tuple[str, ...] = ()
     usage: Usage | None = None
     history: tuple[Attempt, ...] = ()
+    reasons: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     # Of a unit that a job processes: where, since when, and SLURM's id of the job.
     node: str = ""
     since: str = ""
@@ -177,13 +184,16 @@ def describe_unit(
             reason=left.get(unit, "") or a_few(reasons, REASONS),
             next={
                 UnitState.DONE: "snakemake merge",
-                UnitState.INCOMPLETE: "look at its branch; to merge it as it is: "
-                f"{COMMAND.format('accept')} {unit}",
+                UnitState.INCOMPLETE: to_accept(unit),
+                UnitState.HELD: to_accept(unit),
                 UnitState.UNMERGED: "name the file in datalad.shared_files if every unit may "
                 "write it",
             }.get(state, ""),
             usage=usage_of(record),
             history=history,
+            reasons=tuple(reasons),
+            left_out=tuple(f"{path}: {why}" for path, why in record.left_out.items()),
+            notes=record.notes,
         )
     if not attempts:
         return Row(unit, UnitState.WAITING, next="snakemake --cores all")
@@ -199,6 +209,11 @@ def describe_unit(
         log=last.log,
         history=history,
     )
+
+
+def to_accept(unit: str) -> str:
+    """What to do about a result that is not complete."""
+    return f"look at it; to merge it as it is: {COMMAND.format('accept')} {unit}"
 
 
 def refuse_unsettled(rows: Iterable[Row]) -> None:
