@@ -17,6 +17,8 @@ import yaml
 from ..base.files import read_json, write_json, write_text
 from ..base.paths import SCRIPTS
 from ..config import Study
+from ..config.plain_values import plain
+from ..config.reading import restore_on
 from ..config.request import NOTHING_KNOWN, Request
 
 SCRIPT = SCRIPTS / "run_job.py"
@@ -101,7 +103,7 @@ class CallSetting:
 
 def write_job_config(study: Study, config: Mapping) -> Path:
     """Write the resolved configuration, which the jobs read; it may hold a password."""
-    text = yaml.safe_dump(dict(config), sort_keys=False)
+    text = yaml.safe_dump(plain(restore_on(config), []), sort_keys=False)
     write_text(study.files.job_config, text, private=True)
     return study.files.job_config
 

@@ -126,10 +126,12 @@ class Watch:
         self, unit: str | None, batch: str | None, said: str, requested: Request
     ) -> None:
         """Write that SLURM did not take a job, for each unit that it was for."""
+        # The plugin adds its complete command.
+        said = said.partition("\n    sbatch call")[0].strip()
         units = [unit] if unit else [each.name for each in list_missing(self.study, batch or "")]
         for name in units:
             failure = WorkflowFailure(
-                f"SLURM did not take the job of {name}: {said.strip()}",
+                f"SLURM did not take the job of {name}: {said}",
                 hint="see hpc in the config, the profile, and the site's limit for one user.",
                 failure_class=FailureClass.NODE_FAILURE,
             )
