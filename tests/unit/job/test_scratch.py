@@ -4,7 +4,7 @@ import os
 import threading
 import time
 
-from bidsloom.job.scratch import lock_folder
+from bidsloom.job.scratch import is_alive, lock_folder
 
 
 def test_a_folder_held_for_a_moment_is_waited_for(tmp_path):
@@ -18,3 +18,11 @@ def test_a_folder_held_for_a_moment_is_waited_for(tmp_path):
     assert lock_folder(tmp_path, patience=0.2) is None
     assert time.monotonic() - start >= 0.2
     os.close(lock)
+
+
+def test_folder_is_alive_while_its_lock_is_held(tmp_path):
+    assert not is_alive(tmp_path)
+    lock = lock_folder(tmp_path)
+    assert is_alive(tmp_path)
+    os.close(lock)
+    assert not is_alive(tmp_path)

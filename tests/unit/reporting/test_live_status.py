@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from bidsloom.datasets.branches import Result
+from bidsloom.base.runners import call_git
+from bidsloom.datasets.branches import Result, format_trailers
 from bidsloom.records.unit_state import UnitState
-from bidsloom.reporting.live_status import StoreContents, settle_row
+from bidsloom.reporting.live_status import StoreContents, settle_row, without_merged
 from bidsloom.reporting.unit_states import Row
 from bidsloom.scheduling.in_progress import Work
 
@@ -51,3 +52,21 @@ def test_without_the_store_notes_count():
     row = Row("sub-1", UnitState.DONE)
     for held in (None, StoreContents({}, "main", None)):
         assert row == settle_row(row, held=held, merged=set(), result=None, work={})
+
+
+def test_branch_whose_result_main_holds_is_not_to_be_merged(tmp_path):
+    """A job that slept while its unit was merged announces it again."""
+    call_git(["init", "-q", "-b", "main"], cwd=tmp_path)
+
+    def commit(name: str, fingerprint: str, *parents: str) -> str:
+        message = f"{name}\n\n{format_trailers(name, fingerprint)}" if fingerprint else name
+        flags = [flag for parent in parents for flag in ("-p", parent)]
+        tree = call_git(["mktree"], cwd=tmp_path, stdin="")
+        return call_git(["commit-tree", tree, *flags, "-m", message], cwd=tmp_path)
+
+    base = commit("base", "")
+    results = [commit("sub-1", "f", base), commit("sub-2", "f", base)]
+    main = commit("merge", "", base, *results)
+    again, newer = commit("sub-1", "f", main), commit("sub-2", "another", base)
+    held = StoreContents({"sub-1": again, "sub-2": newer}, main, tmp_path)
+    assert {"sub-2": newer} == without_merged(held, {"sub-1", "sub-2"}).branches

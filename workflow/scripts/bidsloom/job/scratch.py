@@ -184,7 +184,7 @@ def sweep_stored(study: Study) -> None:
 
 def find_left_results(study: Study) -> set[Path]:
     """The folders of dead jobs whose results the store has: they died before they cleaned up."""
-    states = {path: read_json(path / STATE) for path in left_folders(study)}
+    states = {path: read_json(path / STATE) for path in left_folders(study) if not is_alive(path)}
     left = {
         path: (unit_of_folder(study, path), state.get("fingerprint"))
         for path, state in states.items()
@@ -192,6 +192,17 @@ def find_left_results(study: Study) -> set[Path]:
     }
     stored = find_stored(study, {unit for unit, _ in left.values()}) if left else set()
     return {path for path, result in left.items() if result in stored}
+
+
+def is_alive(path: Path) -> bool:
+    """True where a job holds a folder; without a lock file nobody does."""
+    with contextlib.suppress(OSError), (path / "lock").open() as handle:
+        try:
+            # Shared and for a moment: nobody waits for it.
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def is_useless(folder: JobFolder, stored: Collection[Path]) -> bool:
