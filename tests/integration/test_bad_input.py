@@ -433,7 +433,10 @@ def test_missing_git_identity(workspace, own_home):
     """Without user.name and user.email nothing starts, and the letter says what to type."""
     empty = workspace.root / "home"
     empty.mkdir()
-    done = workspace.snakemake(check=False, env={"HOME": str(empty), "XDG_CONFIG_HOME": str(empty)})
+    # The tests' own environment is composed and has an identity.
+    bare = {"GIT_CONFIG_COUNT": "0", "GIT_CONFIG_GLOBAL": str(empty / ".gitconfig")}
+    home = {"HOME": str(empty), "XDG_CONFIG_HOME": str(empty)}
+    done = workspace.snakemake(check=False, env={**home, **bare})
     assert done.returncode == 1
     assert "git config --global user.name" in done.stderr
 

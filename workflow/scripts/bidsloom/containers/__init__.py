@@ -1,5 +1,6 @@
 """The image, and how a runtime is called.
 
-image     which image it is, identified by its content
-runtimes  the call formats, and what an app can see of the machine
+image      which image it is, identified by its content
+isolation  what a runtime can keep from an app
+runtimes   the call formats, and what an app can see of the machine
 """

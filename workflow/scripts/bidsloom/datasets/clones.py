@@ -19,7 +19,7 @@ from ..config import Study
 from ..config.study import FurtherInput
 from .branches import head_of
 from .output_datasets import OutputDataset, check_owner
-from .stores import BASE, MAIN, REMOTE, last_line, read_setting, refuse_strangers
+from .stores import BASE, MAIN, REMOTE, StoreKind, last_line, read_setting, refuse_strangers
 from .thin_clones import share_remotes
 
 VERSION_SETTING = "bidsloom.input-version"
@@ -43,6 +43,11 @@ def clone_output(output: OutputDataset, study: Study) -> None:
     if not dataset.exists():
         url = store.git_url if store.repository and not store.url.startswith("ria") else store.url
         clone(url, dataset, key="datalad.output_repos", remote=REMOTE)
+        if store.kind is StoreKind.RIA:
+            # git-annex pushes nothing while a special remote that another clone made
+            # is unverified; this one is the store that the config names.
+            verified = f"remote.{store.content_remote}.annex-verified"
+            call_git(["config", verified, "verified"], cwd=dataset)
         share_remotes(dataset)
     check_owner_of_clone(output, study)
 
