@@ -107,10 +107,9 @@ def test_results_folder_that_is_full_at_the_merge(workspace, undisturbed_tree):
         units = [f"results/probe/jobs/sub-0{n}.json" for n in (1, 2, 3)]
         workspace.snakemake("--cores", "2", *units)
         ballast = results / "ballast"
-        with ballast.open("wb") as f, pytest.raises(OSError, match="No space"):
+        with ballast.open("wb", buffering=0) as f, pytest.raises(OSError, match="No space"):
             while True:
                 f.write(bytes(4096))
-                f.flush()
         done = workspace.snakemake("--cores", "1", "merge", check=False)
         said = done.stdout + done.stderr
         assert 0 != done.returncode
