@@ -22,7 +22,7 @@ from pathlib import Path
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import PRIVATE, call, call_datalad, call_git, end_processes_in
 from ..config import Study
-from ..containers.runtimes import job_environment, scratch_folder
+from ..containers.runtimes import job_environment, scratch_folder, write_environment_file
 from ..datasets.branches import Entry, Result, head_of, read_branches, read_ledger
 from ..datasets.clones import clone
 from ..datasets.stores import REMOTE_MAIN, StoreKind, last_line
@@ -125,7 +125,9 @@ def compare_with_rerun(job: Job, folder: JobFolder, commit: str) -> tuple[Compar
     start = lay_out_start(job, place, commit)
     for step in mount_steps(job, place):
         call(step.argv, cwd=step.cwd)
-    environment = job_environment(job.study, job.runtime, scratch_folder(place))
+    scratch = scratch_folder(place)
+    write_environment_file(job.study, job.runtime, scratch)
+    environment = job_environment(job.study, job.runtime, scratch)
     call_datalad(["rerun", commit], cwd=place, env=environment)
     head = call_git(["rev-parse", "HEAD"], cwd=place)
     old = read_written(job, place, commit)
