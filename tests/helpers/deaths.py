@@ -93,7 +93,9 @@ class Runner:
         }
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        assert answer, f"the process that starts runs ended with {self.process.wait()}"
+        return int(answer)
 
 
 @contextlib.contextmanager

@@ -62,7 +62,11 @@ def process(opened: OpenStudy) -> None:
     study = opened.study
     if study.resources.units_per_job > 1:
         for batch in replace_batches(opened, busy=False):
-            process_batch(study, batch_name(batch), requested=NOTHING_KNOWN)
+            # As in the rules' inputs: a unit that is alone has a job of its own.
+            if len(batch) > 1:
+                process_batch(study, batch_name(batch), requested=NOTHING_KNOWN)
+            else:
+                process_apart(study, batch[0], requested=NOTHING_KNOWN, introduction="")
         return
     for unit in opened.units.units:
         if unit.name not in opened.done:
