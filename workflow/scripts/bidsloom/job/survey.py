@@ -56,11 +56,6 @@ class Survey:
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
-    @property
-    def files(self) -> list[str]:
-        """Paths of all files and links that are saved, sorted."""
-        return sorted(self.kept)
-
 
 def list_entries(root: Path, folders: Iterable[str], *, apart: Iterable[str] = ()) -> list[Entry]:
     """Every entry below some folders of a dataset, sorted; folders themselves are not listed.
