@@ -103,10 +103,10 @@ def test_each_option_is_on_its_own_line(tmp_path):
 
 
 def test_values_of_variables_are_in_the_private_config_alone(tmp_path):
-    """They may be secrets; the script itself can be read by colleagues."""
+    """They may be secrets; the script beside it is private too."""
     text, folder = write(tmp_path, environment={"TOKEN": "s3cret", "PATH": "/opt/app"})
     assert "s3cret" not in text
     assert "PATH=" not in text
     assert "s3cret" in (folder / "config.yaml").read_text()
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert {"sub-01.sh": 0o755, "config.yaml": 0o600} == modes
+    assert {"sub-01.sh": 0o700, "config.yaml": 0o600} == modes

@@ -36,11 +36,12 @@ def write_job_scripts(
     # The config may hold secrets: in hpc.environment, and in URLs.
     text = yaml.safe_dump(plain(restore_on(config), []), sort_keys=False)
     write_text(study.files.script_config, text, private=True)
+    private = bool(study.resources.environment)
     for unit in units:
         path = study.files.script(unit)
         script = render_job_script(study, unit, options=options, python=python)
-        write_text(path, script)
-        path.chmod(0o755)
+        write_text(path, script, private=private)
+        path.chmod(0o700 if private else 0o755)
     return study.files.scripts
 
 
