@@ -160,10 +160,13 @@ def test_branch_that_a_job_replaced_meanwhile_stays(unmerged, monkeypatch, momen
         (remove_branches, "unmoved") if moment == "in the midst of it" else (merge, "publish")
     )
     original = getattr(module, name)
+    record = study_of(unmerged).files.record("sub-02")
 
     def replace(*args, **kwargs):
         found = original(*args, **kwargs)
         git("update-ref", ref, commit, cwd=unmerged.store)
+        # That of the older result was set aside before the job began.
+        record.unlink(missing_ok=True)
         return found
 
     monkeypatch.setattr(module, name, replace)
