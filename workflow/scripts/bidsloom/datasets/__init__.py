@@ -11,6 +11,8 @@ pushes           pushing refs and the git-annex branch into stores
 repositories     every repository of a study, and the lock files in them
 stored_files     files of results, read from the stores without fetching
 stores           the kinds of store, and what a store holds
+subdataset_trees  what a commit of a subdataset holds, without its content
+subdatasets      where subdatasets of an input come from, and how they are installed
 thin_clones      commands for a clone that holds one unit
 unit_results     a unit's result over all datasets that it was written to
 """

@@ -8,6 +8,7 @@ listing         the units of a commit, remembered between starts
 output_folders  where an app writes a unit's results
 participants    participants.tsv of the commit, and files of labels
 selection       include, exclude, sessions, limit
+subject_datasets  subjects and sessions that are datasets of their own
 tree            the BIDS tree of a commit
 unit            a unit, its name and the parts of it
 unit_tables     subjects.tsv and excluded.tsv

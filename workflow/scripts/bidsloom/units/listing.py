@@ -21,15 +21,21 @@ from .selection import (
     find_unknown,
     limit_units,
     select_units,
+    why_not_chosen,
+    why_not_true,
 )
-from .tree import read_folders, read_root
+from .subject_datasets import InputCommit, input_commit, look_inside, note_unnamed
+from .tree import FolderReader, read_root
 from .unit import Unit, Units, subject_of
 
 
-def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units:
+def cached_units(
+    study: Study, commit: str, further: Mapping[str, str], *, retry: bool = False
+) -> Units:
     """The units at a commit of each input, from `units.json` if that was made from the same.
 
-    Otherwise they are listed, and `units.json` is written.
+    Otherwise they are listed, and `units.json` is written.  With `retry` they
+    are also listed again where a subject's dataset could not be read.
 
     Raises `WorkflowFailure` where no unit is left, or for the reasons of
     `list_units`.
@@ -37,22 +43,22 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
     memory = study.files.units
     asked = listing_key(study, commit, further)
     known = read_json(memory)
-    if known and known["asked"] == asked:
+    if known and known["asked"] == asked and not (retry and known.get("unreadable")):
         return Units(
             commit=commit,
             units=tuple(read_cached(unit) for unit in known["units"]),
             excluded=tuple((name, reason) for name, reason in known["excluded"]),
+            unreadable=tuple(known.get("unreadable", ())),
         )
-    units = list_units(
-        study.input,
-        commit,
+    units = list_input_units(
+        input_commit(study, commit),
         by_session=study.by_session,
         selection=named_selection(study.selection),
-        source=study.input_url,
     )
     if study.further_inputs:
         joined, left = join_further(units.units, study, further)
-        units = Units(commit, tuple(joined), tuple(sorted([*units.excluded, *left])))
+        excluded = tuple(sorted([*units.excluded, *left]))
+        units = dataclasses.replace(units, units=tuple(joined), excluded=excluded)
     units = limit_units(units, study.selection.limit)
     if not units.units:
         raise WorkflowFailure(
@@ -120,16 +126,20 @@ def named_selection(selection: Selection) -> NamedSelection:
 def list_units(
     repository: Path, commit: str, *, by_session: bool, selection: NamedSelection, source: str
 ) -> Units:
-    """All units of an input dataset at a commit, sorted; `selection.limit` is not applied.
+    """As `list_input_units`; `source` is the URL of the input dataset."""
+    given = InputCommit(repository, commit, source)
+    return list_input_units(given, by_session=by_session, selection=selection)
 
-    `repository` is a clone of the input dataset, `source` its name in
-    messages.
+
+def list_input_units(given: InputCommit, *, by_session: bool, selection: NamedSelection) -> Units:
+    """All units of an input dataset at a commit, sorted; `selection.limit` is not applied.
 
     Raises `WorkflowFailure` where the tree is not a BIDS dataset, has no
     subjects, has a folder with a name that no subject can have, or lacks
     something that the selection names.
     """
-    where = f"{source} at {commit[:10]}"
+    repository, commit = given.repository, given.commit
+    where = f"{given.url} at {commit[:10]}"
     root = read_root(repository, commit)
     if "dataset_description.json" not in root:
         raise WorkflowFailure(
@@ -139,25 +149,51 @@ def list_units(
         )
     check_folders(root, selection.exclude, where)
     check_requirements(selection.require)
-    folders = read_folders(repository, commit, by_session=by_session)
-    if not folders:
+    reader = FolderReader(by_session=by_session)
+    reader.read(repository, commit)
+    if not reader.folders():
         raise WorkflowFailure(
             f"{where} has no subjects: there is no folder sub-<label> with files in it.",
             hint="check datalad.input_repo and datalad.input_version.",
         )
-    refuse(find_unknown(selection, root=root, folders=folders, source=where))
     truths = None
     if selection.where:
         truths = find_participants(
             selection.where, repository=repository, commit=commit, source=where
         )
+    unreadable = read_registered(reader, given, selection, truths)
+    folders = reader.folders()
+    refuse(find_unknown(selection, root=root, folders=folders, source=where))
     units, excluded = select_units(
         folders,
         selection,
         root_files=[(name, id) for name, (mode, id) in sorted(root.items()) if mode != FOLDER],
         truths=truths,
     )
-    return Units(commit=commit, units=tuple(units), excluded=tuple(excluded))
+    return Units(commit, tuple(units), tuple(excluded), tuple(unreadable))
+
+
+def read_registered(
+    reader: FolderReader,
+    given: InputCommit,
+    selection: NamedSelection,
+    truths: Mapping[str, bool] | None,
+) -> list[str]:
+    """Look into the datasets of those subjects that may be chosen; returns what cannot be read."""
+    if not reader.registered:
+        return []
+    include, exclude = set(selection.include), set(selection.exclude)
+
+    unnamed = note_unnamed(reader, given)
+
+    def wanted(path: str) -> bool:
+        subject = path.partition("/")[0].removeprefix("sub-")
+        return path not in unnamed and not (
+            why_not_chosen(subject, include=include, exclude=exclude)
+            or (truths is not None and why_not_true(subject, truths, selection.where))
+        )
+
+    return look_inside(reader, given, wanted=wanted, files=bool(selection.require))
 
 
 def find_withdrawn(units: Iterable[str], known: Collection[str]) -> list[str]:

@@ -50,8 +50,8 @@ def select_units(
     for name, folder in sorted(folders.items()):
         subject, session = split_name(name)
         reason = (
-            (subject in exclude and "listed in subjects.exclude")
-            or (include and subject not in include and "not listed in subjects.include")
+            why_not_chosen(subject, include=include, exclude=exclude)
+            or folder.problem
             or why_not_usable(name, folder, with_sessions)
             or (selection.sessions and why_not_session(session, selection.sessions))
             or (truths is not None and why_not_true(subject, truths, selection.where))
@@ -83,13 +83,26 @@ def limit_units(units: Units, limit: int | None) -> Units:
     return Units(units.commit, units.units[:limit], tuple(sorted([*units.excluded, *beyond])))
 
 
+def why_not_chosen(
+    subject: str, *, include: Collection[str], exclude: Collection[str]
+) -> str | None:
+    """Why a subject is left out by name; None where it is not."""
+    if subject in exclude:
+        return "listed in subjects.exclude"
+    if include and subject not in include:
+        return "not listed in subjects.include"
+    return None
+
+
 def why_not_usable(name: str, folder: Folder, with_sessions: Collection[str]) -> str | None:
-    """Why a folder cannot be processed; None where it can."""
-    if folder.is_subdataset:
-        return "its folder is a subdataset of its own"
+    """Why a folder cannot be processed; None where it can.
+
+    The job finds out whether a dataset that nobody looked into has files of the unit.
+    """
     if name in with_sessions:
         return "its files outside its session folders are not a session"
-    if not has_bids_name((path for path, _ in folder.entries), split_name(name)[0]):
+    names = (path for path, _ in folder.entries)
+    if not folder.unread and not has_bids_name(names, split_name(name)[0]):
         return "no file in its folder has a BIDS name of this subject"
     return None
 
@@ -115,10 +128,13 @@ def find_unknown(
     selection: NamedSelection,
     *,
     root: Mapping[str, tuple[str, str]],
-    folders: Iterable[str],
+    folders: Mapping[str, Folder],
     source: str,
 ) -> Iterator[WorkflowFailure]:
-    """A failure for each key that names something that the dataset does not have."""
+    """A failure for each key that names something that the dataset does not have.
+
+    Nobody knows the sessions of a dataset that was not looked into.
+    """
     labels = [split_name(name) for name in folders]
     subjects = {subject for subject, _ in labels}
     # Also folders without a valid label, which may be excluded for that reason.
@@ -128,6 +144,8 @@ def find_unknown(
         if name.startswith("sub-") and mode in (FOLDER, SUBDATASET)
     }
     sessions = {session for _, session in labels if session}
+    if any(folder.unread and "_" not in name for name, folder in folders.items()):
+        sessions |= set(selection.sessions)
     for key, kind, named, known in (
         ("include", "sub-", selection.include, subjects),
         ("exclude", "sub-", selection.exclude, subjects | in_root),
@@ -157,7 +175,7 @@ def check_folders(
     bad = [
         name
         for name, (mode, _) in sorted(root.items())
-        if mode == FOLDER
+        if mode in (FOLDER, SUBDATASET)
         and name.startswith("sub-")
         and not re.fullmatch(f"sub-{LABEL}", name)
         and name.removeprefix("sub-") not in exclude
