@@ -98,7 +98,8 @@ if args.switches:
         crash(int((args.switches / f"crash-{label}").read_text()))
 
 source = args.bids_dir / unit.replace("_", "/", 1)
-files = sorted(p for p in source.rglob("*") if p.is_file())
+# A subject that is a dataset of its own has a git directory.
+files = sorted(p for p in source.rglob("*") if p.is_file() and "/." not in str(p))
 digests = {
     p.relative_to(args.bids_dir).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
     for p in files

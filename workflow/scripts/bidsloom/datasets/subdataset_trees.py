@@ -139,9 +139,7 @@ def fetch_commit(repository: Path, url: str, commit: str) -> None:
         call_git_success(["config", "--unset-all", setting], cwd=repository)
 
 
-def remember(
-    repository: Path, commit: str, *, url: str, memory: Path | None
-) -> SubdatasetTree:
+def remember(repository: Path, commit: str, *, url: str, memory: Path | None) -> SubdatasetTree:
     """What a repository holds at a commit of the dataset that comes from a URL, kept for later.
 
     Raises `CommandError` where the repository does not have the commit.
@@ -161,9 +159,7 @@ def remember(
     return SubdatasetTree(entries, registry)
 
 
-def list_entries(
-    repository: Path, commit: str, paths: Sequence[str] = ()
-) -> Iterator[TreeEntry]:
+def list_entries(repository: Path, commit: str, paths: Sequence[str] = ()) -> Iterator[TreeEntry]:
     """Every file, folder and subdataset of a commit, or of some of its paths."""
     command = ["--literal-pathspecs", "ls-tree", "-r", "-t", "-l", "-z", commit, "--", *paths]
     found, links = [], []

@@ -100,9 +100,7 @@ def read_registry(repository: Path, commit: str, *, url: str) -> Registry:
     return Registry(url, by_path, templates)
 
 
-def read_settings(
-    repository: Path, commit: str, file: str, pattern: str
-) -> list[tuple[str, str]]:
+def read_settings(repository: Path, commit: str, file: str, pattern: str) -> list[tuple[str, str]]:
     """Name and value of settings in a committed file; none where the file is missing."""
     command = ["config", "--blob", f"{commit}:{file}", "--null", "--get-regexp", pattern]
     try:
@@ -122,11 +120,13 @@ def candidate_urls(
     `.gitmodules`.
     """
     identifier, found = module.get("datalad-id"), []
+    values = {"path": path, "id": identifier or "", **module}
     for template in templates:
-        values = {"path": path, "id": identifier, **module}
-        names = re.findall(r"{([^{}]*)}", template)
-        if all(values.get(name) for name in names):
-            found.append(re.sub(r"{([^{}]*)}", lambda match: values[match[1]] or "", template))
+        parts = re.split(r"{([^{}]*)}", template)
+        # Literal text and names of values take turns.
+        parts[1::2] = [values.get(name, "") for name in parts[1::2]]
+        if all(parts[1::2]):
+            found.append("".join(parts))
     if base.startswith(RIA) and identifier:
         found.append(f"{base.partition('#')[0]}#{identifier}")
     for url in (module.get("datalad-url"), module.get("url")):

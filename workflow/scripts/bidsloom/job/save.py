@@ -144,8 +144,7 @@ def find_content(job: Job, clone: Path, path: str, key: str) -> Path | None:
     if file.is_file() and file.name == (clone / path).readlink().name:
         return file
     # A link copied from elsewhere leads nowhere, yet names its content.
-    for source in job.sources:
-        inside = clone / source.path
+    for inside in input_folders(job, clone):
         try:
             found = inside / call_annex(["contentlocation", key], cwd=inside)
         except CommandError:
@@ -153,6 +152,12 @@ def find_content(job: Job, clone: Path, path: str, key: str) -> Path | None:
         if found.is_file():
             return found
     return None
+
+
+def input_folders(job: Job, clone: Path) -> list[Path]:
+    """The clones of the inputs, and of the unit's datasets in them."""
+    parts = [f"{job.study.input_path}/{path}" for path in job.installed]
+    return [clone / path for path in (*(source.path for source in job.sources), *parts)]
 
 
 def carry_out(survey: Survey, clone: Path) -> None:

@@ -18,6 +18,7 @@ from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import publish_command
 from ..datasets.stores import StoreKind
 from .app_command import app_command, filter_file, unit_filter
+from .part_steps import part_input_steps
 from .unit_job import Job
 
 # $1: the path of an output that is a dataset of its own, $2: the commit that
@@ -41,9 +42,10 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     if job.unit.is_group:
         yield from group_input_steps(job, clone)
     for source in job.sources:
-        if source.paths and is_annexed(source.clone):
-            get = ["git", "annex", "get", "-q", "--", *source.paths]
+        if (paths := job.own_paths(source)) and is_annexed(source.clone):
+            get = ["git", "annex", "get", "-q", "--", *paths]
             yield Step("inputs", get, clone / source.path)
+    yield from part_input_steps(job, clone)
     yield from scratch_steps(job, clone)
     yield Step(
         "run",

@@ -16,6 +16,7 @@ from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
 from ..records.fingerprints import unit_fingerprint
 from ..records.prepared import Prepared
 from ..units.further_inputs import taken_paths
+from ..units.subject_datasets import InputCommit, Part, find_parts, input_commit
 from ..units.tree import inherited_files
 from ..units.unit import Unit
 
@@ -53,7 +54,8 @@ class Job:
     the `seconds` of each step, the `peak` in MB, the app's `cpu_seconds`, and
     files and bytes of its `output`.  `run` is the
     app's run, `saved` what of it is in git, `reasons`
-    say why the result is not complete.
+    say why the result is not complete.  `installed` has the URLs of the
+    unit's datasets that its clone has, by their paths in the input.
     """
 
     study: Study
@@ -70,6 +72,7 @@ class Job:
     run: Run | None = None
     saved: Saved | None = None
     reasons: tuple[str, ...] = ()
+    installed: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def targets(self) -> list[OutputDataset]:
@@ -124,7 +127,35 @@ class Job:
                 sources.append(Source(f.path, f.url, f.clone, commit, paths))
         return sources
 
+    @cached_property
+    def given(self) -> InputCommit:
+        """The input dataset at the commit that the study uses."""
+        return input_commit(self.study, self.prepared.input_commit)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The datasets in the input that hold files of the unit.
+
+        Those that are nested in others are added once these are installed.
+        """
+        return find_parts(self.given, self.unit)
+
+    def own_paths(self, source: Source) -> list[str]:
+        """What the job reads of an input itself, without the datasets registered in it."""
+        if source.path != self.study.input_path:
+            return source.paths
+        return self.outside_parts(source.paths)
+
+    def outside_parts(self, paths: Iterable[str]) -> list[str]:
+        """Those of some paths of the input that do not lie in a dataset registered there."""
+        apart = [f"{part.path}/" for part in self.parts]
+        return [path for path in paths if not f"{path}/".startswith(tuple(apart))]
+
     @property
     def inputs(self) -> list[str]:
         """What the job reads, relative to the output dataset."""
-        return [f"{source.path}/{path}" for source in self.sources for path in source.paths]
+        paths = [
+            f"{source.path}/{path}" for source in self.sources for path in self.own_paths(source)
+        ]
+        parts = [f"{self.study.input_path}/{p}" for part in self.parts for p in part.outer_paths]
+        return list(dict.fromkeys([*parts, *paths]))

@@ -93,7 +93,7 @@ def find_units(study: Study) -> OpenStudy:
             else:
                 refuse_lost_store(study, target)
         commit, further = pin_input(study), pin_further(study)
-        units = cached_units(study, commit, further)
+        units = cached_units(study, commit, further, retry=True)
         return OpenStudy(study, units, identify_image(study), further)
 
 

@@ -14,13 +14,13 @@ from functools import cached_property
 from pathlib import Path
 
 from ..base.errors import WorkflowFailure
+from ..base.runners import call_git_records
 from ..base.text import a_few
 from ..config import Study
 from ..datasets.annex import FOLDER, SUBDATASET
 from ..datasets.subdataset_trees import (
     SubdatasetTree,
     TreeEntry,
-    list_entries,
     read_tree,
     read_trees,
 )
@@ -148,9 +148,19 @@ def locate(
 
 def find_parts(given: InputCommit, unit: Unit) -> list[Part]:
     """The subdatasets of the input that hold files of a unit, without those nested in them."""
-    entries = list_entries(given.repository, given.commit, [subject_of(unit.name)])
-    registered = [entry for entry in entries if entry.mode == SUBDATASET]
+    registered = [entry for entry in subject_entries(given, unit) if entry.mode == SUBDATASET]
     return list(parts_in(registered, unit.folder, given.registry)) if registered else []
+
+
+def subject_entries(given: InputCommit, unit: Unit) -> list[TreeEntry]:
+    """The files and subdatasets of a unit's subject in the input itself; sizes are not read."""
+    command = ["--literal-pathspecs", "ls-tree", "-r", "-z", given.commit, "--"]
+    entries = []
+    for record in call_git_records([*command, subject_of(unit.name)], cwd=given.repository):
+        head, _, path = record.partition("\t")
+        mode, _, object_id = head.split()
+        entries.append(TreeEntry(path, mode, object_id, 0))
+    return entries
 
 
 def parts_in(
@@ -190,7 +200,7 @@ def list_unit_files(given: InputCommit, unit: Unit) -> list[str]:
 
     Raises `WorkflowFailure` where a dataset is not remembered and cannot be read.
     """
-    own = list(list_entries(given.repository, given.commit, [subject_of(unit.name)]))
+    own = subject_entries(given, unit)
     files = [entry.path for entry in own if is_file_in(entry, unit.folder)]
     waiting = []
     if any(entry.mode == SUBDATASET for entry in own):
