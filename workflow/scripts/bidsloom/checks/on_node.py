@@ -68,7 +68,8 @@ def checks_before_trials(study: Study, units: Units) -> Iterator[Check]:
 
 def trials(study: Study, units: Units) -> Iterator[Check]:
     """Small trials of what a job does."""
-    smallest = min(units.units, key=lambda unit: unit.bytes)
+    # Of a dataset that was not looked into, no bytes are known.
+    smallest = min(units.units, key=lambda unit: (not unit.bytes, unit.bytes))
     yield Check(
         "container",
         "starts, and answers --version or --help",

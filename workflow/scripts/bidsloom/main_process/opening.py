@@ -11,6 +11,7 @@ from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
 from ..checks.at_start import checks_at_start, scratch_check
 from ..checks.findings import Check, Finding, Level, failures, run_checks
+from ..checks.subject_datasets import subject_dataset_checks
 from ..config import Study
 from ..containers.image import identify_image
 from ..datasets.clones import clone_output, pin_further, pin_input
@@ -79,6 +80,8 @@ def look_around(
         ],
         telling=telling,
     )
+    if opened:
+        findings += run_checks(subject_dataset_checks(study, opened[0].units), telling=telling)
     if opened and here:
         findings += run_checks([scratch_check(study, opened[0].units)], telling=telling)
     return findings, opened[0] if opened else None

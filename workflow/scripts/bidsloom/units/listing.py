@@ -10,7 +10,7 @@ from ..base.errors import WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
 from ..config import Study
 from ..config.study import Selection
-from ..datasets.annex import FOLDER
+from ..datasets.annex import FOLDER, SUBDATASET
 from .file_names import check_requirements
 from .further_inputs import join_further
 from .participants import find_participants, read_labels
@@ -179,7 +179,10 @@ def read_registered(
     selection: NamedSelection,
     truths: Mapping[str, bool] | None,
 ) -> list[str]:
-    """Look into the datasets of those subjects that may be chosen; returns what cannot be read."""
+    """Look into the datasets of those subjects that may be chosen.
+
+    Returns the names of units whose datasets cannot be read.
+    """
     if not reader.registered:
         return []
     include, exclude = set(selection.include), set(selection.exclude)
@@ -193,7 +196,8 @@ def read_registered(
             or (truths is not None and why_not_true(subject, truths, selection.where))
         )
 
-    return look_inside(reader, given, wanted=wanted, files=bool(selection.require))
+    failed = look_inside(reader, given, wanted=wanted, files=bool(selection.require))
+    return sorted({reader.name_of(path, SUBDATASET) for path in failed})
 
 
 def find_withdrawn(units: Iterable[str], known: Collection[str]) -> list[str]:
