@@ -13,6 +13,7 @@ from bidsloom.datasets.subdatasets import Subdataset
 from helpers.servers import serve_folder
 from helpers.studies import git
 
+MODULES = '[submodule "x"]\n\tpath = ses-1\n\turl = ./one\n'
 KEY = "MD5E-s123456--0123456789abcdef0123456789abcdef.nii.gz"
 
 
@@ -25,7 +26,7 @@ def source(tmp_path):
     (root / "anat" / "sub-01_T1w.nii.gz").symlink_to(f"../.git/annex/objects/a/b/{KEY}/{KEY}")
     (root / "anat" / "sub-01_T1w.json").write_text("{}")
     (root / "large.bin").write_bytes(bytes(range(256)) * 4000)
-    (root / ".gitmodules").write_text('[submodule "x"]\n\tpath = ses-1\n\turl = ./one\n')
+    (root / ".gitmodules").write_text(MODULES)
     git("add", "-A", cwd=root)
     git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},ses-1", cwd=root)
     git("commit", "-q", "-m", "x", cwd=root)
@@ -44,7 +45,7 @@ def names(tree) -> dict[str, int]:
 def wanted(large: int) -> dict[str, int]:
     """The files of the source; a large one may have a size that nobody knows."""
     files = {"anat/sub-01_T1w.json": 2, "anat/sub-01_T1w.nii.gz": 123456, "ses-1": 0}
-    return {**files, ".gitmodules": 42, "large.bin": large}
+    return {**files, ".gitmodules": len(MODULES), "large.bin": large}
 
 
 def test_a_mounted_dataset_is_read_where_it_lies(source, tmp_path):
@@ -80,9 +81,7 @@ def test_one_commit_is_fetched_without_large_files(source, tmp_path):
     fetch_commit(place, f"file://{source}", commit)
     # Nothing is fetched to learn a size, either.
     git("config", "uploadpack.allowFilter", "false", cwd=source)
-    assert wanted(0) == {
-        e.path: e.size for e in list_entries(place, commit) if e.mode != "040000"
-    }
+    assert wanted(0) == {e.path: e.size for e in list_entries(place, commit) if e.mode != "040000"}
 
 
 def test_a_server_that_only_has_files_is_read(source, tmp_path):

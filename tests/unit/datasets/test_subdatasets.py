@@ -116,7 +116,7 @@ def test_settings_are_read_from_the_commit(source):
 
 
 def test_credentials_in_gitmodules_are_in_no_url(monkeypatch):
-    """git gets them by its own mechanism."""
+    """Git gets them by its own mechanism."""
     monkeypatch.setenv("GIT_CONFIG_COUNT", "0")
     modules = {"sub-01": {"path": "sub-01", "url": "https://me:secret@host/one.git"}}
     found = Registry("/data/raw", modules).locate("sub-01", "abc")

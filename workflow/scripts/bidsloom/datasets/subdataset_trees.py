@@ -127,16 +127,19 @@ def fetch_commit(repository: Path, url: str, commit: str) -> None:
     """
     call_git(["init", "-q", "--bare", "."], cwd=repository)
     call_git(["config", "remote.origin.url", url], cwd=repository)
-    light = ["--depth", "1", f"--filter=blob:limit={SMALL}", "--no-tags"]
-    if not call_git_success(["fetch", "-q", *light, "origin", commit], cwd=repository):
+    fetch = ["fetch", "-q", "--no-tags", "--no-recurse-submodules"]
+    light = ["--depth", "1", f"--filter=blob:limit={SMALL}"]
+    fetched = call_git_success([*fetch, *light, "origin", commit], cwd=repository)
+    # With these settings git would fetch each large file to learn its size, and
+    # never end where the server cannot send single objects.
+    for setting in ("remote.origin.promisor", "remote.origin.partialclonefilter"):
+        call_git_success(["config", "--unset-all", setting], cwd=repository)
+    if not fetched:
         # A server that only has files knows no part of a repository.
         every = "+refs/heads/*:refs/remotes/origin/*"
-        call_git(["fetch", "-q", "--no-tags", "origin", every], cwd=repository)
+        call_git([*fetch, "origin", every], cwd=repository)
         if not call_git_success(["cat-file", "-e", f"{commit}^{{commit}}"], cwd=repository):
-            call_git(["fetch", "-q", "--no-tags", "origin", commit], cwd=repository)
-    # Without them git would fetch each large file to learn its size.
-    for setting in ("remote.origin.promisor", "extensions.partialclone"):
-        call_git_success(["config", "--unset-all", setting], cwd=repository)
+            call_git([*fetch, "origin", commit], cwd=repository)
 
 
 def remember(repository: Path, commit: str, *, url: str, memory: Path | None) -> SubdatasetTree:

@@ -40,7 +40,7 @@ for url; do
     -c core.hooksPath=/dev/null -c annex.alwayscommit=false -- "$url" "$path" ;;
   esac && {
     git -C "$path" cat-file -e "$commit^{commit}" 2>/dev/null ||
-    git -C "$path" fetch -q --no-tags origin "$commit"
+    git -C "$path" fetch -q --no-tags --no-recurse-submodules origin "$commit"
   } && git -C "$path" config annex.private true && echo "$url" && exit
 done
 exit 1
