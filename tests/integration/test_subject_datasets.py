@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from helpers.servers import serve_folder
 from helpers.studies import git, make_workspace, run, write_bids, write_unit
 
 
@@ -259,3 +260,29 @@ def test_datasets_that_cannot_be_had(given, tmp_path):
     seven.rename(tmp_path / "no" / "such" / "place")
     workspace.snakemake()
     assert ["01", "02", "03", "04", "07"] == workspace.runs()
+
+
+def test_subjects_in_the_store_of_the_input_and_on_a_web_server(tmp_path):
+    """By their identifier in the RIA store that the input itself comes from, and over http."""
+    other, store = tmp_path / "other", f"ria+file://{tmp_path}/ria"
+    root, one, two = create(other / "bids"), other / "one", other / "two"
+    register(root, "sub-01", make_part(one, "sub-01"), "./sub-01")
+    make_part(two, "sub-02")
+    git("update-server-info", cwd=two)
+    with serve_folder(other) as url:
+        register(root, "sub-02", two, f"{url}/two/.git")
+        write_bids(root, {})
+        save(root)
+        for dataset in (root, one):
+            run("datalad", "create-sibling-ria", "-s", "ria", "--new-store-ok", store, cwd=dataset)
+            run("datalad", "-l", "error", "push", "--to", "ria", cwd=dataset)
+        workspace = make_workspace(tmp_path / "my study", Path(f"{store}#{id_of(root)}"))
+        workspace.config["datalad"]["input_repo"] = f"{store}#{id_of(root)}"
+        workspace.config["subjects"] = {"require": [{"suffix": "T1w"}]}
+        for dataset in (root, one):
+            dataset.rename(f"{dataset} is away")
+        workspace.snakemake()
+        assert ["01", "02"] == workspace.runs()
+        for unit in ("sub-01", "sub-02"):
+            assert images(unit) == sorted(report_of(workspace, unit)["files"])
+            assert "" == rerun(workspace, unit)

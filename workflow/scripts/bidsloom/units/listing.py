@@ -167,7 +167,11 @@ def list_input_units(given: InputCommit, *, by_session: bool, selection: NamedSe
     units, excluded = select_units(
         folders,
         selection,
-        root_files=[(name, id) for name, (mode, id) in sorted(root.items()) if mode != FOLDER],
+        root_files=[
+            (name, id)
+            for name, (mode, id) in sorted(root.items())
+            if mode not in (FOLDER, SUBDATASET)
+        ],
         truths=truths,
     )
     return Units(commit, tuple(units), tuple(excluded), tuple(unreadable))
