@@ -1,12 +1,13 @@
 """Subjects and sessions that are datasets of their own, registered in the input."""
 
 import json
+import sys
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from helpers.servers import serve_folder
-from helpers.studies import git, make_workspace, run, write_bids, write_unit
+from helpers.studies import JOB_SCRIPT, git, make_workspace, run, write_bids, write_unit
 
 
 def create(root: Path) -> Path:
@@ -131,6 +132,20 @@ def test_subjects_that_are_datasets(given, tmp_path):
     assert [link] == [line for line in tree if line.startswith("160000")]
     assert before == git("status", "--porcelain", cwd=given)
 
+    # A dry run of a job shows what it would install, and installs nothing.
+    job = run(
+        sys.executable,
+        JOB_SCRIPT,
+        "--config",
+        workspace.write_config(),
+        "--subject",
+        "04",
+        "--dry-run",
+        cwd=workspace.root,
+    ).stdout
+    assert git("rev-parse", "HEAD:sub-04", cwd=given) in job
+    assert f"{tmp_path}/other/four" in job
+
     # A second run does nothing.
     done = workspace.snakemake()
     assert ["01", "02", "03", "04"] == workspace.runs()
@@ -215,20 +230,24 @@ def test_datasets_that_cannot_be_had(given, tmp_path):
     register(given, "sub-07", seven, f"{tmp_path}/no/such/place")
     register(given, "sub-08", other, f"file://{other}", commit="8" * 40)
     register(given, "sub-09", other, f"file://{other}")
+    # Its one image is nowhere.
+    register(given, "sub-06", other, f"file://{other}")
+    git("annex", "drop", "-q", "--force", ".", cwd=other)
     link(given, "sub-10", "9" * 40)
     save(given)
     workspace = make_workspace(tmp_path / "my study", given)
     faults = {
         "sub-07": (f"{tmp_path}/no/such/place", "does not exist", "correct its URL in .gitmodules"),
         "sub-08": (f"file://{other}", "it does not have that commit", "push that commit"),
+        "sub-06": (f"file://{other}", "anat/sub-06_T1w.nii.gz", "git annex whereis"),
         "sub-09": (f"file://{other}", "only files of sub-06", "register the right dataset"),
     }
 
     checked = workspace.snakemake("--cores", "1", "check")
     words = " ".join((checked.stdout + checked.stderr).split())
-    assert "3 of 6 units" in words
-    for subject, texts in faults.items():
-        assert subject in words and texts[1] in words
+    assert "3 of 7 units" in words
+    for subject in ("sub-07", "sub-08", "sub-09"):
+        assert subject in words and faults[subject][1] in words
 
     done = workspace.snakemake("--cores", "2", "--keep-going", check=False)
     assert 0 != done.returncode
@@ -243,7 +262,7 @@ def test_datasets_that_cannot_be_had(given, tmp_path):
     assert reason in table(workspace, "excluded.tsv")["sub-10"][0]
 
     # Where files are asked for, datasets are looked into, and these are left out.
-    workspace.config["subjects"] = {"require": [{"suffix": "T1w"}]}
+    workspace.config["subjects"] = {"require": [{"suffix": "T1w"}], "exclude": ["06"]}
     done = workspace.snakemake()
     words = " ".join((done.stdout + done.stderr).split())
     assert "2 unit(s) are left out, because their datasets cannot be read" in words

@@ -66,9 +66,12 @@ def given(root, memory=None) -> InputCommit:
     return InputCommit(root, git("rev-parse", "HEAD", cwd=root), str(root), memory)
 
 
-def units_of(root, *, memory=None, by_session=False, **selection):
+def units_of(root, *, memory=None, by_session=False, enough=None, **selection):
     return list_input_units(
-        given(root, memory), by_session=by_session, selection=NamedSelection(**selection)
+        given(root, memory),
+        by_session=by_session,
+        selection=NamedSelection(**selection),
+        enough=enough,
     )
 
 
@@ -160,6 +163,17 @@ def test_a_commit_is_looked_up_once(root, tmp_path):
     first = units_of(root, memory=tmp_path / "memory", by_session=True)
     (tmp_path / "parts").rename(tmp_path / "away")
     assert first == units_of(root, memory=tmp_path / "memory", by_session=True)
+
+
+def test_the_first_units_need_no_look_into_later_subjects(root, tmp_path, monkeypatch):
+    """With a limit only as many datasets are read as it takes."""
+    monkeypatch.setattr("bidsloom.units.subject_datasets.FIRST", 1)
+    for selection in ({"by_session": True}, {"require": T1W}):
+        listed = units_of(root, enough=2, **selection)
+        assert ["sub-01", "sub-02"] == [unit.name for unit in listed.units[:2]]
+        assert () == listed.unreadable
+    listed = units_of(root, by_session=True, sessions=("a",), enough=1)
+    assert "sub-03_ses-a" == listed.units[0].name
 
 
 def test_unknown_sessions_are_no_error_while_a_dataset_is_unreachable(root):

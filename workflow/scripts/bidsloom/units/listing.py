@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from ..base.errors import WorkflowFailure, refuse
@@ -54,6 +54,8 @@ def cached_units(
         input_commit(study, commit),
         by_session=study.by_session,
         selection=named_selection(study.selection),
+        # A further input may leave out some of the first units.
+        enough=None if study.further_inputs else study.selection.limit,
     )
     if study.further_inputs:
         joined, left = join_further(units.units, study, further)
@@ -87,7 +89,9 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
     """A digest of all that the list of units depends on, with the labels in files."""
     selection = dataclasses.asdict(named_selection(study.selection))
     inputs = [dataclasses.astuple(f) for f in study.further_inputs]
-    return digest([commit, dict(further), repr(inputs), study.by_session, selection])
+    asked = [commit, dict(further), repr(inputs), study.by_session, selection]
+    # Earlier versions left out subjects that are datasets.
+    return digest([*asked, "subjects' datasets"])
 
 
 def read_units(study: Study) -> list[Unit]:
@@ -131,8 +135,17 @@ def list_units(
     return list_input_units(given, by_session=by_session, selection=selection)
 
 
-def list_input_units(given: InputCommit, *, by_session: bool, selection: NamedSelection) -> Units:
+def list_input_units(
+    given: InputCommit,
+    *,
+    by_session: bool,
+    selection: NamedSelection,
+    enough: int | None = None,
+) -> Units:
     """All units of an input dataset at a commit, sorted; `selection.limit` is not applied.
+
+    Where only the first units are asked for, `enough` says how many; then
+    datasets of later subjects are not looked into.
 
     Raises `WorkflowFailure` where the tree is not a BIDS dataset, has no
     subjects, has a folder with a name that no subject can have, or lacks
@@ -161,19 +174,23 @@ def list_input_units(given: InputCommit, *, by_session: bool, selection: NamedSe
         truths = find_participants(
             selection.where, repository=repository, commit=commit, source=where
         )
-    unreadable = read_registered(reader, given, selection, truths)
-    folders = reader.folders()
-    refuse(find_unknown(selection, root=root, folders=folders, source=where))
-    units, excluded = select_units(
-        folders,
-        selection,
-        root_files=[
-            (name, id)
-            for name, (mode, id) in sorted(root.items())
-            if mode not in (FOLDER, SUBDATASET)
-        ],
-        truths=truths,
-    )
+    root_files = [
+        (name, id) for name, (mode, id) in sorted(root.items()) if mode not in (FOLDER, SUBDATASET)
+    ]
+
+    def select() -> tuple[list[Unit], list[tuple[str, str]]]:
+        return select_units(reader.folders(), selection, root_files=root_files, truths=truths)
+
+    def is_enough(pending: Collection[str]) -> bool:
+        """True where the first units are known; `pending` subjects are not looked into yet."""
+        if enough is None:
+            return False
+        first = select()[0][:enough]
+        return len(first) == enough and not any(subject_of(u.name) in pending for u in first)
+
+    unreadable = read_registered(reader, given, selection, truths, is_enough)
+    refuse(find_unknown(selection, root=root, folders=reader.folders(), source=where))
+    units, excluded = select()
     return Units(commit, tuple(units), tuple(excluded), tuple(unreadable))
 
 
@@ -182,6 +199,7 @@ def read_registered(
     given: InputCommit,
     selection: NamedSelection,
     truths: Mapping[str, bool] | None,
+    is_enough: Callable[[Collection[str]], bool],
 ) -> list[str]:
     """Look into the datasets of those subjects that may be chosen.
 
@@ -200,7 +218,8 @@ def read_registered(
             or (truths is not None and why_not_true(subject, truths, selection.where))
         )
 
-    failed = look_inside(reader, given, wanted=wanted, files=bool(selection.require))
+    files = bool(selection.require)
+    failed = look_inside(reader, given, wanted=wanted, files=files, is_enough=is_enough)
     return sorted({reader.name_of(path, SUBDATASET) for path in failed})
 
 

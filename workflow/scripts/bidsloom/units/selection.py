@@ -53,9 +53,9 @@ def select_units(
             why_not_chosen(subject, include=include, exclude=exclude)
             or folder.problem
             or why_not_usable(name, folder, with_sessions)
-            or (selection.sessions and why_not_session(session, selection.sessions))
+            or why_not_session(session, folder, selection.sessions)
             or (truths is not None and why_not_true(subject, truths, selection.where))
-            or find_lack((path for path, _ in folder.entries), subject, selection.require)
+            or (not folder.unread and why_lacking(folder, subject, selection))
         )
         if reason:
             excluded.append((name, reason))
@@ -107,8 +107,18 @@ def why_not_usable(name: str, folder: Folder, with_sessions: Collection[str]) ->
     return None
 
 
-def why_not_session(session: str | None, sessions: Collection[str]) -> str | None:
-    """Why a unit is not one of the named sessions; None where it is."""
+def why_lacking(folder: Folder, subject: str, selection: NamedSelection) -> str | None:
+    """Which of the required files a unit does not have; None where it has all."""
+    return find_lack((path for path, _ in folder.entries), subject, selection.require)
+
+
+def why_not_session(session: str | None, folder: Folder, sessions: Collection[str]) -> str | None:
+    """Why a unit is not one of the named sessions, if any are; None where it is.
+
+    Nobody knows the sessions of a dataset that was not looked into.
+    """
+    if not sessions or (session is None and folder.unread):
+        return None
     if session is None:
         return "it has no sessions, and subjects.sessions names some"
     return None if session in sessions else "session not listed in subjects.sessions"

@@ -8,9 +8,10 @@ its content is fetched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 from ..base.errors import WorkflowFailure
@@ -27,6 +28,9 @@ from ..datasets.subdataset_trees import (
 from ..datasets.subdatasets import Registry, Subdataset, read_registry
 from .tree import HOLDS_FILES, FolderReader
 from .unit import LABEL, Unit, subject_of
+
+# How many datasets are looked into at first; then twice as many, and so on.
+FIRST = 16
 
 
 @dataclass(frozen=True)
@@ -82,27 +86,34 @@ def input_commit(study: Study, commit: str) -> InputCommit:
 
 
 def look_inside(
-    reader: FolderReader, given: InputCommit, *, wanted: Callable[[str], bool], files: bool
+    reader: FolderReader,
+    given: InputCommit,
+    *,
+    wanted: Callable[[str], bool],
+    files: bool,
+    is_enough: Callable[[Collection[str]], bool],
 ) -> list[str]:
     """Add to a reader what datasets of some subjects hold; returns those that cannot be read.
 
     `wanted` says for a path whether its subject may be processed.  Without
     `files` only the names of sessions are needed, and only if units are
-    sessions.
+    sessions.  `is_enough` says, given the subjects that are still to be looked
+    into, whether these do not matter.
     """
     trees: dict[str, SubdatasetTree] = {}
     unreadable: list[str] = []
     seen: set[str] = set()
-    while True:
-        waiting = [
+    for size in (FIRST * 2**n for n in count()):
+        waiting = sorted(
             path
             for path in reader.registered
             if path not in seen
             and (files or (reader.by_session and "/" not in path))
             and wanted(path)
-        ]
-        if not waiting:
-            return unreadable
+        )
+        if not waiting or is_enough({path.partition("/")[0] for path in waiting}):
+            break
+        waiting = waiting[:size]
         seen.update(waiting)
         found = read_trees(
             (locate(path, reader.registered[path], given, trees) for path in waiting),
@@ -116,6 +127,7 @@ def look_inside(
             else:
                 trees[path] = tree
                 reader.add_dataset(path, tree.entries)
+    return unreadable
 
 
 def note_unnamed(reader: FolderReader, given: InputCommit) -> set[str]:
