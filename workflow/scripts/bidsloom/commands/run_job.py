@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if call.requested.cpus:
             for name in THREADS:
                 os.environ[f"{name}_NUM_THREADS"] = str(call.requested.cpus)
-        carry_out(read_study(read_config(setting.config)), call, slurm_log)
+        carry_out(read_study(read_config(setting.config), checked=True), call, slurm_log)
 
 
 def carry_out(study: Study, call: NodeCall, slurm_log: str) -> None:
