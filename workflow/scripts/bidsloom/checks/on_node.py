@@ -27,8 +27,8 @@ from .trials import try_container, try_input, try_store
 def check_this_node(study: Study) -> list[Finding]:
     """Run all checks here; if one fails, those that depend on it are not run."""
     # Snakemake cloned and listed at its start; here the results are read from files.
-    commit = pin_input(study)
-    units = cached_units(study, commit, pin_further(study))
+    commit = pin_input(study, anew=False)
+    units = cached_units(study, commit, pin_further(study, anew=False))
     found: list[Finding] = []
     for checks in (runtime_checks, checks_before_trials, trials):
         found += run_checks(checks(study, units), telling=True)

@@ -202,6 +202,8 @@ class Study:
     input_url: str
     input_version: str
     input_path: str
+    shared_paths: tuple[str, ...]
+    imports: Path
     further_inputs: tuple[FurtherInput, ...]
     output_url: str
     group_store: bool

@@ -7,7 +7,8 @@ are registered as subdatasets, the container image.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
@@ -26,6 +27,8 @@ from ..datasets.clones import (
     further_setting,
     pin_containers,
 )
+from ..datasets.folders import plain_folder
+from ..datasets.imports import FOLDER_REMOTE, source_url
 from ..datasets.output_datasets import (
     APP_SETTING,
     OUTPUT_SETTING,
@@ -48,6 +51,25 @@ Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a
     datalad get {output}/sub-01                          # fetch its files
     datalad rerun <commit>                               # compute them again
 """
+
+
+ABOUT_FOLDER = """
+`{path}` was imported from the folder {folder}, which has the content of its files.
+Where that folder can be reached, a clone gets them, and `datalad rerun` works, after:
+
+    datalad get -n {path}
+    git -C {path} annex enableremote {remote} directory={folder}
+    git -C {path} config remote.{remote}.annex-verified verified
+"""
+
+
+def imported_folders(study: Study) -> Iterator[tuple[str, Path]]:
+    """Inputs that are plain folders: where they are registered, and the folder."""
+    inputs = [(study.input_path, study.input_url)]
+    inputs += [(given.path, given.url) for given in study.further_inputs]
+    for path, url in inputs:
+        if folder := plain_folder(url):
+            yield path, folder
 
 
 def mark_dataset(study: Study, target: OutputDataset) -> None:
@@ -97,6 +119,10 @@ def write_scaffolding(
     write_text(dataset / ".gitattributes", ATTRIBUTES)
     app, output = study.container.name, study.container.outputs[0]
     readme = README.format(name=study.name, app=app, input_path=study.input_path, output=output)
+    readme += "".join(
+        ABOUT_FOLDER.format(path=path, folder=shlex.quote(str(folder)), remote=FOLDER_REMOTE)
+        for path, folder in imported_folders(study)
+    )
     write_text(dataset / "README.md", readme)
     description = {
         "Name": study.name,
@@ -110,10 +136,11 @@ def write_scaffolding(
     settings = dataset / ".datalad" / "config"
     mark_dataset(study, main_output(study))
     set_in_file(settings, VERSION_SETTING, study.input_version)
-    register_subdataset(study, study.input_path, study.input_url, commit, source=study.input)
+    url = source_url(study.input_url, study.imports)
+    register_subdataset(study, study.input_path, url, commit, source=study.input)
     for given in study.further_inputs:
-        path = given.path
-        register_subdataset(study, path, given.url, further[path], source=given.clone)
+        path, url = given.path, source_url(given.url, study.imports)
+        register_subdataset(study, path, url, further[path], source=given.clone)
         set_in_file(settings, further_setting(path), given.version)
     forget_inputs(study)
     written = [".gitattributes", "README.md", "dataset_description.json", MADE_FROM]
