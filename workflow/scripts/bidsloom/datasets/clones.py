@@ -7,7 +7,7 @@ return the commit that the study uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.credentials import access_hint
@@ -17,6 +17,7 @@ from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
 from ..base.space import no_space, says_full
 from ..config import Study
 from ..config.study import FurtherInput
+from ..config.values import is_local_path
 from .branches import head_of
 from .imports import InputSource, connect_folder, open_source, source_url
 from .output_datasets import OutputDataset, check_owner
@@ -220,14 +221,24 @@ def pin(
     return commit
 
 
-def pin_further(study: Study, *, anew: bool = True) -> dict[str, str]:
+def pin_further(study: Study, subjects: Iterable[str] = (), *, anew: bool = True) -> dict[str, str]:
     """Clone further inputs that are missing, and return path -> the commit that the study uses.
 
-    `anew` is as for `pin_input`.
+    Of a pattern of datasets, those of `subjects` (labels) that exist.  `anew`
+    is as for `pin_input`.
 
     Raises `WorkflowFailure` where a dataset or its version cannot be had.
     """
-    return {further.path: pin_one(study, further, anew=anew) for further in study.further_inputs}
+    commits, subjects = {}, list(subjects)
+    for further in study.further_inputs:
+        if not further.is_pattern:
+            commits[further.path] = pin_one(study, further, anew=anew)
+            continue
+        for one in map(further.of, subjects):
+            # A URL is asked, and has to answer; a folder may be missing.
+            if not is_local_path(one.url) or Path(one.url).exists():
+                commits[one.path] = pin_one(study, one, anew=anew)
+    return commits
 
 
 def pin_one(study: Study, further: FurtherInput, *, anew: bool) -> str:

@@ -131,10 +131,11 @@ class Job:
         sources = [Source(study.input_path, study.input_url, study.input, commit, paths)]
         here = {path for path, _ in unit.further}
         for f in study.further_inputs:
-            if f.path in here:
-                commit = self.prepared.further_commits[f.path]
+            one = f.of(unit.subject)
+            if one.path in here:
+                commit = self.prepared.further_commits[one.path]
                 paths = taken_paths(f, commit, unit)
-                sources.append(Source(f.path, f.url, f.clone, commit, paths))
+                sources.append(Source(one.path, one.url, one.clone, commit, paths))
         return sources
 
     @property

@@ -72,6 +72,25 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
     return units
 
 
+def subjects_of_patterns(study: Study, commit: str) -> list[str]:
+    """Labels of the subjects that have datasets of their own in a further input, if one does.
+
+    Those that the configuration leaves out by name are not among them.
+    """
+    if not any(further.is_pattern for further in study.further_inputs):
+        return []
+    chosen = named_selection(study.selection)
+    names = (name for name in read_root(study.input, commit) if name.startswith("sub-"))
+    labels = sorted(name.removeprefix("sub-") for name in names)
+    return [
+        label
+        for label in labels
+        if re.fullmatch(LABEL, label)
+        and label not in chosen.exclude
+        and (not chosen.include or label in chosen.include)
+    ]
+
+
 def known_units(study: Study) -> set[str]:
     """Names of all units of the input as it was last listed, with those that were left out.
 
