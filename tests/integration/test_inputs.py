@@ -140,6 +140,7 @@ def test_input_moves_on(tmp_path):
 
 def test_one_dataset_for_each_subject(workspace, tmp_path):
     """Each of its own shape; a subject without one is left out, by name."""
+    (tmp_path / "prep").mkdir()
     complete = write_derivative(tmp_path / "prep" / "sub-01", ["01"])
     folder_itself = tmp_path / "prep" / "sub-02"
     run("datalad", "-l", "error", "create", folder_itself, cwd=tmp_path)
