@@ -125,8 +125,10 @@ DESCRIPTION = {"Name": "a modality", "BIDSVersion": "1.10.0"}
 
 
 def make_dataset(root, shapes):
-    """A DataLad dataset with one subject whose files are of some modalities."""
-    run("datalad", "-l", "error", "create", "-c", "text2git", root, cwd=root.parent)
+    """A dataset with one subject whose files are of some modalities; texts are in git."""
+    git("init", "-q", root, cwd=root.parent)
+    git("annex", "init", "-q", cwd=root)
+    git("config", "annex.largefiles", "exclude=*.json and exclude=*.tsv", cwd=root)
     own = []
     (root / "dataset_description.json").write_text(json.dumps(DESCRIPTION))
     for _, files, beside in shapes:
@@ -138,7 +140,8 @@ def make_dataset(root, shapes):
             text = name.endswith((".json", ".tsv"))
             path.write_bytes(b"{}" if text else f"{name}\0".encode() * 20)
             own.append(f"sub-01/{name}")
-    run("datalad", "-l", "error", "save", "-m", "data", cwd=root)
+    git("annex", "add", "-q", ".", cwd=root)
+    git("commit", "-q", "-m", "data", cwd=root)
     return own
 
 
@@ -146,7 +149,7 @@ def make_dataset(root, shapes):
 def test_a_job_has_all_files_of_its_unit(tmp_path, modality):
     """As its clone lays them out; they are listed, counted and required as one recording."""
     suffix, _, beside = SHAPES[modality]
-    root, clone = tmp_path / "bids", tmp_path / "clone"
+    root, source, clone = (tmp_path / name for name in ("bids", "input", "clone"))
     own = make_dataset(root, [SHAPES[modality]])
     commit = git("rev-parse", "HEAD", cwd=root)
     listed = list_units(root, commit, by_session=False, selection=Selection(), source="a dataset")
@@ -158,12 +161,14 @@ def test_a_job_has_all_files_of_its_unit(tmp_path, modality):
     assert find_lack(own, "01", [Requirement(recording, at_least=2)])
 
     paths = [unit.folder, *inherited_files(root, commit, unit)]
-    share_remotes(root)
-    call([*CLONE, "--origin", "study", *remotes_of(root), str(root), str(clone)], cwd=tmp_path)
-    keys = annexed_keys(root, commit, paths)
-    for step in lay_out_steps("structure", root, clone, commit, paths=paths, keys=keys):
+    git("clone", "-q", "--no-checkout", root, source, cwd=tmp_path)
+    git("annex", "init", "-q", cwd=source)
+    share_remotes(source)
+    own_remotes = ["--origin", "study", *remotes_of(source)]
+    call([*CLONE, *own_remotes, str(source), str(clone)], cwd=tmp_path)
+    keys = annexed_keys(source, commit, paths)
+    for step in lay_out_steps("structure", source, clone, commit, paths=paths, keys=keys):
         call(step.argv, cwd=step.cwd)
-    git("config", "remote.study.annex-ignore", "false", cwd=clone)
     run("git", "annex", "get", "-q", *paths, cwd=clone)
     for path in [*own, *beside.split()]:
         assert (root / path).read_bytes() == (clone / path).read_bytes()
