@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
@@ -48,6 +47,9 @@ def check_program(name: str) -> None:
 
 def tell_tools() -> str:
     """Versions of the programs and packages that a job uses."""
+    # Not at the top: every job imports this module.
+    from importlib.metadata import version
+
     annex = call(["git-annex", "version", "--raw"], cwd=Path("/")).decode().partition("-")[0]
     versions = [f"git {git_version()}", f"git-annex {annex}"]
     packages = ("datalad", "datalad-container", "snakemake")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from ..base.errors import WorkflowFailure
 from .amounts import find_amount_faults, find_length_faults
 from .call_format import find_call_format_faults
 from .environment import find_environment_faults
+from .expects_faults import find_expects_faults
+from .places import find_place_faults
 from .plain_values import shown
 from .sbatch import find_sbatch_faults
-from .schema import find_schema_faults, nearest
+from .schema import nearest
+from .schema_faults import find_schema_faults
 from .study import SUBJECT
 from .values import as_list, value_at
 
@@ -32,7 +37,7 @@ OWN_FILES = r"(readme|changes|license|citation)(\..*)?|dataset_description\.json
 OWN_FILES += r"|participants\.(tsv|json)|code|sub-[^/]*"
 
 
-def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+def find_faults(config: Any, base: Path) -> Iterator[WorkflowFailure]:
     """Every fault of a configuration; it is not raised but returned, so that all are shown."""
     if not isinstance(config, Mapping):
         yield WorkflowFailure(
@@ -47,6 +52,8 @@ def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     yield from find_subjects_faults(config)
     yield from find_notify_faults(config)
     yield from find_hpc_faults(config)
+    yield from find_place_faults(config, base)
+    yield from find_expects_faults(config, base)
 
 
 def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
