@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,6 +63,16 @@ class Contents:
                     self.uses_stimuli[oid] = names_stimuli(content)
                 else:
                     self.names[oid] = tuple(names_in(content))
+
+    def meant_by(self, oids: Iterable[str], subject: str) -> list[str]:
+        """The paths that some sidecars of a subject may mean."""
+        names = (name for oid in oids for name in self.names.get(oid, ()))
+        return [path for name in names for path in resolve(name, subject)]
+
+    def is_of_stimuli(self, folder: Folder, common: Iterable[tuple[str, str]]) -> bool:
+        """Whether an events file of a unit, or one that it inherits, names a stimulus."""
+        files = [*folder.entries, *folder.beside, *common]
+        return any(self.uses_stimuli.get(oid, False) for _, oid in files)
 
     def content_of(self, path: str, blob: bytes) -> bytes:
         """A file's content; empty where it is annexed, and not on disk."""
@@ -125,49 +136,53 @@ def is_sidecar(path: str, *, by_session: bool) -> bool:
     return path.endswith("_meg.json") or (by_session and kind in ("fmap", "perf"))
 
 
-def candidates(
-    unit: str, folders: Mapping[str, Folder], *, has_stimuli: bool
-) -> Iterator[tuple[str, str]]:
-    """The files that are read for a unit: its own, and sidecars of its subject's other sessions."""
-    by_session = "_ses-" in unit
-    for path, oid in [*folders[unit].entries, *folders[unit].beside]:
-        if is_sidecar(path, by_session=by_session) or (has_stimuli and path.endswith(EVENTS)):
-            yield path, oid
-    for other in sessions_beside(unit, folders):
-        for path, oid in folders[other].entries:
-            if is_sidecar(path, by_session=True):
+class Neighbours:
+    """The folders of a commit, by subject."""
+
+    def __init__(self, folders: Mapping[str, Folder], *, has_stimuli: bool) -> None:
+        self.folders, self.has_stimuli = folders, has_stimuli
+        self.of_subject: dict[str, list[str]] = defaultdict(list)
+        for name in folders:
+            self.of_subject[subject_of(name)].append(name)
+
+    def sessions(self, unit: str) -> list[str]:
+        """The other sessions of a session's subject."""
+        if "_ses-" not in unit:
+            return []
+        return [n for n in self.of_subject[subject_of(unit)] if n != unit and "_ses-" in n]
+
+    def to_read(self, unit: str) -> Iterator[tuple[str, str]]:
+        """The files that name others: the unit's own, and sidecars of the other sessions."""
+        folder, by_session = self.folders[unit], "_ses-" in unit
+        for path, oid in [*folder.entries, *folder.beside]:
+            if is_sidecar(path, by_session=by_session) or (
+                self.has_stimuli and path.endswith(EVENTS)
+            ):
                 yield path, oid
+        for other in self.sessions(unit):
+            for path, oid in self.folders[other].entries:
+                if is_sidecar(path, by_session=True):
+                    yield path, oid
 
-
-def sessions_beside(unit: str, folders: Mapping[str, Folder]) -> list[str]:
-    """The other sessions of a session's subject."""
-    if "_ses-" not in unit:
-        return []
-    subject = subject_of(unit)
-    return [name for name in folders if name != unit and name.startswith(f"{subject}_ses-")]
-
-
-def named_by(unit: str, folders: Mapping[str, Folder], contents: Contents) -> dict[str, str]:
-    """Path -> object id of the files outside of a unit's folder that belong to it."""
-    subject, own = subject_of(unit), dict(folders[unit].entries)
-    others = sessions_beside(unit, folders)
-    rooms = [name for name in folders if subject_of(name) == EMPTY_ROOM and name != unit]
-    beside: dict[str, str] = {}
-    for name in (*others, *rooms):
-        beside.update(folders[name].entries)
-    found: dict[str, str] = {}
-    for oid in own.values():
-        for name in contents.names.get(oid, ()):
-            for path in resolve(name, subject):
+    def named_by(self, unit: str, contents: Contents) -> dict[str, str]:
+        """Path -> object id of the files outside of a unit's folder that belong to it."""
+        subject, own, found = subject_of(unit), dict(self.folders[unit].entries), {}
+        others = self.sessions(unit)
+        if meant := contents.meant_by(own.values(), subject):
+            rooms = [name for name in self.of_subject.get(EMPTY_ROOM, ()) if name != unit]
+            beside: dict[str, str] = {}
+            for name in (*others, *rooms):
+                beside.update(self.folders[name].entries)
+            for path in meant:
                 found |= recording(path, beside)
-    inside = f"{folder_of(unit)}/"
-    for other in others:
-        files = dict(folders[other].entries)
-        for path, oid in files.items():
-            meant = [p for name in contents.names.get(oid, ()) for p in resolve(name, subject)]
-            if any(p.startswith(inside) and recording(p, own) for p in meant):
-                found |= recording(path, files)
-    return dict(sorted(found.items()))
+        inside = f"{folder_of(unit)}/"
+        for other in others:
+            files = dict(self.folders[other].entries)
+            for path, oid in files.items():
+                meant = contents.meant_by([oid], subject)
+                if any(p.startswith(inside) and recording(p, own) for p in meant):
+                    found |= recording(path, files)
+        return dict(sorted(found.items()))
 
 
 def recording(path: str, files: Files) -> dict[str, str]:
@@ -208,21 +223,18 @@ def add_named(
 ) -> list[Unit]:
     """The units, whose digests of what they inherit include all that they see of elsewhere."""
     units, contents = list(units), Contents(repository)
-    has_stimuli, common = stimuli_of(root), common_events(root)
-    wanted = (
-        file
-        for unit in units
-        for file in candidates(unit.name, folders, has_stimuli=bool(has_stimuli))
-    )
-    contents.read([*wanted, *(common if has_stimuli else [])])
-    shared = [(entry.path, entry.object_id) for entry in shared]
+    stimuli, common = stimuli_of(root), common_events(root)
+    neighbours = Neighbours(folders, has_stimuli=bool(stimuli))
+    contents.read([file for unit in units for file in neighbours.to_read(unit.name)])
+    contents.read(common)
+    entries = [(entry.path, entry.object_id) for entry in shared]
     joined = []
     for unit in units:
-        named = list(named_by(unit.name, folders, contents).items())
-        if has_stimuli and uses_stimuli(unit.name, folders, common, contents):
-            named.append((STIMULI, has_stimuli))
-        if shared or named:
-            unit = replace(unit, inherited=digest([unit.inherited, shared, named]))
+        named = list(neighbours.named_by(unit.name, contents).items())
+        if stimuli and contents.is_of_stimuli(folders[unit.name], common):
+            named.append((STIMULI, stimuli))
+        if entries or named:
+            unit = replace(unit, inherited=digest([unit.inherited, entries, named]))
         joined.append(unit)
     return joined
 
@@ -234,20 +246,10 @@ def stimuli_of(root: Mapping[str, tuple[str, str]]) -> str:
 
 
 def common_events(root: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
-    """Events files at the root, which all units inherit."""
+    """Events files at the root, which all units inherit; none where there are no stimuli."""
+    if not stimuli_of(root):
+        return []
     return [(name, oid) for name, (_, oid) in root.items() if name.endswith(EVENTS)]
-
-
-def uses_stimuli(
-    unit: str,
-    folders: Mapping[str, Folder],
-    common: Iterable[tuple[str, str]],
-    contents: Contents,
-) -> bool:
-    """Whether an events file of a unit names a stimulus."""
-    folder = folders[unit]
-    files = [*folder.entries, *folder.beside, *common]
-    return any(contents.uses_stimuli.get(oid, False) for _, oid in files)
 
 
 def find_named(repository: Path, commit: str, unit: Unit, *, disk: Path | None = None) -> Named:
@@ -259,11 +261,12 @@ def find_named(repository: Path, commit: str, unit: Unit, *, disk: Path | None =
     if unit.name not in folders:
         return Named((), unread=False)
     root, contents = read_root(repository, commit), Contents(repository, disk)
-    has_stimuli, common = stimuli_of(root), common_events(root)
-    contents.read([*candidates(unit.name, folders, has_stimuli=bool(has_stimuli)), *common])
-    files = named_by(unit.name, folders, contents)
+    stimuli, common = stimuli_of(root), common_events(root)
+    neighbours = Neighbours(folders, has_stimuli=bool(stimuli))
+    contents.read([*neighbours.to_read(unit.name), *common])
+    files = neighbours.named_by(unit.name, contents)
     # A recording that is a folder is one path.
     paths = list(dict.fromkeys(m[1] if (m := FOLDERS.match(file)) else file for file in files))
-    if has_stimuli and uses_stimuli(unit.name, folders, common, contents):
+    if stimuli and contents.is_of_stimuli(folders[unit.name], common):
         paths.append(STIMULI)
     return Named(tuple(paths), contents.unread)
