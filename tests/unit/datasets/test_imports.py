@@ -1,11 +1,13 @@
 """Plain folders as datasets."""
 
 import os
+import sys
 import threading
 
 import pytest
 from bidsloom.base.errors import CommandError, WorkflowFailure
-from bidsloom.base.runners import call_annex, call_git, call_git_lines, call_git_records
+from bidsloom.base.paths import SCRIPTS
+from bidsloom.base.runners import call, call_annex, call_git, call_git_lines, call_git_records
 from bidsloom.datasets.folders import look_into, plain_folder
 from bidsloom.datasets.imports import connect_folder, open_source, place_of
 
@@ -154,3 +156,22 @@ def test_a_look_sees_every_change(folder):
     after = look_into(folder)
     assert before["sub-1"].state != after["sub-1"].state
     assert before["sub-2"].state == after["sub-2"].state
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give up its rights")
+def test_a_colleague_uses_the_dataset_that_another_one_made(folder):
+    """Without a write, as long as the folder is unchanged."""
+    source = take(folder)
+    (folder.parent / "imported").chmod(0o555)
+    code = (
+        "import sys; from pathlib import Path; from bidsloom.datasets.imports import open_source; "
+        "print(open_source(sys.argv[1], Path(sys.argv[2]), key='k').commit)"
+    )
+    rights = "-dac_override,-dac_read_search"
+    command = ["setpriv", f"--inh-caps={rights}", f"--bounding-set={rights}", sys.executable]
+    command += ["-c", code, str(folder), str(folder.parent / "imported")]
+    env = {"PYTHONPATH": str(SCRIPTS)}
+    assert source.commit == call(command, cwd=folder, env=env).decode().strip()
+    (folder / "README").write_text("changed")
+    with pytest.raises(CommandError, match="which you cannot write to"):
+        call(command, cwd=folder, env=env)

@@ -43,6 +43,8 @@ TEXTS = ("*.json", "*.tsv", "*.bval", "*.bvec", "*.txt", "*.md", ".bidsignore")
 TEXTS += ("README", "CHANGES", "LICENSE")
 LARGE_FILES = f"not (smallerthan=1MB and ({' or '.join(f'include={name}' for name in TEXTS)}))"
 TRIES = 3
+# In such a dataset: the state of the folder that was imported last.
+MEMORY = Path(".git", "bidsloom-import.json")
 CHANGED = "changed while it was imported"
 
 
@@ -86,8 +88,43 @@ def open_source(url: str, imports: Path, *, key: str, skip: Collection[str] = ()
             f"The dataset of {key} {folder} would be kept inside of that folder, in {place}.",
             hint="start snakemake in another folder, or set datalad.import_folder to one.",
         )
+    if imports.exists() and not os.access(imports, os.W_OK):
+        return read_import(folder, place, key=key, skip=skip)
     with locked(place.with_name(f"{place.name}.lock")):
         return import_folder(folder, place, key=key, skip=skip)
+
+
+def read_import(folder: Path, place: Path, *, key: str, skip: Collection[str]) -> InputSource:
+    """The dataset of a folder, as a colleague made it, who alone can change it.
+
+    Raises `WorkflowFailure` where the folder has changed since.
+    """
+    known = known_import(place, look(folder, key=key, skip=skip))
+    if known is None:
+        raise WorkflowFailure(
+            f"{folder} ({key}) has changed since it was imported into {place.parent}, which you "
+            "cannot write to.",
+            hint="ask the owner of that folder to start the study once, or set "
+            "datalad.import_folder to a folder of your own.",
+            failure_class=FailureClass.INPUT_UNAVAILABLE,
+        )
+    return known
+
+
+def look(folder: Path, *, key: str, skip: Collection[str]) -> dict[str, Part]:
+    """What a folder holds.  Raises `WorkflowFailure` where it cannot be read."""
+    try:
+        return look_into(folder, skip=skip)
+    except OSError as e:
+        raise unreadable(folder, str(e.strerror), key) from e
+
+
+def known_import(place: Path, parts: Mapping[str, Part]) -> InputSource | None:
+    """The dataset of a folder, if the folder is as it was when it was imported last."""
+    known = read_json(place / MEMORY) or {}
+    if known.get("state") != state_of(parts):
+        return None
+    return InputSource(str(place), known["commit"], known["left_out"])
 
 
 def import_folder(
@@ -101,20 +138,15 @@ def import_folder(
 
     Raises `WorkflowFailure` where nothing can be imported.
     """
-    try:
-        parts = look_into(folder, skip=skip)
-    except OSError as e:
-        raise unreadable(folder, str(e.strerror), key) from e
-    memory = place / ".git" / "bidsloom-import.json"
-    known = read_json(memory) or {}
-    if known.get("state") == state_of(parts):
-        return InputSource(str(place), known["commit"], known["left_out"])
+    parts = look(folder, key=key, skip=skip)
+    if known := known_import(place, parts):
+        return known
     print(f"bidsloom: importing {folder} as the dataset {place}", file=sys.stderr)
     open_repository(folder, place)
     left_out = {name: part.fault for name, part in parts.items() if part.faults}
     for _ in range(TRIES):
         failed = take_in(place, {*left_out, *skip})
-        after = look_into(folder, skip=skip)
+        after = look(folder, key=key, skip=skip)
         if changed := changed_parts(parts, after):
             left_out |= dict.fromkeys(changed, CHANGED)
         if failed is None:
@@ -135,7 +167,7 @@ def import_folder(
     # What was left out for the moment is looked at again, though its files stay as they are.
     passing = any(not after[name].faults for name in left_out if name in after)
     write_json(
-        memory,
+        place / MEMORY,
         {"state": None if passing else state_of(after), "commit": commit, "left_out": left_out},
     )
     return InputSource(str(place), commit, left_out)

@@ -45,7 +45,7 @@ SHORTEN = """\
 set -e
 source=$1 log=
 shift
-if git config remote.bidsloom-folder.annex-directory > .git/bidsloom-folder; then
+if git config remote.bidsloom-folder.annex-directory > /dev/null; then
 tree=$(git write-tree)
 log=$(git cat-file blob "$source:export.log" | sed "s/ [0-9a-f]*$/ $tree/" |
 git hash-object -w --stdin)

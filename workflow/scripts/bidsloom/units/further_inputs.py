@@ -19,6 +19,7 @@ from ..base.runners import call_git_records
 from ..config import Study
 from ..config.study import FurtherInput
 from ..datasets.annex import FOLDER, SUBDATASET
+from ..datasets.clones import left_out_of
 from .tree import digest_inherited
 from .unit import LABEL, Unit
 
@@ -240,5 +241,7 @@ def join_further(
             if taken.own:
                 joined[n] = replace(unit, further=(*unit.further, (path, taken.digest())))
             elif further.required:
-                left.setdefault(unit.name, f"absent from the further input {further.path}")
+                why = left_out_of(further.of(unit.subject).clone).get(f"sub-{unit.subject}", "")
+                reason = f"absent from the further input {further.path}"
+                left.setdefault(unit.name, reason + (why and f": {why}"))
     return [unit for unit in joined if unit.name not in left], sorted(left.items())
