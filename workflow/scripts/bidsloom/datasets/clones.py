@@ -17,11 +17,19 @@ from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
 from ..base.space import no_space, says_full
 from ..config import Study
 from ..config.study import FurtherInput
-from ..config.values import is_local_path
 from .branches import head_of
 from .imports import InputSource, connect_folder, open_source, source_url
 from .output_datasets import OutputDataset, check_owner
-from .stores import BASE, MAIN, REMOTE, StoreKind, last_line, read_setting, refuse_strangers
+from .stores import (
+    BASE,
+    MAIN,
+    REMOTE,
+    StoreKind,
+    last_line,
+    read_setting,
+    refuse_strangers,
+    store_at,
+)
 from .thin_clones import share_remotes
 
 VERSION_SETTING = "bidsloom.input-version"
@@ -235,8 +243,9 @@ def pin_further(study: Study, subjects: Iterable[str] = (), *, anew: bool = True
             commits[further.path] = pin_one(study, further, anew=anew)
             continue
         for one in map(further.of, subjects):
-            # A URL is asked, and has to answer; a folder may be missing.
-            if not is_local_path(one.url) or Path(one.url).exists():
+            # Whether one on another machine is missing cannot be told from other failures.
+            repository = store_at(one.url, name="").repository
+            if repository is None or repository.exists():
                 commits[one.path] = pin_one(study, one, anew=anew)
     return commits
 
