@@ -17,6 +17,7 @@ from .plain_values import shown
 from .sbatch import find_sbatch_faults
 from .schema import nearest
 from .schema_faults import find_schema_faults
+from .study import SUBJECT
 from .values import as_list, value_at
 
 # Placeholders in the app's arguments that a job fills in, and the key that each needs.
@@ -152,6 +153,13 @@ def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     outputs = as_list(value_at(config, "container", "outputs") or [""])
     known = [*PLACEHOLDERS, *(f"output_{n}" for n, _ in enumerate(outputs, start=1))]
     for number, given in enumerate(as_list(value_at(config, "datalad", "inputs") or [])):
+        repo = value_at(given, "repo")
+        if isinstance(repo, str) and set("{}") & set(repo.replace(SUBJECT, "")):
+            key = f"datalad.inputs.{number}.repo"
+            yield WorkflowFailure(
+                f"{key} is {shown(key, repo)}, which holds another brace than that of {SUBJECT}.",
+                hint=f"write {SUBJECT} where the subject's label belongs, without sub-.",
+            )
         flag = value_at(given, "flag")
         if isinstance(flag, str) and set("{}") & set(flag.replace("{path}", "")):
             key = f"datalad.inputs.{number}.flag"

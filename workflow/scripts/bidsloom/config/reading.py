@@ -94,6 +94,8 @@ def read_study(
         input_url=resolve_url(datalad["input_repo"], base),
         input_version=datalad["input_version"],
         input_path=datalad["input_path"],
+        shared_paths=tuple(datalad["shared_paths"]),
+        imports=resolve_path(datalad["import_folder"], base),
         further_inputs=tuple(
             read_further_input(given, base, clone=files.further_input(given["path"]))
             for given in datalad["inputs"]

@@ -42,7 +42,7 @@ def get_inputs(job: Job, step: Step) -> None:
         failed = e
     paths = step.argv[step.argv.index("--") + 1 :]
     missing = list_missing(step.cwd, paths)
-    needed = [path for path in missing if is_needed(path, job.unit.folder)]
+    needed = [path for path in missing if is_needed(path, job.unit.folder, job.needed_beside)]
     if beside := sorted(set(missing) - set(needed)):
         shown = a_few([printable(path) for path in beside], 3)
         log.warning("left out, since no copy can be had and the app does not need it: %s", shown)
@@ -65,9 +65,12 @@ def list_missing(repository: Path, paths: Sequence[str]) -> list[str]:
     return call_git_records(command, cwd=repository)
 
 
-def is_needed(path: str, folder: str) -> bool:
-    """True for the unit's own files, and for those it inherits by BIDS."""
-    return path.startswith(f"{folder}/") or bool(INHERITED.match(path))
+def is_needed(path: str, folder: str, beside: Sequence[str] = ()) -> bool:
+    """True for the unit's own files, for those it inherits by BIDS, and for those `beside`."""
+    own = (folder, *beside)
+    return any(path == one or path.startswith(f"{one}/") for one in own) or bool(
+        INHERITED.match(path)
+    )
 
 
 def describe_places(repository: Path, paths: Sequence[str]) -> str:

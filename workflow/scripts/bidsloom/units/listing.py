@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import sys
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from ..base.errors import WorkflowFailure, refuse
+from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
 from ..config import Study
 from ..config.study import Selection
 from ..datasets.annex import FOLDER
+from ..datasets.clones import left_out_of
 from .file_names import check_requirements
 from .further_inputs import join_further
+from .named_files import add_named, read_shared
 from .participants import find_participants, read_labels
 from .selection import (
     NamedSelection,
@@ -22,8 +26,8 @@ from .selection import (
     limit_units,
     select_units,
 )
-from .tree import read_folders, read_root
-from .unit import Unit, Units, subject_of
+from .tree import INHERITED_SUFFIXES, read_folders, read_root
+from .unit import LABEL, Unit, Units, subject_of
 
 
 def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units:
@@ -43,12 +47,16 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
             units=tuple(read_cached(unit) for unit in known["units"]),
             excluded=tuple((name, reason) for name, reason in known["excluded"]),
         )
+    left_out = left_out_of(study.input)
+    refuse_lost_files(study, left_out)
     units = list_units(
         study.input,
         commit,
         by_session=study.by_session,
         selection=named_selection(study.selection),
         source=study.input_url,
+        left_out=left_out,
+        shared=study.shared_paths,
     )
     if study.further_inputs:
         joined, left = join_further(units.units, study, further)
@@ -62,6 +70,25 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
         )
     write_json(memory, {"asked": asked, **dataclasses.asdict(units)})
     return units
+
+
+def subjects_of_patterns(study: Study, commit: str) -> list[str]:
+    """Labels of the subjects that have datasets of their own in a further input, if one does.
+
+    Those that the configuration leaves out by name are not among them.
+    """
+    if not any(further.is_pattern for further in study.further_inputs):
+        return []
+    chosen = named_selection(study.selection)
+    names = (name for name in read_root(study.input, commit) if name.startswith("sub-"))
+    labels = sorted(name.removeprefix("sub-") for name in names)
+    return [
+        label
+        for label in labels
+        if re.fullmatch(LABEL, label)
+        and label not in chosen.exclude
+        and (not chosen.include or label in chosen.include)
+    ]
 
 
 def known_units(study: Study) -> set[str]:
@@ -81,7 +108,8 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
     """A digest of all that the list of units depends on, with the labels in files."""
     selection = dataclasses.asdict(named_selection(study.selection))
     inputs = [dataclasses.astuple(f) for f in study.further_inputs]
-    return digest([commit, dict(further), repr(inputs), study.by_session, selection])
+    beside = [left_out_of(study.input), study.shared_paths]
+    return digest([commit, dict(further), repr(inputs), study.by_session, selection, *beside])
 
 
 def read_units(study: Study) -> list[Unit]:
@@ -117,13 +145,41 @@ def named_selection(selection: Selection) -> NamedSelection:
     return NamedSelection(**{**vars(selection), "include": include, "exclude": exclude})
 
 
+def refuse_lost_files(study: Study, left_out: Mapping[str, str]) -> None:
+    """Refuse an imported folder without a file at its root that its units inherit.
+
+    Other files at the root that could not be imported are named in a warning.
+    """
+    for name, why in sorted(left_out.items()):
+        if name.endswith(INHERITED_SUFFIXES):
+            raise WorkflowFailure(
+                f"{study.input_url} cannot be imported without {name}, which its subjects may "
+                f"inherit: {why}.",
+                hint="make it a file that you can read, and start again.",
+                failure_class=FailureClass.INPUT_UNAVAILABLE,
+            )
+        if not re.fullmatch(f"sub-{LABEL}", name):
+            print(
+                f"bidsloom: warning: {name} of {study.input_url} is left out: {why}.",
+                file=sys.stderr,
+            )
+
+
 def list_units(
-    repository: Path, commit: str, *, by_session: bool, selection: NamedSelection, source: str
+    repository: Path,
+    commit: str,
+    *,
+    by_session: bool,
+    selection: NamedSelection,
+    source: str,
+    left_out: Mapping[str, str] | None = None,
+    shared: Iterable[str] = (),
 ) -> Units:
     """All units of an input dataset at a commit, sorted; `selection.limit` is not applied.
 
     `repository` is a clone of the input dataset, `source` its name in
-    messages.
+    messages.  `left_out` says why folders of an imported dataset are not in the commit,
+    `shared` are paths that every unit sees.
 
     Raises `WorkflowFailure` where the tree is not a BIDS dataset, has no
     subjects, has a folder with a name that no subject can have, or lacks
@@ -140,12 +196,13 @@ def list_units(
     check_folders(root, selection.exclude, where)
     check_requirements(selection.require)
     folders = read_folders(repository, commit, by_session=by_session)
-    if not folders:
+    lost = {n: why for n, why in (left_out or {}).items() if re.fullmatch(f"sub-{LABEL}", n)}
+    if not folders and not lost:
         raise WorkflowFailure(
             f"{where} has no subjects: there is no folder sub-<label> with files in it.",
             hint="check datalad.input_repo and datalad.input_version.",
         )
-    refuse(find_unknown(selection, root=root, folders=folders, source=where))
+    refuse(find_unknown(selection, root=root, folders={*folders, *lost}, source=where))
     truths = None
     if selection.where:
         truths = find_participants(
@@ -157,6 +214,14 @@ def list_units(
         root_files=[(name, id) for name, (mode, id) in sorted(root.items()) if mode != FOLDER],
         truths=truths,
     )
+    units = add_named(
+        units,
+        folders,
+        repository=repository,
+        root=root,
+        shared=read_shared(repository, commit, shared, left_out=left_out or {}),
+    )
+    excluded = sorted([*excluded, *lost.items()])
     return Units(commit=commit, units=tuple(units), excluded=tuple(excluded))
 
 

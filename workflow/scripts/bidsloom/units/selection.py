@@ -22,6 +22,9 @@ from .unit import LABEL, Unit, Units, split_name, subject_of
 Excluded = tuple[str, str]
 # The reason why units after the first are left out; the limit follows.
 BEYOND = "beyond subjects.limit"
+# The label of recordings of the empty room, which BIDS keeps as those of a subject.
+EMPTY_ROOM = "emptyroom"
+NO_SUBJECT = "recordings of the empty room, not of a subject; subjects.include can name it"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def select_units(
         reason = (
             (subject in exclude and "listed in subjects.exclude")
             or (include and subject not in include and "not listed in subjects.include")
+            or (subject == EMPTY_ROOM and subject not in include and NO_SUBJECT)
             or why_not_usable(name, folder, with_sessions)
             or (selection.sessions and why_not_session(session, selection.sessions))
             or (truths is not None and why_not_true(subject, truths, selection.where))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,16 +50,19 @@ def read_root(repository: Path, commit: str) -> dict[str, tuple[str, str]]:
     return entries
 
 
-def read_folders(repository: Path, commit: str, *, by_session: bool) -> dict[str, Folder]:
+def read_folders(
+    repository: Path, commit: str, *, by_session: bool, subjects: Iterable[str] = ()
+) -> dict[str, Folder]:
     """Candidate units of a commit: name -> what its folder holds.
 
-    With `by_session` a subject's session folders are units; a subject
-    without any is a unit itself.
+    `subjects` are folders such as `sub-01`, by default all.  With `by_session`
+    a subject's session folders are units; a subject without any is a unit itself.
     """
     folders: dict[str, Folder] = {}
     subjects_with_sessions = set()
     links: list[tuple[Folder, str]] = []
-    records = call_git_records(["ls-tree", "-r", "-t", "-l", "-z", commit], cwd=repository)
+    command = ["ls-tree", "-r", "-t", "-l", "-z", commit, *subjects]
+    records = call_git_records(command, cwd=repository)
     for record in records:
         head, _, path = record.partition("\t")
         mode, _, object_id, size = head.split()
