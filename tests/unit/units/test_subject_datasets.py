@@ -119,6 +119,20 @@ def test_a_file_beside_sessions_is_inherited(root):
     assert before.inherited != after.inherited
 
 
+def test_sidecars_in_datasets_are_not_read(root):
+    """What they name elsewhere is not looked for: their content lies in other repositories."""
+    three = root.parent / "parts" / "three"
+    for session in ("a", "b"):
+        (three / f"ses-{session}" / "fmap").mkdir()
+        sidecar = three / f"ses-{session}" / "fmap" / f"sub-03_ses-{session}_epi.json"
+        sidecar.write_text('{"IntendedFor": "ses-b/anat/sub-03_ses-b_T1w.nii.gz"}')
+    (three / "sub-03_meg.json").write_text('{"AssociatedEmptyRoom": "sub-emptyroom"}')
+    register(root, "sub-03", commit_all(three), url="../parts/three")
+    git("commit", "-q", "-m", "x", cwd=root)
+    listed = units_of(root, by_session=True, include=("03",))
+    assert ["sub-03_ses-a", "sub-03_ses-b"] == [unit.name for unit in listed.units]
+
+
 def test_sessions_that_are_datasets_need_no_look(root, tmp_path):
     """In a subject's folder their names and commits are known."""
     register(root, "sub-01/ses-x", "5" * 40, url="../parts/x")

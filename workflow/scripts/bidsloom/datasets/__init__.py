@@ -4,6 +4,8 @@ annex            annexed files as git-annex keeps them
 attributes       which files are annexed
 branches         job branches and their results
 clones           the study's own clones of input and output
+folders          a plain folder on disk: what it holds, and what cannot be imported
+imports          plain folders as datasets, by git-annex
 locations        git-annex' notes of which repository holds which content
 locks            the lock file, and one process at a time in the study's clones
 output_datasets  the output dataset, and outputs that are separate datasets

@@ -7,7 +7,7 @@ return the commit that the study uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.credentials import access_hint
@@ -18,8 +18,18 @@ from ..base.space import no_space, says_full
 from ..config import Study
 from ..config.study import FurtherInput
 from .branches import head_of
+from .imports import InputSource, connect_folder, open_source, source_url
 from .output_datasets import OutputDataset, check_owner
-from .stores import BASE, MAIN, REMOTE, StoreKind, last_line, read_setting, refuse_strangers
+from .stores import (
+    BASE,
+    MAIN,
+    REMOTE,
+    StoreKind,
+    last_line,
+    read_setting,
+    refuse_strangers,
+    store_at,
+)
 from .thin_clones import share_remotes
 
 VERSION_SETTING = "bidsloom.input-version"
@@ -122,26 +132,53 @@ def fetch_output(output: OutputDataset) -> None:
         ) from e
 
 
-def pin_input(study: Study) -> str:
+def pin_input(study: Study, *, anew: bool = True) -> str:
     """Clone the input dataset if it is missing, and return the commit that the study uses.
 
     A version is resolved to a commit once, and again only when the
     configuration names another version.  So a branch that moves on in the
-    input dataset does not change a running study.
+    input dataset does not change a running study.  A plain folder has no
+    versions: it is imported, and its newest state is used; without `anew`,
+    that of the last start.
 
     Raises `WorkflowFailure` where the dataset or the version cannot be had.
     """
-    version = study.input_version
-    return pin(
-        study.input,
-        study.input_url,
-        version,
-        key="datalad.input_repo",
-        resolve=lambda: (
-            registered_input(study)
-            or resolve_version(study.input, study.input_url, version, key="datalad.input_version")
-        ),
-    )
+    version, key = study.input_version, "datalad.input_repo"
+    if not anew and (commit := pinned_commit(study.input)):
+        return commit
+    source = open_source(study.input_url, study.imports, key=key, skip=parts_to_skip(study))
+
+    def resolve() -> str:
+        commit = registered_input(study)
+        if source.commit and not version:
+            return source.commit
+        return commit or resolve_version(
+            study.input, study.input_url, version, key="datalad.input_version"
+        )
+
+    return pin(study.input, source, version, key=key, resolve=resolve)
+
+
+def parts_to_skip(study: Study) -> set[str]:
+    """Folders at the root of the input that no job sees; of a plain one they are not imported."""
+    seen = {path.partition("/")[0] for path in study.shared_paths}
+    return {"derivatives", "sourcedata"} - seen
+
+
+def pinned_commit(target: Path) -> str | None:
+    """The commit of a clone that the last start used; None where there was none."""
+    known = read_json(memory_of(target)) if target.exists() else None
+    return known["commit"] if known else None
+
+
+def left_out_of(target: Path) -> dict[str, str]:
+    """Why entries of an imported folder are not in the clone of its dataset."""
+    return (read_json(memory_of(target)) or {}).get("left_out", {})
+
+
+def memory_of(target: Path) -> Path:
+    """The file beside a clone with the commit that a version was resolved to."""
+    return target.with_name(f"{target.name}.json")
 
 
 def pin_containers(study: Study) -> str:
@@ -152,7 +189,7 @@ def pin_containers(study: Study) -> str:
     url, version = study.container.dataset, study.container.dataset_version
     return pin(
         study.containers,
-        url,
+        InputSource(url),
         version,
         key="container.dataset",
         resolve=lambda: (
@@ -162,17 +199,21 @@ def pin_containers(study: Study) -> str:
     )
 
 
-def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[], str]) -> str:
+def pin(
+    target: Path, source: InputSource, version: str, *, key: str, resolve: Callable[[], str]
+) -> str:
     """Clone a dataset to `target`, once, and remember the commit of a version beside it.
 
     `resolve` returns the commit, once the clone has the dataset's newest state.
 
     Raises `WorkflowFailure` where the dataset cannot be cloned.
     """
-    memory = target.with_name(f"{target.name}.json")
-    asked = {"url": url, "version": version}
+    memory, url = memory_of(target), source.url
+    asked = {"url": url, "version": version or source.commit}
+    if source.left_out:
+        asked["left_out"] = dict(source.left_out)
     known = read_json(memory) or {}
-    if target.exists() and {k: known.get(k) for k in asked} == asked:
+    if target.exists() and {k: v for k, v in known.items() if k != "commit"} == asked:
         return known["commit"]
     if target.exists() and known.get("url") != url:
         remove_tree(target)
@@ -180,32 +221,48 @@ def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[],
         clone(url, target, key=key)
     else:
         call_git(["fetch", "-q", "--tags", "origin"], cwd=target)
+    if source.commit:
+        connect_folder(Path(url), target)
     share_remotes(target)
     commit = resolve()
     write_json(memory, {**asked, "commit": commit})
     return commit
 
 
-def pin_further(study: Study) -> dict[str, str]:
+def pin_further(study: Study, subjects: Iterable[str] = (), *, anew: bool = True) -> dict[str, str]:
     """Clone further inputs that are missing, and return path -> the commit that the study uses.
+
+    Of a pattern of datasets, those of `subjects` (labels) that exist.  `anew`
+    is as for `pin_input`.
 
     Raises `WorkflowFailure` where a dataset or its version cannot be had.
     """
-    return {further.path: pin_one(study, further) for further in study.further_inputs}
+    commits, subjects = {}, list(subjects)
+    for further in study.further_inputs:
+        if not further.is_pattern:
+            commits[further.path] = pin_one(study, further, anew=anew)
+            continue
+        for one in map(further.of, subjects):
+            # Whether one on another machine is missing cannot be told from other failures.
+            repository = store_at(one.url, name="").repository
+            if repository is None or repository.exists():
+                commits[one.path] = pin_one(study, one, anew=anew)
+    return commits
 
 
-def pin_one(study: Study, further: FurtherInput) -> str:
+def pin_one(study: Study, further: FurtherInput, *, anew: bool) -> str:
     """Clone a further input if it is missing, and return the commit that the study uses."""
     clone, url, version, key = further.clone, further.url, further.version, "datalad.inputs"
-    return pin(
-        clone,
-        url,
-        version,
-        key=key,
-        resolve=lambda: (
-            registered_further(study, further) or resolve_version(clone, url, version, key=key)
-        ),
-    )
+    if not anew and (commit := pinned_commit(clone)):
+        return commit
+    source = open_source(url, study.imports, key=key)
+
+    def resolve() -> str:
+        if source.commit and not version:
+            return source.commit
+        return registered_further(study, further) or resolve_version(clone, url, version, key=key)
+
+    return pin(clone, source, version, key=key, resolve=resolve)
 
 
 def registered_input(study: Study) -> str | None:
@@ -216,6 +273,8 @@ def registered_input(study: Study) -> str | None:
     """
     commit, version = registered(study, study.input_path, VERSION_SETTING)
     if commit and not head_of(study.input, commit):
+        if registered_url(study, study.input_path) == source_url(study.input_url, study.imports):
+            return None  # the dataset of a folder was lost, and made again
         raise WorkflowFailure(
             f"The output store {study.output_url} holds results of an input commit "
             f"{commit[:10]}, which {study.input_url} does not have: it is another dataset.",
@@ -255,6 +314,17 @@ def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:
     except CommandError:
         return None, ""
     return commit, read_setting(study.dataset, base, setting) or ""
+
+
+def registered_url(study: Study, path: str) -> str | None:
+    """The URL that the output dataset has registered for a subdataset, if there is one."""
+    modules = f"refs/remotes/{REMOTE}/{BASE}:.gitmodules"
+    try:
+        return call_git(
+            ["config", "--blob", modules, "--get", f"submodule.{path}.url"], cwd=study.dataset
+        )
+    except CommandError:
+        return None
 
 
 def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:

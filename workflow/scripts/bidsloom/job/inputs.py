@@ -44,8 +44,8 @@ def get_inputs(job: Job, step: Step) -> None:
     paths = step.argv[step.argv.index("--") + 1 :]
     missing = list_missing(step.cwd, paths)
     part = part_of(job, step)
-    folder = part.inside if part else job.unit.folder
-    needed = [path for path in missing if is_needed(path, folder)]
+    folder, named = (part.inside, []) if part else (job.unit.folder, job.needed_beside)
+    needed = [path for path in missing if is_needed(path, folder, named)]
     if beside := sorted(set(missing) - set(needed)):
         shown = a_few([printable(path) for path in beside], 3)
         log.warning("left out, since no copy can be had and the app does not need it: %s", shown)
@@ -68,12 +68,17 @@ def list_missing(repository: Path, paths: Sequence[str]) -> list[str]:
     return call_git_records(command, cwd=repository)
 
 
-def is_needed(path: str, folder: str) -> bool:
-    """True for the unit's own files, and for those it inherits by BIDS.
+def is_needed(path: str, folder: str, beside: Sequence[str] = ()) -> bool:
+    """True for the unit's own files, for those it inherits by BIDS, and for those `beside`.
 
     Without a folder all files are the unit's own.
     """
-    return not folder or path.startswith(f"{folder}/") or bool(INHERITED.match(path))
+    own = (folder, *beside)
+    return (
+        not folder
+        or any(path == one or path.startswith(f"{one}/") for one in own)
+        or bool(INHERITED.match(path))
+    )
 
 
 def describe_places(repository: Path, paths: Sequence[str]) -> str:

@@ -86,7 +86,10 @@ def look_at_outputs(job: Job, clone: Path) -> Survey:
         for entry in list_entries(clone, outputs, apart=apart)
         if entry.kind is not Kind.LINK or before.get(entry.path) != entry.target
     ]
-    registered = [job.study.input_path, *(f.path for f in job.study.further_inputs)]
+    registered = [
+        job.study.input_path,
+        *(f.of(job.unit.subject).path for f in job.study.further_inputs),
+    ]
     folders = (*outputs, *registered)
 
     def holds(path: str) -> bool:

@@ -16,6 +16,7 @@ from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
 from ..records.fingerprints import unit_fingerprint
 from ..records.prepared import Prepared
 from ..units.further_inputs import taken_paths
+from ..units.named_files import STIMULI, Named, find_named
 from ..units.subject_datasets import InputCommit, Part, find_parts, input_commit
 from ..units.tree import inherited_files
 from ..units.unit import Unit
@@ -114,17 +115,30 @@ class Job:
         return []
 
     @cached_property
+    def named(self) -> Named:
+        """Files outside of the unit's folder that its own files name."""
+        return find_named(self.study.input, self.prepared.input_commit, self.unit)
+
+    @property
+    def needed_beside(self) -> list[str]:
+        """Files of elsewhere without which the app does not start; stimuli are seldom public."""
+        named = [path for path in self.named.paths if path != STIMULI]
+        return [*self.study.shared_paths, *named]
+
+    @cached_property
     def sources(self) -> list[Source]:
         """What the job reads of each input dataset."""
         study, unit, commit = self.study, self.unit, self.prepared.input_commit
         paths = [unit.folder, *inherited_files(study.input, commit, unit)]
+        paths += [path for path in (*study.shared_paths, *self.named.paths) if path not in paths]
         sources = [Source(study.input_path, study.input_url, study.input, commit, paths)]
         here = {path for path, _ in unit.further}
         for f in study.further_inputs:
-            if f.path in here:
-                commit = self.prepared.further_commits[f.path]
+            one = f.of(unit.subject)
+            if one.path in here:
+                commit = self.prepared.further_commits[one.path]
                 paths = taken_paths(f, commit, unit)
-                sources.append(Source(f.path, f.url, f.clone, commit, paths))
+                sources.append(Source(one.path, one.url, one.clone, commit, paths))
         return sources
 
     @cached_property

@@ -29,7 +29,7 @@ from ..records.reconcile import (
     set_aside_records,
 )
 from ..records.why_due import explain_due, list_withdrawn
-from ..units.listing import cached_units
+from ..units.listing import cached_units, subjects_of_patterns
 
 
 def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenStudy:
@@ -95,7 +95,8 @@ def find_units(study: Study) -> OpenStudy:
                 clone_output(target, study)
             else:
                 refuse_lost_store(study, target)
-        commit, further = pin_input(study), pin_further(study)
+        commit = pin_input(study)
+        further = pin_further(study, subjects_of_patterns(study, commit))
         units = cached_units(study, commit, further, retry=True)
         return OpenStudy(study, units, identify_image(study), further)
 

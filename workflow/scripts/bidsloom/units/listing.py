@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from ..base.errors import WorkflowFailure, refuse
+from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
 from ..config import Study
 from ..config.study import Selection
 from ..datasets.annex import FOLDER, SUBDATASET
+from ..datasets.clones import left_out_of
 from .file_names import check_requirements
 from .further_inputs import join_further
+from .named_files import add_named, read_shared
 from .participants import find_participants, read_labels
 from .selection import (
     NamedSelection,
@@ -25,8 +29,8 @@ from .selection import (
     why_not_true,
 )
 from .subject_datasets import InputCommit, input_commit, look_inside, note_unnamed
-from .tree import FolderReader, read_root
-from .unit import Unit, Units, subject_of
+from .tree import INHERITED_SUFFIXES, Folder, FolderReader, read_root
+from .unit import LABEL, Unit, Units, subject_of
 
 
 def cached_units(
@@ -50,10 +54,14 @@ def cached_units(
             excluded=tuple((name, reason) for name, reason in known["excluded"]),
             unreadable=tuple(known.get("unreadable", ())),
         )
+    left_out = left_out_of(study.input)
+    refuse_lost_files(study, left_out)
     units = list_input_units(
         input_commit(study, commit),
         by_session=study.by_session,
         selection=named_selection(study.selection),
+        left_out=left_out,
+        shared=study.shared_paths,
         # A further input may leave out some of the first units.
         enough=None if study.further_inputs else study.selection.limit,
     )
@@ -70,6 +78,25 @@ def cached_units(
         )
     write_json(memory, {"asked": asked, **dataclasses.asdict(units)})
     return units
+
+
+def subjects_of_patterns(study: Study, commit: str) -> list[str]:
+    """Labels of the subjects that have datasets of their own in a further input, if one does.
+
+    Those that the configuration leaves out by name are not among them.
+    """
+    if not any(further.is_pattern for further in study.further_inputs):
+        return []
+    chosen = named_selection(study.selection)
+    names = (name for name in read_root(study.input, commit) if name.startswith("sub-"))
+    labels = sorted(name.removeprefix("sub-") for name in names)
+    return [
+        label
+        for label in labels
+        if re.fullmatch(LABEL, label)
+        and label not in chosen.exclude
+        and (not chosen.include or label in chosen.include)
+    ]
 
 
 def known_units(study: Study) -> set[str]:
@@ -89,8 +116,9 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
     """A digest of all that the list of units depends on, with the labels in files."""
     selection = dataclasses.asdict(named_selection(study.selection))
     inputs = [dataclasses.astuple(f) for f in study.further_inputs]
-    asked = [commit, dict(further), repr(inputs), study.by_session, selection]
+    beside = [left_out_of(study.input), study.shared_paths]
     # Earlier versions left out subjects that are datasets.
+    asked = [commit, dict(further), repr(inputs), study.by_session, selection, *beside]
     return digest([*asked, "subjects' datasets"])
 
 
@@ -127,12 +155,41 @@ def named_selection(selection: Selection) -> NamedSelection:
     return NamedSelection(**{**vars(selection), "include": include, "exclude": exclude})
 
 
+def refuse_lost_files(study: Study, left_out: Mapping[str, str]) -> None:
+    """Refuse an imported folder without a file at its root that its units inherit.
+
+    Other files at the root that could not be imported are named in a warning.
+    """
+    for name, why in sorted(left_out.items()):
+        if name.endswith(INHERITED_SUFFIXES):
+            raise WorkflowFailure(
+                f"{study.input_url} cannot be imported without {name}, which its subjects may "
+                f"inherit: {why}.",
+                hint="make it a file that you can read, and start again.",
+                failure_class=FailureClass.INPUT_UNAVAILABLE,
+            )
+        if not re.fullmatch(f"sub-{LABEL}", name):
+            print(
+                f"bidsloom: warning: {name} of {study.input_url} is left out: {why}.",
+                file=sys.stderr,
+            )
+
+
 def list_units(
-    repository: Path, commit: str, *, by_session: bool, selection: NamedSelection, source: str
+    repository: Path,
+    commit: str,
+    *,
+    by_session: bool,
+    selection: NamedSelection,
+    source: str,
+    left_out: Mapping[str, str] | None = None,
+    shared: Iterable[str] = (),
 ) -> Units:
     """As `list_input_units`; `source` is the URL of the input dataset."""
     given = InputCommit(repository, commit, source)
-    return list_input_units(given, by_session=by_session, selection=selection)
+    return list_input_units(
+        given, by_session=by_session, selection=selection, left_out=left_out, shared=shared
+    )
 
 
 def list_input_units(
@@ -140,12 +197,16 @@ def list_input_units(
     *,
     by_session: bool,
     selection: NamedSelection,
+    left_out: Mapping[str, str] | None = None,
+    shared: Iterable[str] = (),
     enough: int | None = None,
 ) -> Units:
     """All units of an input dataset at a commit, sorted; `selection.limit` is not applied.
 
     Where only the first units are asked for, `enough` says how many; then
-    datasets of later subjects are not looked into.
+    datasets of later subjects are not looked into.  `left_out` says why folders
+    of an imported dataset are not in the commit, `shared` are paths that every
+    unit sees.
 
     Raises `WorkflowFailure` where the tree is not a BIDS dataset, has no
     subjects, has a folder with a name that no subject can have, or lacks
@@ -164,7 +225,8 @@ def list_input_units(
     check_requirements(selection.require)
     reader = FolderReader(by_session=by_session)
     reader.read(repository, commit)
-    if not reader.folders():
+    lost = {n: why for n, why in (left_out or {}).items() if re.fullmatch(f"sub-{LABEL}", n)}
+    if not reader.folders() and not lost:
         raise WorkflowFailure(
             f"{where} has no subjects: there is no folder sub-<label> with files in it.",
             hint="check datalad.input_repo and datalad.input_version.",
@@ -189,8 +251,18 @@ def list_input_units(
         return len(first) == enough and not any(subject_of(u.name) in pending for u in first)
 
     unreadable = read_registered(reader, given, selection, truths, is_enough)
-    refuse(find_unknown(selection, root=root, folders=reader.folders(), source=where))
+    folders = reader.folders()
+    known = {**folders, **dict.fromkeys(lost, Folder())}
+    refuse(find_unknown(selection, root=root, folders=known, source=where))
     units, excluded = select()
+    units = add_named(
+        units,
+        folders,
+        repository=repository,
+        root=root,
+        shared=read_shared(repository, commit, shared, left_out=left_out or {}),
+    )
+    excluded = sorted([*excluded, *lost.items()])
     return Units(commit, tuple(units), tuple(excluded), tuple(unreadable))
 
 

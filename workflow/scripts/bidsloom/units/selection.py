@@ -6,6 +6,7 @@ This module only decides.  `tree` reads what the dataset has, and
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,6 +23,9 @@ from .unit import LABEL, Unit, Units, split_name, subject_of
 Excluded = tuple[str, str]
 # The reason why units after the first are left out; the limit follows.
 BEYOND = "beyond subjects.limit"
+# The label of recordings of the empty room, which BIDS keeps as those of a subject.
+EMPTY_ROOM = "emptyroom"
+NO_SUBJECT = "recordings of the empty room, not of a subject; subjects.include can name it"
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ def limit_units(units: Units, limit: int | None) -> Units:
     if limit is None:
         return units
     beyond = [(unit.name, f"{BEYOND} {limit}") for unit in units.units[limit:]]
-    return Units(units.commit, units.units[:limit], tuple(sorted([*units.excluded, *beyond])))
+    excluded = tuple(sorted([*units.excluded, *beyond]))
+    return dataclasses.replace(units, units=units.units[:limit], excluded=excluded)
 
 
 def why_not_chosen(
@@ -91,7 +96,7 @@ def why_not_chosen(
         return "listed in subjects.exclude"
     if include and subject not in include:
         return "not listed in subjects.include"
-    return None
+    return NO_SUBJECT if subject == EMPTY_ROOM and not include else None
 
 
 def why_not_usable(name: str, folder: Folder, with_sessions: Collection[str]) -> str | None:

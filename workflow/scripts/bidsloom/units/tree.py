@@ -47,6 +47,8 @@ class Folder:
     bytes: int = 0
     unread: set[str] = field(default_factory=set)
     problem: str = ""
+    # Files whose objects lie in a dataset that is registered in the folder.
+    foreign: set[str] = field(default_factory=set)
     # (path, object id) of its files, and of those beside it that it inherits.
     entries: list[tuple[str, str]] = field(default_factory=list)
     beside: list[tuple[str, str]] = field(default_factory=list)
@@ -77,10 +79,11 @@ class FolderReader:
         self._folders: dict[str, Folder] = {}
         self._with_sessions: set[str] = set()
 
-    def read(self, repository: Path, commit: str) -> None:
-        """Add the tree of a commit of the input."""
+    def read(self, repository: Path, commit: str, subjects: Iterable[str] = ()) -> None:
+        """Add the tree of a commit of the input; of some subjects (`sub-01`), or of all."""
         links: list[tuple[Folder, str]] = []
-        records = call_git_records(["ls-tree", "-r", "-t", "-l", "-z", commit], cwd=repository)
+        command = ["ls-tree", "-r", "-t", "-l", "-z", commit, *subjects]
+        records = call_git_records(command, cwd=repository)
         for record in records:
             head, _, path = record.partition("\t")
             mode, _, object_id, size = head.split()
@@ -123,7 +126,9 @@ class FolderReader:
         self._owner(path).unread.discard(path)
         for entry in entries:
             if not entry.path.startswith("."):
-                self.add(f"{path}/{entry.path}", entry.mode, entry.object_id, entry.size)
+                inner = f"{path}/{entry.path}"
+                folder = self.add(inner, entry.mode, entry.object_id, entry.size)
+                folder.foreign.add(inner)
 
     def add_problem(self, path: str, problem: str) -> None:
         """Note why nobody can look into a registered dataset."""
@@ -143,10 +148,24 @@ class FolderReader:
         for name, folder in folders.items():
             if name != subject_of(name):
                 folder.beside = beside.get(subject_of(name), [])
+                if folder.beside:
+                    folder.foreign |= folders[subject_of(name)].foreign
         for subject, files in beside.items():
             if len(files) == folders[subject].files and not folders[subject].unread:
                 del folders[subject]
         return {name: each for name, each in folders.items() if each.files or each.unread}
+
+
+def read_folders(
+    repository: Path, commit: str, *, by_session: bool, subjects: Iterable[str] = ()
+) -> dict[str, Folder]:
+    """Candidate units of a commit: name -> what its folder holds, but for registered datasets.
+
+    `subjects` are folders such as `sub-01`, by default all.
+    """
+    reader = FolderReader(by_session=by_session)
+    reader.read(repository, commit, subjects)
+    return reader.folders()
 
 
 def digest_inherited(files: list[tuple[str, str]]) -> str:
