@@ -9,6 +9,7 @@ imports          plain folders as datasets, by git-annex
 locations        git-annex' notes of which repository holds which content
 locks            the lock file, and one process at a time in the study's clones
 output_datasets  the output dataset, and outputs that are separate datasets
+registered       what the output dataset has registered as subdatasets
 pushes           pushing refs and the git-annex branch into stores
 repositories     every repository of a study, and the lock files in them
 stored_files     files of results, read from the stores without fetching

@@ -18,24 +18,18 @@ from ..base.space import no_space, says_full
 from ..config import Study
 from ..config.study import FurtherInput
 from .branches import head_of
-from .imports import InputSource, connect_folder, open_source, source_url
+from .imports import InputSource, connect_folder, open_source
 from .output_datasets import OutputDataset, check_owner
+from .registered import registered_containers, registered_further, registered_input
 from .stores import (
-    BASE,
     MAIN,
     REMOTE,
     StoreKind,
     last_line,
-    read_setting,
     refuse_strangers,
     store_at,
 )
 from .thin_clones import share_remotes
-
-VERSION_SETTING = "bidsloom.input-version"
-CONTAINERS_SETTING = "bidsloom.containers-version"
-# Where a container dataset is registered inside the output dataset.
-CONTAINERS_PATH = "containers"
 
 
 def clone_output(output: OutputDataset, study: Study) -> None:
@@ -263,68 +257,6 @@ def pin_one(study: Study, further: FurtherInput, *, anew: bool) -> str:
         return registered_further(study, further) or resolve_version(clone, url, version, key=key)
 
     return pin(clone, source, version, key=key, resolve=resolve)
-
-
-def registered_input(study: Study) -> str | None:
-    """The input commit that the output dataset has registered, if it is of this version.
-
-    Raises `WorkflowFailure` where the input does not have that commit: the
-    store then belongs to a study of another dataset.
-    """
-    commit, version = registered(study, study.input_path, VERSION_SETTING)
-    if commit and not head_of(study.input, commit):
-        if registered_url(study, study.input_path) == source_url(study.input_url, study.imports):
-            return None  # the dataset of a folder was lost, and made again
-        raise WorkflowFailure(
-            f"The output store {study.output_url} holds results of an input commit "
-            f"{commit[:10]}, which {study.input_url} does not have: it is another dataset.",
-            hint="give this study its own output store, or correct datalad.input_repo.",
-        )
-    return commit if version == study.input_version else None
-
-
-def registered_containers(study: Study) -> str | None:
-    """The container dataset's commit that the output dataset has registered, if it is valid."""
-    commit, version = registered(study, CONTAINERS_PATH, CONTAINERS_SETTING)
-    if not commit or not head_of(study.containers, commit):
-        return None
-    return commit if version == study.container.dataset_version else None
-
-
-def registered_further(study: Study, further: FurtherInput) -> str | None:
-    """The further input's commit that the output dataset has registered, if it is valid."""
-    commit, version = registered(study, further.path, further_setting(further.path))
-    if not commit or not head_of(further.clone, commit):
-        return None
-    return commit if version == further.version else None
-
-
-def further_setting(path: str) -> str:
-    """The setting of the output dataset that names the version of a further input."""
-    return f"bidsloom.{path}.version"
-
-
-def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:
-    """The registered commit of a subdataset of the output dataset, and its version's setting."""
-    base = head_of(study.dataset, f"{REMOTE}/{BASE}") if study.dataset.exists() else None
-    if base is None:
-        return None, ""
-    try:
-        commit = call_git(["rev-parse", f"{base}:{path}"], cwd=study.dataset)
-    except CommandError:
-        return None, ""
-    return commit, read_setting(study.dataset, base, setting) or ""
-
-
-def registered_url(study: Study, path: str) -> str | None:
-    """The URL that the output dataset has registered for a subdataset, if there is one."""
-    modules = f"refs/remotes/{REMOTE}/{BASE}:.gitmodules"
-    try:
-        return call_git(
-            ["config", "--blob", modules, "--get", f"submodule.{path}.url"], cwd=study.dataset
-        )
-    except CommandError:
-        return None
 
 
 def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 from ..base.runners import Step, call_git
 from ..containers.image import image_path
 from ..datasets.annex import annexed_keys
-from ..datasets.clones import CONTAINERS_PATH
 from ..datasets.output_datasets import OutputDataset
+from ..datasets.registered import CONTAINERS_PATH
 from ..datasets.thin_clones import CLONE, annex_steps, lay_out_steps, link_image_command, remotes_of
 from .part_steps import part_steps
 from .unit_job import Job

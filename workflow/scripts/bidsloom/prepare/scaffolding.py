@@ -20,13 +20,7 @@ from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
 from ..containers.runtimes import PACK, call_format
 from ..datasets.annex import SUBDATASET, annexed_keys
 from ..datasets.attributes import ATTRIBUTES
-from ..datasets.clones import (
-    CONTAINERS_PATH,
-    CONTAINERS_SETTING,
-    VERSION_SETTING,
-    further_setting,
-    pin_containers,
-)
+from ..datasets.clones import pin_containers
 from ..datasets.folders import plain_folder
 from ..datasets.imports import FOLDER_REMOTE, source_url
 from ..datasets.output_datasets import (
@@ -35,6 +29,12 @@ from ..datasets.output_datasets import (
     STUDY_SETTING,
     OutputDataset,
     main_output,
+)
+from ..datasets.registered import (
+    CONTAINERS_PATH,
+    CONTAINERS_SETTING,
+    VERSION_SETTING,
+    further_setting,
 )
 from ..datasets.stores import MAIN, REMOTE, last_line, read_setting
 from ..records.fingerprints import MADE_FROM, made_from
