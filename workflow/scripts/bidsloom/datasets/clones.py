@@ -203,7 +203,7 @@ def pin(
     Raises `WorkflowFailure` where the dataset cannot be cloned.
     """
     memory, url = memory_of(target), source.url
-    asked = {"url": url, "version": version or source.commit}
+    asked: dict[str, object] = {"url": url, "version": version or source.commit}
     if source.left_out:
         asked["left_out"] = dict(source.left_out)
     known = read_json(memory) or {}

@@ -39,8 +39,10 @@ from .stores import MAIN, last_line
 FOLDER_REMOTE = "bidsloom-folder"
 TRACKING = f"refs/remotes/{FOLDER_REMOTE}/{MAIN}"
 # What git keeps, so that it can be read without the folder: small texts of BIDS.
-TEXTS = ("*.json", "*.tsv", "*.bval", "*.bvec", "*.txt", "*.md", ".bidsignore")
-TEXTS += ("README", "CHANGES", "LICENSE")
+TEXTS = (
+    *("*.json", "*.tsv", "*.bval", "*.bvec", "*.txt", "*.md", ".bidsignore"),
+    *("README", "CHANGES", "LICENSE"),
+)
 LARGE_FILES = f"not (smallerthan=1MB and ({' or '.join(f'include={name}' for name in TEXTS)}))"
 TRIES = 3
 # In such a dataset: the state of the folder that was imported last.

@@ -168,8 +168,8 @@ def list_entries(repository: Path, commit: str, paths: Sequence[str] = ()) -> It
     found, links = [], []
     for record in call_git_records(command, cwd=repository):
         head, _, path = record.partition("\t")
-        mode, _, object_id, size = head.split()
-        found.append((path, mode, object_id, int(size) if size.isdigit() else 0))
+        mode, _, object_id, length = head.split()
+        found.append((path, mode, object_id, int(length) if length.isdigit() else 0))
         if mode == SYMLINK:
             links.append(object_id)
     targets = read_objects(links, repository=repository)

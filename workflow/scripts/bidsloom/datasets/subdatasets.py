@@ -92,7 +92,7 @@ def read_registry(repository: Path, commit: str, *, url: str) -> Registry:
         section, _, variable = name.rpartition(".")
         modules.setdefault(section, {})[variable] = value
     by_path = {module["path"]: module for module in modules.values() if "path" in module}
-    templates = ()
+    templates: tuple[str, ...] = ()
     if by_path:
         pattern = f"^{re.escape(CANDIDATE)}"
         found = read_settings(repository, commit, ".datalad/config", pattern)

@@ -62,7 +62,7 @@ rm "$GIT_INDEX_FILE"
 
 
 def lay_out_steps(
-    name: str, source: Path, clone: Path, commit: str, *, paths: list[str], keys: list[str]
+    name: str, source: Path, clone: Path, commit: str, *, paths: list[str], keys: list[str] | None
 ) -> Iterator[Step]:
     """Check out some paths of a commit in a clone without a work tree."""
     yield Step(name, ["sh", "-c", LAY_OUT, "lay-out", commit, *paths], clone)

@@ -167,7 +167,8 @@ class Neighbours:
 
     def named_by(self, unit: str, contents: Contents) -> dict[str, str]:
         """Path -> object id of the files outside of a unit's folder that belong to it."""
-        subject, own, found = subject_of(unit), dict(self.folders[unit].entries), {}
+        subject, own = subject_of(unit), dict(self.folders[unit].entries)
+        found: dict[str, str] = {}
         others = self.sessions(unit)
         if meant := contents.meant_by(own.values(), subject):
             rooms = [name for name in self.of_subject.get(EMPTY_ROOM, ()) if name != unit]

@@ -214,7 +214,7 @@ def list_unit_files(given: InputCommit, unit: Unit) -> list[str]:
     """
     own = subject_entries(given, unit)
     files = [entry.path for entry in own if is_file_in(entry, unit.folder)]
-    waiting = []
+    waiting: list[Part] = []
     if any(entry.mode == SUBDATASET for entry in own):
         waiting += parts_in(own, unit.folder, given.registry)
     while waiting:
