@@ -128,7 +128,7 @@ def open_dataset(study: Study, target: OutputDataset) -> None:
         clone_output(target, study)
         call_git(["fetch", "-q", REMOTE], cwd=dataset)
         call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=dataset)
-    elif not head_of(dataset, "HEAD"):
+    elif not (dataset.exists() and head_of(dataset, "HEAD")):
         # It is not there, or the clone of a store that holds nothing yet.
         if dataset.exists():
             remove_tree(dataset)
