@@ -7,7 +7,9 @@ and the kernel counts a parent's peak as its child's.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import shutil
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -16,6 +18,11 @@ from pathlib import Path
 COMMITTER = "committer Bench <bench@example.org> 1700000000 +0000"
 INPUT_UUID = "5f1d1ab2-6e1c-4a5e-9d57-000000000001"
 SUBJECTS_PER_PART = 250
+# Of every annexed file that a job branch adds, in bytes.
+CONTENT_SIZE = 20
+LINKS_PER_FILE = 50_000
+# A job pushes so many objects one by one, and more as a pack.
+LOOSE_OBJECTS = 100
 SUFFIXES = ("T1w", "T2w", "FLAIR", "T2star", "PDw", "inplaneT1")
 
 
@@ -94,25 +101,76 @@ def location_commands(keys: Iterable[str]) -> Iterator[str]:
         yield file_command("100644", path, f"1700000000s 1 {INPUT_UUID}\n")
 
 
-def make_job_branches(store: Path, *, base: str, app: str, units: Iterable[str]) -> None:
-    """Job branches with their content in a bare store: six files a unit, two annexed."""
-    fast_import(branch_commands(store, base, app, units), cwd=store)
+def make_job_branches(
+    store: Path, *, base: str, app: str, units: Iterable[str], plain: int = 4, annexed: int = 2
+) -> None:
+    """Job branches in a bare store: for each unit, files in git and annexed ones with content.
+
+    As jobs push them: a unit of many files has a pack of its own.
+    """
+    contents = linked_contents(store / "annex" / "content")
+    branches = (branch_commands(store, base, app, unit, plain, annexed, contents) for unit in units)
+    if plain + annexed <= LOOSE_OBJECTS:
+        fast_import(itertools.chain.from_iterable(branches), cwd=store)
+        return
+    # Aside, since git looks at every pack there is before it makes a further one.
+    making, made = store.with_name("making.git"), store.with_name("made")
+    made.mkdir()
+    git("init", "-q", "--bare", str(making), cwd=store)
+    (making / "objects" / "info" / "alternates").write_text(f"{store / 'objects'}\n")
+    for commands in branches:
+        fast_import(commands, cwd=making)
+        for part in (making / "objects" / "pack").iterdir():
+            part.rename(made / part.name)
+    for part in made.iterdir():
+        part.rename(store / "objects" / "pack" / part.name)
+    made.rmdir()
+    refs = git("for-each-ref", "--format=create %(refname) %(objectname)", cwd=making)
+    git("update-ref", "--stdin", cwd=store, stdin=f"{refs}\n")
+    shutil.rmtree(making)
 
 
-def branch_commands(store: Path, base: str, app: str, units: Iterable[str]) -> Iterator[str]:
-    """One commit with a run record for each unit."""
-    for unit in units:
-        message = run_record(app, unit)
-        yield f"commit refs/heads/job/{app}/{unit}\n{COMMITTER}\n"
-        yield f"data {len(message)}\n{message}\nfrom {base}\n"
-        for n in range(4):
-            yield file_command("100644", f"{app}/{unit}/{unit}_{n}.json", f'{{"of": "{unit}"}}')
-        for n in range(2):
-            content = f"voxels {n} of {unit}\n".encode()
-            key = f"MD5E-s{len(content)}--{hashlib.md5(content).hexdigest()}.nii.gz"
-            lay_content(store / "annex" / "objects" / lower_folder(key), key, content)
-            target = f"../../.git/annex/objects/{mixed_folder(key)}/{key}/{key}"
-            yield file_command("120000", f"{app}/{unit}/{unit}_{n}.nii.gz", target)
+def branch_commands(
+    store: Path,
+    base: str,
+    app: str,
+    unit: str,
+    plain: int,
+    annexed: int,
+    contents: Iterator[Path],
+) -> Iterator[str]:
+    """One commit with a run record."""
+    message = run_record(app, unit)
+    yield f"commit refs/heads/job/{app}/{unit}\n{COMMITTER}\n"
+    yield f"data {len(message)}\n{message}\nfrom {base}\n"
+    for n in range(plain):
+        # Every fourth is too long for a pointer to annexed content.
+        text = json.dumps({"of": unit, "n": n, "note": "x" * (2000 if n % 4 == 3 else 200)})
+        yield file_command("100644", output_path(app, unit, f"{n}.json"), text)
+    for n in range(annexed):
+        key = f"MD5E-s{CONTENT_SIZE}--{hashlib.md5(f'{unit} {n}'.encode()).hexdigest()}.nii.gz"
+        folder = store / "annex" / "objects" / lower_folder(key) / key
+        folder.mkdir(parents=True)
+        # A hard link takes no space.
+        (folder / key).hardlink_to(next(contents))
+        target = f"../../.git/annex/objects/{mixed_folder(key)}/{key}/{key}"
+        yield file_command("120000", output_path(app, unit, f"{n}.nii.gz"), target)
+    yield file_command("100644", f"{app}/{unit}.html", f"<p>{unit}</p>")
+    yield file_command("100644", f"{app}/dataset_description.json", "{}")
+
+
+def output_path(app: str, unit: str, name: str) -> str:
+    """Where the app writes a file: a few folders for each unit."""
+    folder = ("anat", "figures", "func", "log")[sum(name.encode()) % 4]
+    return f"{app}/{unit}/{folder}/{unit}_{name}"
+
+
+def linked_contents(file: Path) -> Iterator[Path]:
+    """A file that stands for the content of every key; file systems bound the number of links."""
+    for n in itertools.count():
+        current = file.with_name(f"{file.name}-{n}")
+        current.write_bytes(b"v" * CONTENT_SIZE)
+        yield from itertools.repeat(current, LINKS_PER_FILE)
 
 
 def run_record(app: str, unit: str) -> str:

@@ -186,7 +186,8 @@ def read_objects(names: Iterable[str], *, repository: Path) -> Iterator[bytes]:
     names = list(names)
     if not names:
         return
-    out = call(["git", "cat-file", "--batch"], cwd=repository, stdin="\n".join(names) + "\n")
+    stdin = "".join(f"{name}\n" for name in names)
+    out = call(["git", "cat-file", "--batch", "--buffer"], cwd=repository, stdin=stdin)
     at = 0
     for name in names:
         end = out.index(b"\n", at)

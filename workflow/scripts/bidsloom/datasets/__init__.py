@@ -12,5 +12,6 @@ repositories     every repository of a study, and the lock files in them
 stored_files     files of results, read from the stores without fetching
 stores           the kinds of store, and what a store holds
 thin_clones      commands for a clone that holds one unit
+trees            trees of git, read and written without an index
 unit_results     a unit's result over all datasets that it was written to
 """

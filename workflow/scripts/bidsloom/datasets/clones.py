@@ -10,18 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..base.batching import in_batches
 from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import read_json, remove_tree, write_json
-from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
+from ..base.runners import PRIVATE, call_datalad, call_git, call_git_lines, call_git_success
 from ..base.space import no_space, says_full
 from ..config import Study
 from ..config.study import FurtherInput
 from .branches import head_of
 from .output_datasets import OutputDataset, check_owner
-from .stores import BASE, MAIN, REMOTE, StoreKind, last_line, read_setting, refuse_strangers
+from .stores import (
+    BASE,
+    MAIN,
+    REMOTE,
+    StoreKind,
+    last_line,
+    list_remote_heads,
+    read_setting,
+    refuse_strangers,
+)
 from .thin_clones import share_remotes
 
+# The memory of git grows with the files of the branches that it fetches together.
+BRANCHES_PER_FETCH = 500
 VERSION_SETTING = "bidsloom.input-version"
 CONTAINERS_SETTING = "bidsloom.containers-version"
 # Where a container dataset is registered inside the output dataset.
@@ -109,10 +121,22 @@ def clone_error(text: str) -> str:
 def fetch_output(output: OutputDataset) -> None:
     """Fetch every branch that a store has now, and forget those that it lost.
 
+    Many new branches are fetched a part at a time: git's memory grows with what
+    it fetches at once.
+
     Raises `WorkflowFailure` where the store cannot be read.
     """
+    fetch = ["fetch", "-q", "--no-tags", "--no-auto-maintenance"]
+    if output.store.repository:
+        # Each job pushed a pack; looking for similar files in all of them takes longest.
+        fetch += ["--upload-pack", "git -c pack.window=0 upload-pack"]
+    new = list_new_branches(output)
+    parts = list(in_batches(new, BRANCHES_PER_FETCH))[:-1]
     try:
-        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=output.dataset)
+        for part in parts:
+            refs = "".join(f"+refs/heads/{name}:refs/remotes/{REMOTE}/{name}\n" for name in part)
+            call_git([*fetch, "--stdin", REMOTE], cwd=output.dataset, stdin=refs)
+        call_git([*fetch, "--prune", REMOTE], cwd=output.dataset)
     except CommandError as e:
         raise WorkflowFailure(
             f"The output store {output.store.url} cannot be read: {last_line(e.stderr)}",
@@ -120,6 +144,17 @@ def fetch_output(output: OutputDataset) -> None:
             or "check that it is mounted and reachable, then start again; nothing was changed.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
+
+
+def list_new_branches(output: OutputDataset) -> list[str]:
+    """The branches of a store that its clone does not have as they are now."""
+    prefix = f"refs/remotes/{REMOTE}/"
+    lines = call_git_lines(
+        ["for-each-ref", "--format=%(refname) %(objectname)", prefix], cwd=output.dataset
+    )
+    known = {line.removeprefix(prefix) for line in lines}
+    heads = list_remote_heads(output.store)
+    return [name for name, commit in heads.items() if f"{name} {commit}" not in known]
 
 
 def pin_input(study: Study) -> str:

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from ..base.runners import call_git, call_git_records
 from ..config import Study
 from ..datasets.branches import Result
-from ..datasets.unit_results import UnitResult
+from ..datasets.output_datasets import list_outputs
+from ..datasets.unit_results import UnitResult, list_written
 from ..units.completeness import describe_lacks, expects_digest, is_accepted, judge
 from ..units.unit import GROUP, Unit, folder_of, split_name, subject_of
 
@@ -103,7 +104,7 @@ def judge_again(study: Study, results: Iterable[UnitResult]) -> dict[str, tuple[
     """Commit -> why the result is not complete, by the names of its files."""
     found = {}
     inputs: dict[tuple[str, str], list[str]] = {}
-    for each in results:
+    for each, written in list_written(list_outputs(study), results):
         result = each.result
         read: list[str] = []
         if result.unit != GROUP and study.container.expects:
@@ -114,9 +115,7 @@ def judge_again(study: Study, results: Iterable[UnitResult]) -> dict[str, tuple[
                 command = ["ls-tree", "-r", "-z", "--name-only", commit, "--", place[1]]
                 inputs[place] = call_git_records(command, cwd=study.input)
             read = inputs[place]
-        verdict = judge(
-            study.container, unit_of(result.unit), written=each.joined().files, read=read
-        )
+        verdict = judge(study.container, unit_of(result.unit), written=written, read=read)
         found[result.commit] = describe_lacks(verdict, result.exit_code)
     return found
 
