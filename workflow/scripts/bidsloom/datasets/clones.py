@@ -126,7 +126,7 @@ def fetch_output(output: OutputDataset) -> None:
 
     Raises `WorkflowFailure` where the store cannot be read.
     """
-    fetch = ["fetch", "-q", "--no-tags", "--no-auto-maintenance"]
+    fetch = ["fetch", "-q", "--no-tags"]
     if output.store.repository:
         # Each job pushed a pack; looking for similar files in all of them takes longest.
         fetch += ["--upload-pack", "git -c pack.window=0 upload-pack"]
@@ -135,7 +135,9 @@ def fetch_output(output: OutputDataset) -> None:
     try:
         for part in parts:
             refs = "".join(f"+refs/heads/{name}:refs/remotes/{REMOTE}/{name}\n" for name in part)
-            call_git([*fetch, "--stdin", REMOTE], cwd=output.dataset, stdin=refs)
+            call_git(
+                [*fetch, "--no-auto-maintenance", "--stdin", REMOTE], cwd=output.dataset, stdin=refs
+            )
         call_git([*fetch, "--prune", REMOTE], cwd=output.dataset)
     except CommandError as e:
         raise WorkflowFailure(

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Mapping
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from ..base.errors import WorkflowFailure
 from ..base.runners import call, read_objects
 from .annex import FOLDER, SUBDATASET
 from .branches import Entry
+
+T = TypeVar("T")
+# More trees than this are written as a pack, as git does with pushed objects.
+LOOSE_TREES = 100
+STORED_BYTES = 200
+# Of a tree, in a pack.
+TREE_TYPE = 2
 
 
 def read_trees(repository: Path, names: Iterable[str]) -> dict[str, dict[str, Entry]]:
@@ -35,6 +46,22 @@ def entry_pattern(length: int) -> re.Pattern[bytes]:
     return re.compile(rb"(\d+) ([^\0]+)\0(.{%d})" % length, re.DOTALL)
 
 
+def read_entries(repository: Path, tree: str, paths: Iterable[str]) -> dict[str, Entry]:
+    """Path -> entry, for those of some paths that a tree has."""
+    by_folder: dict[str, list[str]] = {"": []}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        by_folder.setdefault(folder, []).append(name)
+    add_parents(by_folder, list)
+    held = read_folders(repository, tree, by_depth(by_folder))
+    return {
+        f"{folder}/{name}" if folder else name: held[folder][name]
+        for folder, names in by_folder.items()
+        for name in names
+        if name in held.get(folder, {})
+    }
+
+
 def write_tree(repository: Path, tree: str, changes: Mapping[str, Entry | None]) -> str:
     """A tree with some files (or complete folders) written, and those of None removed.
 
@@ -46,10 +73,7 @@ def write_tree(repository: Path, tree: str, changes: Mapping[str, Entry | None])
     for path, entry in changes.items():
         folder, _, name = path.rpartition("/")
         changed.setdefault(folder, {})[name] = entry
-    for folder in list(changed):
-        while folder:
-            folder = folder.rpartition("/")[0]
-            changed.setdefault(folder, {})
+    add_parents(changed, dict)
     levels = by_depth(changed)
     before = read_folders(repository, tree, levels)
     for folders in reversed(levels[1:]):
@@ -65,6 +89,14 @@ def write_tree(repository: Path, tree: str, changes: Mapping[str, Entry | None])
                 changed[parent].setdefault(name, None)
     (root,) = make_trees(repository, [apply(before[""], changed[""])])
     return root
+
+
+def add_parents(folders: dict[str, T], empty: Callable[[], T]) -> None:
+    """Add the folders above some folders."""
+    for path in list(folders):
+        parent = path
+        while (parent := parent.rpartition("/")[0]) and parent not in folders:
+            folders[parent] = empty()
 
 
 def by_depth(folders: Iterable[str]) -> list[list[str]]:
@@ -115,6 +147,9 @@ def refuse_file(
 
 def make_trees(repository: Path, trees: Iterable[Mapping[str, Entry]]) -> list[str]:
     """The names of some trees, which are written to the repository."""
+    trees = list(trees)
+    if len(trees) > LOOSE_TREES:
+        return pack_trees(repository, trees)
     records = "".join(
         "".join(f"{e.mode} {kind(e.mode)} {e.blob}\t{n}\0" for n, e in tree.items()) + "\0"
         for tree in trees
@@ -125,6 +160,63 @@ def make_trees(repository: Path, trees: Iterable[Mapping[str, Entry]]) -> list[s
         stdin=records.encode(errors="surrogateescape"),
     )
     return out.decode().split()
+
+
+def pack_trees(repository: Path, trees: list[Mapping[str, Entry]]) -> list[str]:
+    """The names of many trees, which are written to the repository as one pack.
+
+    `git mktree` would write a file for each, and `git fast-import` looks
+    through a folder from its first entry
+    (https://git-scm.com/docs/gitformat-pack).
+    """
+    digest = "sha256" if len(next(iter(trees[0].values())).blob) == 64 else "sha1"
+    contents = {}
+    names = []
+    for tree in trees:
+        content = format_tree(tree)
+        name = hashlib.new(digest, b"tree %d\0%b" % (len(content), content)).hexdigest()
+        names.append(name)
+        contents[name] = content
+    pack = [b"PACK", struct.pack(">II", 2, len(contents))]
+    for content in contents.values():
+        pack += [pack_header(len(content)), deflated(content)]
+    body = b"".join(pack)
+    body += hashlib.new(digest, body).digest()
+    call(["git", "index-pack", "--stdin"], cwd=repository, stdin=body)
+    return names
+
+
+def format_tree(tree: Mapping[str, Entry]) -> bytes:
+    """A tree as git writes it: sorted by name, as if a folder's name ended with a slash."""
+    entries = []
+    for name, (mode, blob) in tree.items():
+        path = name.encode(errors="surrogateescape")
+        sorted_by = path + b"/" if mode == FOLDER else path
+        written = b"%b %b\0%b" % (mode.lstrip("0").encode(), path, bytes.fromhex(blob))
+        entries.append((sorted_by, written))
+    return b"".join(written for _, written in sorted(entries))
+
+
+def deflated(content: bytes) -> bytes:
+    """Content as zlib writes it; small content as it is, since names of objects are random.
+
+    That is a header, one block that is stored, and a checksum (RFC 1950, 1951).
+    """
+    size = len(content)
+    if size > STORED_BYTES:
+        return zlib.compress(content, 1)
+    block = struct.pack("<BHH", 1, size, size ^ 0xFFFF) + content
+    return b"\x78\x01" + block + struct.pack(">I", zlib.adler32(content))
+
+
+def pack_header(size: int) -> bytes:
+    """What stands before a tree of so many bytes in a pack: its type, then its size."""
+    header, size = [TREE_TYPE << 4 | size & 15], size >> 4
+    while size:
+        header[-1] |= 128
+        header.append(size & 127)
+        size >>= 7
+    return bytes(header)
 
 
 def kind(mode: str) -> str:
