@@ -25,6 +25,7 @@ from .stores import (
     MAIN,
     REMOTE,
     StoreKind,
+    index_packs,
     last_line,
     list_remote_heads,
     read_setting,
@@ -128,6 +129,7 @@ def fetch_output(output: OutputDataset) -> None:
     """
     fetch = ["fetch", "-q", "--no-tags"]
     if output.store.repository:
+        index_packs(output.store.repository)
         # Each job pushed a pack; looking for similar files in all of them takes longest.
         fetch += ["--upload-pack", "git -c pack.window=0 upload-pack"]
     new = list_new_branches(output)

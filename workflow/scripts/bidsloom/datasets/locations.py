@@ -45,7 +45,7 @@ def publish_locations(dataset: Path, keys: Iterable[str], uuid: str) -> None:
 class LogPaths:
     """The paths of the location logs of many keys, sorted, in as little memory as they can be."""
 
-    def __init__(self, keys: Iterable[str]):
+    def __init__(self, keys: Iterable[str]) -> None:
         self.count = 0
         # By the first character of the path.
         self.parts: dict[str, bytearray] = {}
