@@ -27,19 +27,27 @@ SUFFIXES = ("T1w", "T2w", "FLAIR", "T2star", "PDw", "inplaneT1")
 
 
 def make_dataset(
-    root: Path, subjects: int, *, files: int = 2, sidecars: bool = False, content: int = 0
+    root: Path,
+    subjects: int,
+    *,
+    files: int = 2,
+    sidecars: bool = False,
+    content: int = 0,
+    content_size: int = 1_000_000,
 ) -> Path:
     """A git-annex repository of BIDS shape, each image known to lie in it.
 
     `files` a subject: annexed images, or with `sidecars` every second one a
     JSON file in git.  Only the first `content` subjects' images are really
-    there, 1 MB in all for each subject.
+    there, `content_size` bytes in all for each subject.
     """
     root.mkdir(parents=True)
     git("init", "-q", "-b", "main", cwd=root)
     git("config", "annex.uuid", INPUT_UUID, cwd=root)
     keys: list[str] = []
-    fast_import(dataset_commands(root, subjects, files, sidecars, content, keys), cwd=root)
+    fast_import(
+        dataset_commands(root, subjects, files, sidecars, content, content_size, keys), cwd=root
+    )
     join_trees(root)
     fast_import(location_commands(keys), cwd=root)
     git("annex", "init", "-q", "synthetic", cwd=root)
@@ -56,7 +64,13 @@ def join_trees(root: Path) -> None:
 
 
 def dataset_commands(
-    root: Path, subjects: int, files: int, sidecars: bool, content: int, keys: list[str]
+    root: Path,
+    subjects: int,
+    files: int,
+    sidecars: bool,
+    content: int,
+    content_size: int,
+    keys: list[str],
 ) -> Iterator[str]:
     """The tree of main in parts; appends the images' keys and writes their content.
 
@@ -73,7 +87,7 @@ def dataset_commands(
         for image in range(images):
             run, suffix = divmod(image, len(SUFFIXES))
             stem = f"{subject}/anat/{subject}_run-{run + 1}_{SUFFIXES[suffix]}"
-            key = image_key(root, stem, 1_000_000 // images, there=n <= content)
+            key = image_key(root, stem, content_size // images, there=n <= content)
             keys.append(key)
             target = f"../../.git/annex/objects/{mixed_folder(key)}/{key}/{key}"
             yield file_command("120000", f"{stem}.nii.gz", target)

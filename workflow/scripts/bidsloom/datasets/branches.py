@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import CommandError
-from ..base.runners import call, call_git, call_git_lines, read_objects
+from ..base.runners import call_git, call_git_lines, call_large, read_objects
 from .annex import POINTER_SIZE, SYMLINK, entry_key
 
 UNIT_TRAILER = "Bidsloom-Unit"
@@ -159,7 +159,7 @@ def read_files(
     files: dict[str, dict[str, Entry]] = {r.commit: {} for r in results}
     if not files:
         return files
-    out = call(
+    out = call_large(
         ["git", "--literal-pathspecs", "diff-tree", "--stdin", "-r", "-z", "--no-renames"]
         + ["--always", "--", *paths],
         cwd=repository,
@@ -189,12 +189,12 @@ def read_stand_ins(repository: Path, entries: Iterable[Entry]) -> dict[str, byte
 
 def small_blobs(names: list[str], *, repository: Path, limit: int) -> list[str]:
     """Those of some objects that are blobs of less than `limit` bytes."""
-    lines = call_git_lines(
-        ["cat-file", "--batch-check", "--buffer"],
+    out = call_large(
+        ["git", "cat-file", "--batch-check", "--buffer"],
         cwd=repository,
         stdin="".join(f"{name}\n" for name in names),
     )
-    found = (line.split() for line in lines)
+    found = (line.split() for line in out.decode().splitlines())
     return [name for name, kind, *size in found if kind == "blob" and int(size[0]) < limit]
 
 
