@@ -22,7 +22,7 @@ from pathlib import Path
 import yaml
 from measure import PYTHON, REPOSITORY, Table, run_alone, run_measured
 from study import APP, BenchStudy, label, make_study
-from synthetic import make_dataset
+from synthetic import git, make_dataset
 
 # Copies its subject's images to the output, or by turns to two outputs.
 COPY = """\
@@ -112,7 +112,10 @@ def hashing(root: Path, size: int) -> str:
         f.truncate(size)
     copied = run_measured(["cp", "--sparse=never", file, copy], cwd=root)
     hashed = run_measured([PYTHON, "-c", HASH, copy], cwd=root)
-    keyed = run_measured(["git", "annex", "calckey", "--backend=MD5E", copy], cwd=root)
+    git("init", "-q", "repository", cwd=root)
+    git("annex", "init", "-q", cwd=root / "repository")
+    calckey = ["git", "annex", "calckey", "--backend=MD5E", copy]
+    keyed = run_measured(calckey, cwd=root / "repository")
     copy.unlink()
     return (
         f"For comparison, CPU s for as many bytes in one file: `cp` {copied.cpu:.1f}, "
