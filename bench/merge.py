@@ -21,6 +21,10 @@ from synthetic import git, make_dataset, make_job_branches
 
 # Of a branch: in git (an HTML page and a description come on top), and annexed.
 PLAIN, ANNEXED, FILES = 198, 100, 300
+DIGEST = """
+from bidsloom.units.completeness import expects_digest
+print(expects_digest(study.container))
+"""
 MERGE = """
 from bidsloom.merge.merge import merge_branches
 merged = merge_branches(study)
@@ -49,7 +53,16 @@ def make_full_study(
     study = make_study(root, bids)
     units = [f"sub-X{n:05}" for n in range(branches)]
     base = study.prepared["bases"][""]
-    make_job_branches(study.store, base=base, app=APP, units=units, plain=plain, annexed=annexed)
+    digest = subprocess.run(study.library(DIGEST), check=True, capture_output=True, text=True)
+    make_job_branches(
+        study.store,
+        base=base,
+        app=APP,
+        units=units,
+        plain=plain,
+        annexed=annexed,
+        expects=digest.stdout.strip(),
+    )
     for repository in (study.store, study.dataset):
         # git would start it by itself, in the background, where nothing counts it.
         git("config", "gc.auto", "0", cwd=repository)

@@ -116,14 +116,24 @@ def location_commands(keys: Iterable[str]) -> Iterator[str]:
 
 
 def make_job_branches(
-    store: Path, *, base: str, app: str, units: Iterable[str], plain: int = 4, annexed: int = 2
+    store: Path,
+    *,
+    base: str,
+    app: str,
+    units: Iterable[str],
+    plain: int = 4,
+    annexed: int = 2,
+    expects: str = "",
 ) -> None:
     """Job branches in a bare store: for each unit, files in git and annexed ones with content.
 
-    As jobs push them: a unit of many files has a pack of its own.
+    As jobs push them: a unit of many files has a pack of its own.  `expects` is
+    the digest of the study's definition of a complete result.
     """
     contents = linked_contents(store / "annex" / "content")
-    branches = (branch_commands(store, base, app, unit, plain, annexed, contents) for unit in units)
+    branches = (
+        branch_commands(store, base, app, unit, plain, annexed, contents, expects) for unit in units
+    )
     if plain + annexed <= LOOSE_OBJECTS:
         fast_import(itertools.chain.from_iterable(branches), cwd=store)
         return
@@ -152,9 +162,10 @@ def branch_commands(
     plain: int,
     annexed: int,
     contents: Iterator[Path],
+    expects: str,
 ) -> Iterator[str]:
     """One commit with a run record."""
-    message = run_record(app, unit)
+    message = run_record(app, unit, expects)
     yield f"commit refs/heads/job/{app}/{unit}\n{COMMITTER}\n"
     yield f"data {len(message)}\n{message}\nfrom {base}\n"
     for n in range(plain):
@@ -187,7 +198,7 @@ def linked_contents(file: Path) -> Iterator[Path]:
         yield from itertools.repeat(current, LINKS_PER_FILE)
 
 
-def run_record(app: str, unit: str) -> str:
+def run_record(app: str, unit: str, expects: str) -> str:
     """A commit message as `datalad containers-run` and a job write it."""
     record = {
         "chain": [],
@@ -204,6 +215,7 @@ def run_record(app: str, unit: str) -> str:
         f"[DATALAD RUNCMD] {app} {unit}\n\n=== Do not change lines below ===\n{text}\n"
         "^^^ Do not change lines above ^^^\n\n"
         f"Bidsloom-Unit: {unit}\nBidsloom-Fingerprint: command=0 image=0 input={unit}\n"
+        + (f"Bidsloom-Expects: {expects}\n" if expects else "")
     )
 
 

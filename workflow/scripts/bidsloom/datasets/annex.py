@@ -158,5 +158,5 @@ def log_folder(key: str) -> str:
 
     git-annex calls it "hashdirlower" (https://git-annex.branchable.com/internals/hashing/).
     """
-    digest = hashlib.md5(os.fsencode(key)).hexdigest()
+    digest = hashlib.md5(key.encode(errors="surrogateescape")).hexdigest()
     return f"{digest[:3]}/{digest[3:6]}/"
