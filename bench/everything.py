@@ -17,7 +17,9 @@ from pathlib import Path
 from measure import PYTHON, REPOSITORY, machine_facts
 
 RESULTS = REPOSITORY / "bench" / "RESULTS.md"
-BENCHMARKS = ("job", "listing", "merge", "push", "slurm_job", "head", "many_units", "status")
+BENCHMARKS = (
+    *("job", "bytes", "listing", "merge", "push", "slurm_job", "head", "many_units", "status"),
+)
 
 
 def run_benchmark(name: str, *, quick: bool) -> str:

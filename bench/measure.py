@@ -39,11 +39,16 @@ GIT_CONFIG = """\
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process and its children took; `peak_mb` is the memory of the largest of them."""
+    """What a process and its children took.
+
+    `peak_mb` is the memory of the largest of them, `written_mb` what all of
+    them handed to the disks' cache.
+    """
 
     cpu: float
     wall: float
     peak_mb: float
+    written_mb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,12 @@ def run_measured(
             out.seek(0)
             said = out.read().decode(errors="replace")[-3000:]
             raise RuntimeError(f"{command} ended with {process.returncode}:\n{said}")
-    return Usage(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+    return Usage(
+        usage.ru_utime + usage.ru_stime,
+        wall,
+        usage.ru_maxrss / 1024,
+        usage.ru_oublock * 512 / 1e6,
+    )
 
 
 def interleave(cases: Sequence[Case], repeats: int) -> None:

@@ -7,7 +7,9 @@ and the kernel counts a parent's peak as its child's.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import shutil
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -16,23 +18,36 @@ from pathlib import Path
 COMMITTER = "committer Bench <bench@example.org> 1700000000 +0000"
 INPUT_UUID = "5f1d1ab2-6e1c-4a5e-9d57-000000000001"
 SUBJECTS_PER_PART = 250
+# Of every annexed file that a job branch adds, in bytes.
+CONTENT_SIZE = 20
+LINKS_PER_FILE = 50_000
+# A job pushes so many objects one by one, and more as a pack.
+LOOSE_OBJECTS = 100
 SUFFIXES = ("T1w", "T2w", "FLAIR", "T2star", "PDw", "inplaneT1")
 
 
 def make_dataset(
-    root: Path, subjects: int, *, files: int = 2, sidecars: bool = False, content: int = 0
+    root: Path,
+    subjects: int,
+    *,
+    files: int = 2,
+    sidecars: bool = False,
+    content: int = 0,
+    content_size: int = 1_000_000,
 ) -> Path:
     """A git-annex repository of BIDS shape, each image known to lie in it.
 
     `files` a subject: annexed images, or with `sidecars` every second one a
     JSON file in git.  Only the first `content` subjects' images are really
-    there, 1 MB in all for each subject.
+    there, `content_size` bytes in all for each subject.
     """
     root.mkdir(parents=True)
     git("init", "-q", "-b", "main", cwd=root)
     git("config", "annex.uuid", INPUT_UUID, cwd=root)
     keys: list[str] = []
-    fast_import(dataset_commands(root, subjects, files, sidecars, content, keys), cwd=root)
+    fast_import(
+        dataset_commands(root, subjects, files, sidecars, content, content_size, keys), cwd=root
+    )
     join_trees(root)
     fast_import(location_commands(keys), cwd=root)
     git("annex", "init", "-q", "synthetic", cwd=root)
@@ -72,7 +87,13 @@ def join_trees(root: Path) -> None:
 
 
 def dataset_commands(
-    root: Path, subjects: int, files: int, sidecars: bool, content: int, keys: list[str]
+    root: Path,
+    subjects: int,
+    files: int,
+    sidecars: bool,
+    content: int,
+    content_size: int,
+    keys: list[str],
 ) -> Iterator[str]:
     """The tree of main in parts; appends the images' keys and writes their content.
 
@@ -89,7 +110,7 @@ def dataset_commands(
         for image in range(images):
             run, suffix = divmod(image, len(SUFFIXES))
             stem = f"{subject}/anat/{subject}_run-{run + 1}_{SUFFIXES[suffix]}"
-            key = image_key(root, stem, 1_000_000 // images, there=n <= content)
+            key = image_key(root, stem, content_size // images, there=n <= content)
             keys.append(key)
             target = f"../../.git/annex/objects/{mixed_folder(key)}/{key}/{key}"
             yield file_command("120000", f"{stem}.nii.gz", target)
@@ -117,28 +138,90 @@ def location_commands(keys: Iterable[str]) -> Iterator[str]:
         yield file_command("100644", path, f"1700000000s 1 {INPUT_UUID}\n")
 
 
-def make_job_branches(store: Path, *, base: str, app: str, units: Iterable[str]) -> None:
-    """Job branches with their content in a bare store: six files a unit, two annexed."""
-    fast_import(branch_commands(store, base, app, units), cwd=store)
+def make_job_branches(
+    store: Path,
+    *,
+    base: str,
+    app: str,
+    units: Iterable[str],
+    plain: int = 4,
+    annexed: int = 2,
+    expects: str = "",
+) -> None:
+    """Job branches in a bare store: for each unit, files in git and annexed ones with content.
+
+    As jobs push them: a unit of many files has a pack of its own.  `expects` is
+    the digest of the study's definition of a complete result.
+    """
+    contents = linked_contents(store / "annex" / "content")
+    branches = (
+        branch_commands(store, base, app, unit, plain, annexed, contents, expects) for unit in units
+    )
+    if plain + annexed <= LOOSE_OBJECTS:
+        fast_import(itertools.chain.from_iterable(branches), cwd=store)
+        return
+    # Aside, since git looks at every pack there is before it makes a further one.
+    making, made = store.with_name("making.git"), store.with_name("made")
+    made.mkdir()
+    git("init", "-q", "--bare", str(making), cwd=store)
+    (making / "objects" / "info" / "alternates").write_text(f"{store / 'objects'}\n")
+    for commands in branches:
+        fast_import(commands, cwd=making)
+        for part in (making / "objects" / "pack").iterdir():
+            part.rename(made / part.name)
+    for part in made.iterdir():
+        part.rename(store / "objects" / "pack" / part.name)
+    made.rmdir()
+    refs = git("for-each-ref", "--format=create %(refname) %(objectname)", cwd=making)
+    git("update-ref", "--stdin", cwd=store, stdin=f"{refs}\n")
+    shutil.rmtree(making)
 
 
-def branch_commands(store: Path, base: str, app: str, units: Iterable[str]) -> Iterator[str]:
-    """One commit with a run record for each unit."""
-    for unit in units:
-        message = run_record(app, unit)
-        yield f"commit refs/heads/job/{app}/{unit}\n{COMMITTER}\n"
-        yield f"data {len(message)}\n{message}\nfrom {base}\n"
-        for n in range(4):
-            yield file_command("100644", f"{app}/{unit}/{unit}_{n}.json", f'{{"of": "{unit}"}}')
-        for n in range(2):
-            content = f"voxels {n} of {unit}\n".encode()
-            key = f"MD5E-s{len(content)}--{hashlib.md5(content).hexdigest()}.nii.gz"
-            lay_content(store / "annex" / "objects" / lower_folder(key), key, content)
-            target = f"../../.git/annex/objects/{mixed_folder(key)}/{key}/{key}"
-            yield file_command("120000", f"{app}/{unit}/{unit}_{n}.nii.gz", target)
+def branch_commands(
+    store: Path,
+    base: str,
+    app: str,
+    unit: str,
+    plain: int,
+    annexed: int,
+    contents: Iterator[Path],
+    expects: str,
+) -> Iterator[str]:
+    """One commit with a run record."""
+    message = run_record(app, unit, expects)
+    yield f"commit refs/heads/job/{app}/{unit}\n{COMMITTER}\n"
+    yield f"data {len(message)}\n{message}\nfrom {base}\n"
+    for n in range(plain):
+        # Every fourth is too long for a pointer to annexed content.
+        text = json.dumps({"of": unit, "n": n, "note": "x" * (2000 if n % 4 == 3 else 200)})
+        yield file_command("100644", output_path(app, unit, f"{n}.json"), text)
+    for n in range(annexed):
+        key = f"MD5E-s{CONTENT_SIZE}--{hashlib.md5(f'{unit} {n}'.encode()).hexdigest()}.nii.gz"
+        folder = store / "annex" / "objects" / lower_folder(key) / key
+        folder.mkdir(parents=True)
+        # A hard link takes no space.
+        (folder / key).hardlink_to(next(contents))
+        target = f"../../.git/annex/objects/{mixed_folder(key)}/{key}/{key}"
+        yield file_command("120000", output_path(app, unit, f"{n}.nii.gz"), target)
+    yield file_command("100644", f"{app}/{unit}.html", f"<p>{unit}</p>")
+    yield file_command("100644", f"{app}/dataset_description.json", "{}")
 
 
-def run_record(app: str, unit: str) -> str:
+def output_path(app: str, unit: str, name: str) -> str:
+    """Where the app writes a file: a few folders for each unit."""
+    folder = ("anat", "figures", "func", "log")[sum(name.encode()) % 4]
+    return f"{app}/{unit}/{folder}/{unit}_{name}"
+
+
+def linked_contents(file: Path) -> Iterator[Path]:
+    """A file that stands for the content of every key; file systems bound the number of links."""
+    for n in itertools.count():
+        current = file.with_name(f"{file.name}-{n}")
+        current.write_bytes(b"v" * CONTENT_SIZE)
+        yield from itertools.repeat(current, LINKS_PER_FILE)
+
+
+def run_record(app: str, unit: str, expects: str) -> str:
     """A commit message as `datalad containers-run` and a job write it."""
     record = {
         "chain": [],
@@ -155,6 +238,7 @@ def run_record(app: str, unit: str) -> str:
         f"[DATALAD RUNCMD] {app} {unit}\n\n=== Do not change lines below ===\n{text}\n"
         "^^^ Do not change lines above ^^^\n\n"
         f"Bidsloom-Unit: {unit}\nBidsloom-Fingerprint: command=0 image=0 input={unit}\n"
+        + (f"Bidsloom-Expects: {expects}\n" if expects else "")
     )
 
 

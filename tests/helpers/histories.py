@@ -232,7 +232,7 @@ class World:
         lost = find_lost(recorded, found, {*whole, *held}, asked=self.present)
         removed = [unit for unit in found.gone if unit in self.ledger]
         weave = decide(
-            [each.joined() for each in whole.values()],
+            [self.branch(each.result) for each in whole.values()],
             held={unit: self.branch(result) for unit, result in self.ledger.items()},
             shared=[],
             removed=removed,
@@ -287,7 +287,7 @@ class World:
         gone = find_withdrawn(units, self.present) if self.removing else []
         fresh = list_fresh({kind: of[""] for kind, of in everything.items()}, self.ledger, gone)
         announced = [
-            UnitResult(r, {"": self.branch(r)}, "" if self.is_there(r) else "content is missing")
+            UnitResult(r, {"": r.commit}, missing="" if self.is_there(r) else "content is missing")
             for r in fresh
         ]
         place = SimpleNamespace(ledger=dict(self.ledger), path="")

@@ -113,7 +113,7 @@ def test_location_logs_outlive_a_crash_before_git_annex_looks(unmerged):
     """git-annex takes in a branch that was moved behind its back, then adds to it."""
     dataset = study_of(unmerged).dataset
     keys = {key for unit in ("sub-01", "sub-02") for key in keys_of(unmerged, unit)}
-    locations.record_presence(dataset, {locations.log_path(k) for k in keys}, ELSEWHERE)
+    locations.record_presence(dataset, locations.LogPaths(keys), ELSEWHERE)
     git("annex", "setpresentkey", keys_of(unmerged, "sub-03")[0], ELSEWHERE, "1", cwd=dataset)
     git("annex", "merge", "--quiet", cwd=dataset)
     for key in keys | {keys_of(unmerged, "sub-03")[0]}:
@@ -127,13 +127,13 @@ def test_store_that_writes_its_own_logs_meanwhile(unmerged, undisturbed_tree, mo
     made_up = "MD5E-s5--00000000000000000000000000000000.txt"
     pushes = []
 
-    def interfere(args, *, cwd):
+    def interfere(args, *, cwd, many):
         if not pushes:
             git("annex", "setpresentkey", key, ELSEWHERE, "1", cwd=unmerged.store)
             git("annex", "setpresentkey", made_up, ELSEWHERE, "1", cwd=unmerged.store)
             git("annex", "merge", "--quiet", cwd=unmerged.store)
         pushes.append(args)
-        push_refs(args, cwd=cwd)
+        push_refs(args, cwd=cwd, many=many)
 
     push_refs = pushes_module.push_refs
     monkeypatch.setattr(pushes_module, "push_refs", interfere)

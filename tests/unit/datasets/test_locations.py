@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from bidsloom.datasets.locations import import_commands, log_path, with_presence
+from bidsloom.datasets.locations import log_path, with_presence
 
 NOW = Decimal("1700000000.5")
 
@@ -34,10 +34,3 @@ def test_clock_that_goes_behind_is_outdone():
 def test_log_path_is_git_annex_own():
     key = "MD5E-s13--8ddd8be4b179a529afa5f2ffae4b9858.txt"
     assert f"b31/446/{key}.log" == log_path(key)
-
-
-def test_equal_logs_are_imported_once():
-    commands = import_commands({"a": "same\n", "b": "same\n", "c": "other\n"}, "head", "me <m> 0")
-    assert 1 == commands.count(b"same")
-    assert b"M 100644 :1 b\nM 100644 :2 c\n" in commands
-    assert commands.endswith(b"\ndone\n")

@@ -7,7 +7,7 @@ from bidsloom.base.runners import call_git
 from bidsloom.datasets.branches import FINGERPRINT_TRAILER, UNIT_TRAILER, read_results
 from bidsloom.datasets.output_datasets import OutputDataset
 from bidsloom.datasets.stores import make_bare_store, store_at
-from bidsloom.datasets.unit_results import read_unit_results
+from bidsloom.datasets.unit_results import list_written, read_unit_results
 
 KEY = "MD5E-s5--0123456789abcdef0123456789abcdef"
 LINK = f"../.git/annex/objects/x/y/{KEY}/{KEY}"
@@ -63,10 +63,10 @@ def read(outputs, commit, heads):
 def test_result_joins_the_parts_of_all_datasets(outputs, result):
     own, commit = result
     found = read(outputs, commit, {own})
-    assert {"fs": ["sub-01/image"], "": ["probe/sub-01.txt"]} == {
-        path: sorted(part.files) for path, part in found.parts.items()
-    }
-    assert {"fs/sub-01/image", "probe/sub-01.txt"} == set(found.joined().files)
+    assert {"fs": own, "": commit} == found.parts
+    assert {"fs": [KEY], "": []} == {path: found.list_keys(path) for path in found.parts}
+    ((_, written),) = list_written(outputs, [found])
+    assert ["fs/sub-01/image", "probe/sub-01.txt"] == sorted(written)
     assert f"1 annexed file(s) missing in the store: {KEY}" == found.missing
 
 

@@ -56,3 +56,16 @@ def test_new_result_replaces_the_old_one_whole():
     stays = Entry("100644", "x")
     new = {"out/gone": None, "out/a": Entry("100644", "new"), "out/both": stays}
     assert [new] == weave.written
+
+
+@pytest.mark.parametrize("shared", [[], SHARED])
+def test_file_where_another_unit_has_a_folder_is_a_conflict(shared):
+    """Both cannot be in main, whatever is shared; who merged first does not matter."""
+    file, folder = branch("sub-1", logs="x"), branch("sub-2", logs_c="y")
+    weave = decide([file, folder], held={}, shared=shared)
+    assert {
+        "sub-1": "conflict: out/logs was also written by sub-2",
+        "sub-2": "conflict: out/logs/c was also written by sub-1",
+    } == weave.left
+    weave = decide([folder], held={"sub-1": file}, shared=shared)
+    assert ["sub-2"] == list(weave.left)

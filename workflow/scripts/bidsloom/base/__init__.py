@@ -1,5 +1,6 @@
 """Programs, files, errors and text.  Knows nothing of studies.
 
+batching         many things, a few at a time
 credentials      user names and passwords in URLs, kept away from everything but git
 datalad_run      `datalad containers-run`, in this process
 entry_point      how a script starts, logs, and ends without a traceback

@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,12 +131,35 @@ def call(
         )
     except subprocess.TimeoutExpired as e:
         raise CommandError(cmd, str(cwd), -1, f"no answer within {timeout} s") from e
-    if done.returncode:
-        stderr = done.stderr.decode(errors="replace")
-        # git-annex prints some of its errors on standard output.
-        said = stderr if stderr.strip() else done.stdout.decode(errors="replace")[-2000:]
-        raise CommandError(cmd, str(cwd), done.returncode, said)
+    refuse_failed(cmd, cwd, done.returncode, done.stdout, done.stderr)
     return done.stdout
+
+
+def call_large(cmd: list[str], *, cwd: Path, stdin: str) -> bytes:
+    """As `call`, where much goes in or comes out.
+
+    By way of files: git writes each object to a pipe by itself, and reading
+    millions of small pieces takes longer than what is done with them.
+    """
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out:
+        given.write(stdin.encode())
+        given.seek(0)
+        done = subprocess.run(
+            cmd, cwd=cwd, stdin=given, stdout=out, stderr=subprocess.PIPE, check=False
+        )
+        out.seek(0)
+        stdout = out.read()
+    refuse_failed(cmd, cwd, done.returncode, stdout, done.stderr)
+    return stdout
+
+
+def refuse_failed(cmd: list[str], cwd: Path, code: int, stdout: bytes, stderr: bytes) -> None:
+    """Raise a `CommandError` where a program's exit code is not 0."""
+    if code:
+        told = stderr.decode(errors="replace")
+        # git-annex prints some of its errors on standard output.
+        said = told if told.strip() else stdout.decode(errors="replace")[-2000:]
+        raise CommandError(cmd, str(cwd), code, said)
 
 
 def call_git(
@@ -188,7 +212,8 @@ def read_objects(names: Iterable[str], *, repository: Path) -> Iterator[bytes]:
     names = list(names)
     if not names:
         return
-    out = call(["git", "cat-file", "--batch"], cwd=repository, stdin="\n".join(names) + "\n")
+    stdin = "".join(f"{name}\n" for name in names)
+    out = call_large(["git", "cat-file", "--batch", "--buffer"], cwd=repository, stdin=stdin)
     at = 0
     for name in names:
         end = out.index(b"\n", at)

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from ..base.errors import CommandError
-from ..base.runners import call, call_git, call_git_lines, read_objects
+from ..base.runners import call_git, call_git_lines, call_large, read_objects
 from .annex import POINTER_SIZE, SYMLINK, entry_key
 
 UNIT_TRAILER = "Bidsloom-Unit"
@@ -68,9 +69,8 @@ class Result:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A file in a tree."""
+class Entry(NamedTuple):
+    """A file in a tree; a tuple, since a merge compares millions of them."""
 
     mode: str
     blob: str
@@ -139,17 +139,32 @@ def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
 def read_branches(
     repository: Path, results: Iterable[Result], *, paths: Iterable[str] = ()
 ) -> Iterator[Branch]:
-    """What each result adds to the commit it started from; with `paths`, only there."""
+    """What each result adds to the commit it started from; with `paths`, only there.
+
+    All files of these results are in memory together.
+    """
     results = list(results)
-    if not results:
-        return
-    out = call(
+    files = read_files(repository, results, paths=paths)
+    contents = read_stand_ins(repository, (e for f in files.values() for e in f.values()))
+    for result in results:
+        own = files[result.commit]
+        keys = (entry_key(e.mode, contents[e.blob]) for e in own.values() if e.blob in contents)
+        yield Branch(result, own, frozenset(filter(None, keys)))
+
+
+def read_files(
+    repository: Path, results: Iterable[Result], *, paths: Iterable[str] = ()
+) -> dict[str, dict[str, Entry]]:
+    """Commit of each result -> the files that it adds; with `paths`, only those there."""
+    files: dict[str, dict[str, Entry]] = {r.commit: {} for r in results}
+    if not files:
+        return files
+    out = call_large(
         ["git", "--literal-pathspecs", "diff-tree", "--stdin", "-r", "-z", "--no-renames"]
         + ["--always", "--", *paths],
         cwd=repository,
-        stdin="".join(f"{r.commit}\n" for r in results),
+        stdin="".join(f"{commit}\n" for commit in files),
     )
-    files: dict[str, dict[str, Entry]] = {r.commit: {} for r in results}
     fields = iter(out.decode(errors="surrogateescape").split("\0"))
     current: dict[str, Entry] = {}
     for text in fields:
@@ -158,11 +173,7 @@ def read_branches(
             current[next(fields)] = Entry(mode, blob)
         elif text.strip():
             current = files[text.strip()]
-    contents = read_stand_ins(repository, (e for f in files.values() for e in f.values()))
-    for result in results:
-        own = files[result.commit]
-        keys = (entry_key(e.mode, contents[e.blob]) for e in own.values() if e.blob in contents)
-        yield Branch(result, own, frozenset(filter(None, keys)))
+    return files
 
 
 def read_stand_ins(repository: Path, entries: Iterable[Entry]) -> dict[str, bytes]:
@@ -178,12 +189,12 @@ def read_stand_ins(repository: Path, entries: Iterable[Entry]) -> dict[str, byte
 
 def small_blobs(names: list[str], *, repository: Path, limit: int) -> list[str]:
     """Those of some objects that are blobs of less than `limit` bytes."""
-    lines = call_git_lines(
-        ["cat-file", "--batch-check", "--buffer"],
+    out = call_large(
+        ["git", "cat-file", "--batch-check", "--buffer"],
         cwd=repository,
         stdin="".join(f"{name}\n" for name in names),
     )
-    found = (line.split() for line in lines)
+    found = (line.split() for line in out.decode().splitlines())
     return [name for name, kind, *size in found if kind == "blob" and int(size[0]) < limit]
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ..base.batching import in_batches
 from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import read_json, remove_tree, write_json
-from ..base.runners import PRIVATE, call_datalad, call_git, call_git_success
+from ..base.runners import PRIVATE, call_datalad, call_git, call_git_lines, call_git_success
 from ..base.space import no_space, says_full
 from ..config import Study
 from ..config.study import FurtherInput
@@ -25,11 +26,16 @@ from .stores import (
     MAIN,
     REMOTE,
     StoreKind,
+    index_packs,
     last_line,
+    list_remote_heads,
     refuse_strangers,
     store_at,
 )
 from .thin_clones import share_remotes
+
+# The memory of git grows with the files of the branches that it fetches together.
+BRANCHES_PER_FETCH = 500
 
 
 def clone_output(output: OutputDataset, study: Study) -> None:
@@ -113,10 +119,25 @@ def clone_error(text: str) -> str:
 def fetch_output(output: OutputDataset) -> None:
     """Fetch every branch that a store has now, and forget those that it lost.
 
+    Many new branches are fetched a part at a time: git's memory grows with what
+    it fetches at once.
+
     Raises `WorkflowFailure` where the store cannot be read.
     """
+    fetch = ["fetch", "-q", "--no-tags"]
+    if output.store.repository:
+        index_packs(output.store.repository)
+        # Each job pushed a pack; looking for similar files in all of them takes longest.
+        fetch += ["--upload-pack", "git -c pack.window=0 upload-pack"]
+    new = list_new_branches(output)
+    parts = list(in_batches(new, BRANCHES_PER_FETCH))[:-1]
     try:
-        call_git(["fetch", "-q", "--prune", "--no-tags", REMOTE], cwd=output.dataset)
+        for part in parts:
+            refs = "".join(f"+refs/heads/{name}:refs/remotes/{REMOTE}/{name}\n" for name in part)
+            call_git(
+                [*fetch, "--no-auto-maintenance", "--stdin", REMOTE], cwd=output.dataset, stdin=refs
+            )
+        call_git([*fetch, "--prune", REMOTE], cwd=output.dataset)
     except CommandError as e:
         raise WorkflowFailure(
             f"The output store {output.store.url} cannot be read: {last_line(e.stderr)}",
@@ -124,6 +145,17 @@ def fetch_output(output: OutputDataset) -> None:
             or "check that it is mounted and reachable, then start again; nothing was changed.",
             failure_class=FailureClass.STORE_UNAVAILABLE,
         ) from e
+
+
+def list_new_branches(output: OutputDataset) -> list[str]:
+    """The branches of a store that its clone does not have as they are now."""
+    prefix = f"refs/remotes/{REMOTE}/"
+    lines = call_git_lines(
+        ["for-each-ref", "--format=%(refname) %(objectname)", prefix], cwd=output.dataset
+    )
+    known = {line.removeprefix(prefix) for line in lines}
+    heads = list_remote_heads(output.store)
+    return [name for name, commit in heads.items() if f"{name} {commit}" not in known]
 
 
 def pin_input(study: Study, *, anew: bool = True) -> str:

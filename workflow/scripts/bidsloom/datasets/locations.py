@@ -2,7 +2,7 @@
 
 They are files of the branch `git-annex`, one for each key.  `git annex
 setpresentkey` needs milliseconds and a journal file for each of them; here
-`git fast-import` writes the logs of a complete merge as one commit.  git-annex
+the logs of a complete merge are written as one commit.  git-annex
 sees that its branch has changed (it keeps the commit of its index beside the
 index) and reads it again.
 """
@@ -12,13 +12,19 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from ..base.runners import call, call_git, read_objects
+from ..base.batching import in_batches
+from ..base.runners import call_git, read_objects
 from .annex import log_folder, name_of_key
+from .branches import Entry
 from .pushes import ANNEX_BRANCH, push_annex_branch
+from .trees import read_entries, write_tree
+
+# The logs of so many keys are in memory together.
+LOGS_PER_TREE = 20_000
 
 _LINE = re.compile(r"(\d+(?:\.\d+)?)s (\S) (.+)")
 
@@ -28,30 +34,53 @@ def publish_locations(dataset: Path, keys: Iterable[str], uuid: str) -> None:
 
     Raises `CommandError` where the logs cannot be written or pushed.
     """
-    paths = {log_path(key) for key in keys}
-    push_annex_branch(dataset, change=lambda: record_presence(dataset, paths, uuid))
+    logs = LogPaths(keys)
+    push_annex_branch(
+        dataset,
+        change=lambda: record_presence(dataset, logs, uuid),
+        many=logs.count > LOGS_PER_TREE,
+    )
 
 
-def record_presence(dataset: Path, paths: set[str], uuid: str) -> None:
+class LogPaths:
+    """The paths of the location logs of many keys, sorted, in as little memory as they can be."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.count = 0
+        # By the first character of the path.
+        self.parts: dict[str, bytearray] = {}
+        for key in keys:
+            path = log_path(key)
+            self.parts.setdefault(path[0], bytearray()).extend(os.fsencode(path) + b"\0")
+            self.count += 1
+
+    def __iter__(self) -> Iterator[str]:
+        for _, part in sorted(self.parts.items()):
+            yield from sorted(set(os.fsdecode(bytes(part)).split("\0")[:-1]))
+
+
+def record_presence(dataset: Path, paths: Iterable[str], uuid: str) -> None:
     """Commit to the branch `git-annex` that a repository has some keys, given by their logs.
 
-    Logs that say so already stay as they are.  Raises `CommandError` where the
-    branch is missing, or changes meanwhile.
+    Logs that say so already stay as they are.  `paths` are sorted, so that each
+    folder is written once.  Raises `CommandError` where the branch is missing,
+    or changes meanwhile.
     """
     head = call_git(["rev-parse", "--verify", "-q", ANNEX_BRANCH], cwd=dataset)
+    before = tree = call_git(["rev-parse", f"{head}^{{tree}}"], cwd=dataset)
     now = Decimal(f"{time.time():.9f}")
-    known = read_logs(dataset, head, paths)
-    logs = {path: with_presence(known.get(path, ""), uuid, now=now) for path in sorted(paths)}
-    changed = {path: log for path, log in logs.items() if log != known.get(path)}
-    if changed:
-        ident = call_git(["var", "GIT_COMMITTER_IDENT"], cwd=dataset)
-        # It fails where the branch changed since it was read.  With `--done`,
-        # nothing is committed if this process dies before the last line.
-        call(
-            ["git", "fast-import", "--quiet", "--done"],
-            cwd=dataset,
-            stdin=import_commands(changed, head, ident),
-        )
+    for part in in_batches(paths, LOGS_PER_TREE):
+        known = read_logs(dataset, tree, part)
+        logs = {path: with_presence(known.get(path, ""), uuid, now=now) for path in part}
+        changed = {path: log for path, log in logs.items() if log != known.get(path)}
+        blobs = {text: write_blob(dataset, text) for text in set(changed.values())}
+        if changed:
+            files = {path: Entry("100644", blobs[text]) for path, text in changed.items()}
+            tree = write_tree(dataset, tree, files)
+    if tree != before:
+        commit = call_git(["commit-tree", tree, "-p", head, "-m", "update"], cwd=dataset)
+        # It fails where the branch changed since it was read.
+        call_git(["update-ref", ANNEX_BRANCH, commit, head], cwd=dataset)
 
 
 def log_path(key: str) -> str:
@@ -59,19 +88,19 @@ def log_path(key: str) -> str:
     return f"{log_folder(key)}{name_of_key(key)}.log"
 
 
-def read_logs(dataset: Path, head: str, paths: set[str]) -> dict[str, str]:
-    """Path -> content of those logs that exist at a commit."""
-    out = call(["git", "ls-tree", "-r", "-z", head], cwd=dataset)
-    blobs = {}
-    for line in out.decode(errors="surrogateescape").split("\0")[:-1]:
-        about, _, path = line.partition("\t")
-        if path in paths:
-            blobs[path] = about.split()[2]
+def read_logs(dataset: Path, tree: str, paths: Iterable[str]) -> dict[str, str]:
+    """Path -> content of those logs that a tree has."""
+    blobs = {path: entry.blob for path, entry in read_entries(dataset, tree, paths).items()}
     # Logs that were written together are often the same blob.
     names = sorted(set(blobs.values()))
     found = zip(names, read_objects(names, repository=dataset), strict=True)
     texts = {name: content.decode(errors="surrogateescape") for name, content in found}
     return {path: texts[blob] for path, blob in blobs.items()}
+
+
+def write_blob(dataset: Path, text: str) -> str:
+    """The name of a blob, which is written to the repository."""
+    return call_git(["hash-object", "-w", "--stdin"], cwd=dataset, stdin=os.fsencode(text))
 
 
 def with_presence(log: str, uuid: str, *, now: Decimal) -> str:
@@ -94,15 +123,3 @@ def with_presence(log: str, uuid: str, *, now: Decimal) -> str:
             return log
         now = max(now, latest + 1)
     return "".join(f"{line}\n" for line in [*kept, f"{now:f}s 1 {uuid}"])
-
-
-def import_commands(logs: Mapping[str, str], head: str, ident: str) -> bytes:
-    """Input of `git fast-import`: one commit with these logs; equal texts are sent once."""
-    marks = {text: mark for mark, text in enumerate(dict.fromkeys(logs.values()), start=1)}
-    parts = []
-    for text, mark in marks.items():
-        size = len(os.fsencode(text))
-        parts.append(f"blob\nmark :{mark}\ndata {size}\n{text}\n")
-    parts.append(f"commit {ANNEX_BRANCH}\ncommitter {ident}\ndata 6\nupdate\nfrom {head}\n")
-    parts.extend(f"M 100644 :{marks[text]} {path}\n" for path, text in logs.items())
-    return os.fsencode("".join(parts) + "\ndone\n")

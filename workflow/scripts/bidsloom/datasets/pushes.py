@@ -31,12 +31,13 @@ git --git-dir="$1" update-ref "$2" "$(git rev-parse HEAD)" "$4"
 """
 
 
-def push_refs(args: list[str], *, cwd: Path) -> None:
-    """`git push`, also where a killed push left a lock file.
+def push_refs(args: list[str], *, cwd: Path, many: bool = False) -> None:
+    """`git push`, also where a killed push left a lock file; `many` objects are not compared.
 
     Raises `CommandError` where git fails for another reason.
     """
-    outlive_locks(lambda: call_git(["push", "-q", *args], cwd=cwd))
+    settings = ["-c", "pack.window=0"] if many else []
+    outlive_locks(lambda: call_git([*settings, "push", "-q", *args], cwd=cwd))
 
 
 def outlive_locks(act: Callable[[], object]) -> None:
@@ -66,12 +67,15 @@ def wait_out(lock: Path) -> None:
         lock.unlink()
 
 
-def push_annex_branch(dataset: Path, *, change: Callable[[], object] | None = None) -> None:
+def push_annex_branch(
+    dataset: Path, *, change: Callable[[], object] | None = None, many: bool = False
+) -> None:
     """Merge the store's git-annex branch, `change` the merged branch, and push it.
 
     git-annex in the store may write its branch at any time.  Where the store
     therefore rejects the push, everything is done again from its new state;
-    `change` has to work more than once.
+    `change` has to work more than once.  Of `many` new logs, git looks for no
+    similar ones: that takes longest.
 
     Raises `CommandError` where it fails `PUSH_ATTEMPTS` times.
     """
@@ -84,7 +88,7 @@ def push_annex_branch(dataset: Path, *, change: Callable[[], object] | None = No
         try:
             if change:
                 change()
-            push_refs([REMOTE, f"{ANNEX_BRANCH}:{ANNEX_BRANCH}"], cwd=dataset)
+            push_refs([REMOTE, f"{ANNEX_BRANCH}:{ANNEX_BRANCH}"], cwd=dataset, many=many)
         except CommandError:
             if attempt == PUSH_ATTEMPTS - 1:
                 raise

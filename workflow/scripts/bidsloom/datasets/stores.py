@@ -8,6 +8,7 @@ other URL of an existing repository is used as git-annex uses that remote.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from ..base.runners import call_annex, call_git, call_git_lines, call_git_succes
 from ..config.values import is_local_path
 from .annex import holds_object
 
+log = logging.getLogger(__name__)
+
 MAIN = "main"
 # The branch that job branches start from: the dataset without results.  So a
 # job's clone stays small, however many units are merged already.
@@ -30,6 +33,8 @@ BASE = "base"
 REMOTE = "output"
 REMOTE_MAIN = f"refs/remotes/{REMOTE}/{MAIN}"
 REMOTE_BASE = f"refs/remotes/{REMOTE}/{BASE}"
+# git cleans up a repository with more packs, unless it is told not to.
+MANY_PACKS = 50
 # Where a bare store is made, inside of its folder, and its name there once it is complete.
 MAKING = ".bidsloom-making"
 MADE = ".bidsloom-made"
@@ -149,6 +154,19 @@ def read_head(repository: Path, ref: str) -> dict[str, str]:
         if e.exit_code == 1:  # no such ref; other errors have other codes
             return {}
         raise
+
+
+def index_packs(repository: Path) -> None:
+    """Write one index of all packs of a store, if jobs pushed many since git cleaned up last.
+
+    Without it, git looks for each object that is new in every pack.
+    """
+    packs = sum(1 for _ in (repository / "objects" / "pack").glob("*.pack"))
+    if packs > MANY_PACKS:
+        try:
+            call_git(["multi-pack-index", "write"], cwd=repository)
+        except CommandError as e:
+            log.info("the packs of %s are not indexed: %s", repository, last_line(e.stderr))
 
 
 def last_line(text: str) -> str:

@@ -7,37 +7,42 @@ job branch in that dataset's own store.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..base.batching import in_batches
 from .annex import SUBDATASET
-from .branches import Branch, Result, read_branches
+from .branches import Branch, Result, read_branches, read_files
 from .output_datasets import OutputDataset
 from .stores import missing_keys
+
+# Of so many results, all files are in memory together.
+RESULTS_PER_READ = 100
 
 
 @dataclass(frozen=True)
 class UnitResult:
-    """One unit's result: path of each dataset -> what the result adds to it.
+    """One unit's result: path of each dataset -> its commit there.
 
-    `missing` says in words what the stores lack of it; empty for a complete
-    result.
+    `keys` are the annexed files that it adds to each dataset, as one string
+    (a merge holds millions of them); `missing` says in words what the stores
+    lack of the result, and is empty for a complete one.
     """
 
     result: Result
-    parts: Mapping[str, Branch]
+    parts: Mapping[str, str]
+    keys: Mapping[str, bytes] = field(default_factory=dict)
     missing: str = ""
 
-    def joined(self) -> Branch:
-        """All parts as one branch, with paths relative to the output dataset."""
-        files = {
-            f"{folder}/{path}" if folder else path: entry
-            for folder, part in self.parts.items()
-            for path, entry in part.files.items()
-        }
-        keys = frozenset(key for part in self.parts.values() for key in part.keys)
-        return Branch(self.result, files, keys)
+    def part(self, path: str) -> Result:
+        """The result as it is in one dataset."""
+        return replace(self.result, commit=self.parts[path])
+
+    def list_keys(self, path: str) -> list[str]:
+        """The keys of the annexed files that it adds to a dataset."""
+        joined = self.keys.get(path, b"")
+        return joined.decode(errors="surrogateescape").split("\0") if joined else []
 
 
 def read_unit_results(
@@ -53,6 +58,21 @@ def read_unit_results(
     `repositories` says where its commits can be read, and `heads` are the
     commits of its job branches.
     """
+    return [
+        found
+        for batch in in_batches(results, RESULTS_PER_READ)
+        for found in read_batch(outputs, batch, repositories=repositories, heads=heads)
+    ]
+
+
+def read_batch(
+    outputs: Sequence[OutputDataset],
+    results: list[Result],
+    *,
+    repositories: Mapping[str, Path],
+    heads: Mapping[str, Collection[str]],
+) -> Iterator[UnitResult]:
+    """As `read_unit_results`, for a few results."""
     *further, main = outputs
     branches = list(read_branches(repositories[main.path], results))
     parts: dict[str, dict[str, Branch]] = {branch.result.commit: {} for branch in branches}
@@ -71,26 +91,39 @@ def read_unit_results(
         for part in read_branches(repositories[output.path], inner):
             parts[registered[part.result.commit].commit][output.path] = part
     for branch in branches:
-        parts[branch.result.commit][main.path] = without(branch, [o.path for o in further])
+        parts[branch.result.commit][main.path] = branch
     absent = {}
     for output in outputs:
         there = [found[output.path] for found in parts.values() if output.path in found]
         keys = {key for part in there for key in part.keys}
         absent[output.path] = missing_keys(output.store, keys, dataset=output.dataset)
-    return [
-        UnitResult(
+    for branch in branches:
+        found = parts[branch.result.commit]
+        yield UnitResult(
             branch.result,
-            found,
+            {path: part.result.commit for path, part in found.items()},
+            {
+                path: "\0".join(part.keys).encode(errors="surrogateescape")
+                for path, part in found.items()
+            },
             lost.get(branch.result.commit, "") or describe_absent(found, absent),
         )
-        for branch, found in ((b, parts[b.result.commit]) for b in branches)
-    ]
 
 
-def without(branch: Branch, paths: Collection[str]) -> Branch:
-    """A branch without the files at some paths."""
-    files = {path: entry for path, entry in branch.files.items() if path not in paths}
-    return replace(branch, files=files)
+def list_written(
+    outputs: Sequence[OutputDataset], results: Iterable[UnitResult]
+) -> Iterator[tuple[UnitResult, list[str]]]:
+    """The results, each with the paths that it writes, relative to the output dataset."""
+    apart = {output.path for output in outputs if output.path}
+    for batch in in_batches(results, RESULTS_PER_READ):
+        written: dict[str, list[str]] = {found.result.commit: [] for found in batch}
+        for output in outputs:
+            owners = {r.parts[output.path]: r.result for r in batch if output.path in r.parts}
+            inner = [replace(r, commit=commit) for commit, r in owners.items()]
+            for commit, files in read_files(output.dataset, inner).items():
+                names = files if output.path else files.keys() - apart
+                written[owners[commit].commit] += map(output.outside, names)
+        yield from ((found, written[found.result.commit]) for found in batch)
 
 
 def describe_absent(parts: Mapping[str, Branch], absent: Mapping[str, set[str]]) -> str:

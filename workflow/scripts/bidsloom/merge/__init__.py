@@ -3,9 +3,10 @@
 accept           results that are not complete, merged as they are
 decisions        what is lost, what main holds afterwards, which branches go; pure
 hold             which results are merged, and which wait because they are not complete
-main_contents    files of main that new results would change
+main_contents    what new results write, and what of main they would change
 mains            the main branch of each dataset, as found
 merge            the flow: look, decide, write, publish
+outlines         what results change, in as few entries as can be compared
 publish          main and location logs to the stores
 remove_branches  job branches that are merged
 weave            the decision, pure

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from ..base.runners import call_git
 from ..config import Study
 from ..datasets.branches import Result
-from ..datasets.unit_results import UnitResult
+from ..datasets.output_datasets import list_outputs
+from ..datasets.unit_results import UnitResult, list_written
 from ..units.completeness import describe_lacks, expects_digest, is_accepted, judge
 from ..units.subject_datasets import input_commit, list_unit_files
 from ..units.unit import GROUP, Unit, folder_of, split_name, subject_of
@@ -104,7 +105,7 @@ def judge_again(study: Study, results: Iterable[UnitResult]) -> dict[str, tuple[
     """Commit -> why the result is not complete, by the names of its files."""
     found = {}
     inputs: dict[tuple[str, str], list[str]] = {}
-    for each in results:
+    for each, written in list_written(list_outputs(study), results):
         result = each.result
         read: list[str] = []
         if result.unit != GROUP and study.container.expects:
@@ -115,9 +116,7 @@ def judge_again(study: Study, results: Iterable[UnitResult]) -> dict[str, tuple[
                 given = input_commit(study, commit)
                 inputs[place] = list_unit_files(given, unit_of(result.unit))
             read = inputs[place]
-        verdict = judge(
-            study.container, unit_of(result.unit), written=each.joined().files, read=read
-        )
+        verdict = judge(study.container, unit_of(result.unit), written=written, read=read)
         found[result.commit] = describe_lacks(verdict, result.exit_code)
     return found
 

@@ -1,4 +1,4 @@
-"""Files in main that new results would change.
+"""What new results write, and what of main they would change.
 
 Reading every merged unit would make a merge of ten units as slow as a merge of
 all of them.
@@ -6,46 +6,63 @@ all of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from ..base.runners import call
-from ..datasets.branches import Branch, Entry, Result, read_branches
-
-# Where there are more paths than this, git is not given their names: all are read.
-PATHS_PER_COMMAND = 1000
+from ..datasets.branches import Branch, Entry, Result
+from .outlines import Outlines, ancestors, outline
 
 
-def read_main_contents(
+class Contents(NamedTuple):
+    """Unit -> what its new result writes; unit -> what main holds of it that matters to these."""
+
+    new: dict[str, Branch]
+    held: dict[str, Branch]
+
+
+def read_contents(
     repository: Path,
     main: str,
-    branches: list[Branch],
+    results: Sequence[Result],
     ledger: Mapping[str, Result],
     *,
     replaced: Iterable[str],
     apart: Collection[str],
-) -> dict[str, Branch]:
-    """Unit -> what main holds of it, with only the files that matter to these branches.
+) -> Contents:
+    """What results write to a dataset, and what main holds at these places.
 
     Where main's tree lacks a path, no merged unit wrote it.  Of the units in
     `replaced`, which get a new result or none, all files matter; `apart` are
     subdatasets, which the merge registers itself.
     """
-    results = [ledger[unit] for unit in replaced if unit in ledger]
-    old = [without_paths(branch, apart) for branch in read_branches(repository, results)]
-    tree = read_files_at(repository, main, {path for b in branches for path in b.files})
-    paths = contested_paths(branches, old=old, tree=tree)
-    if not paths:
-        return {}
-    found = read_branches(repository, ledger.values(), paths=few(paths))
-    return {b.result.unit: b for b in found if b.files}
+    old = [ledger[unit] for unit in replaced if unit in ledger]
+    if not old:
+        found = outline(repository, main, results, apart=apart)
+        new = branches_of(results, found)
+        if not contested_paths(new.values(), old=[], tree=found.main):
+            return Contents(new, {})
+    standing = [result for result in ledger.values() if result not in old]
+    found = outline(repository, main, [*results, *old], standing=standing, apart=apart)
+    new, outdated = branches_of(results, found), branches_of(old, found)
+    paths = contested_paths(new.values(), old=outdated.values(), tree=found.main)
+    held = (within(b, paths) for b in branches_of(ledger.values(), found).values())
+    return Contents(new, {b.result.unit: b for b in held if b.files})
 
 
-def without_paths(branch: Branch, paths: Collection[str]) -> Branch:
-    """A branch without some of its files."""
-    files = {path: entry for path, entry in branch.files.items() if path not in paths}
-    return replace(branch, files=files)
+def branches_of(results: Iterable[Result], found: Outlines) -> dict[str, Branch]:
+    """Unit -> its result with what it writes."""
+    return {r.unit: Branch(r, found.written[r.commit], frozenset()) for r in results}
+
+
+def within(branch: Branch, paths: Collection[str]) -> Branch:
+    """A branch with only the files that are at some paths, or below them."""
+    files = {
+        path: entry
+        for path, entry in branch.files.items()
+        if path in paths or any(folder in paths for folder in ancestors(path))
+    }
+    return Branch(branch.result, files, branch.keys)
 
 
 def contested_paths(
@@ -59,25 +76,3 @@ def contested_paths(
     """
     changed = {p for b in branches for p, entry in b.files.items() if tree.get(p, entry) != entry}
     return changed.union(*(b.files for b in old))
-
-
-def read_files_at(repository: Path, commit: str, paths: set[str]) -> dict[str, Entry]:
-    """Path -> file, for those of the paths that a commit has."""
-    if not paths:
-        return {}
-    out = call(
-        ["git", "--literal-pathspecs", "ls-tree", "-r", "-z", commit, "--", *few(paths)],
-        cwd=repository,
-    )
-    entries = {}
-    for line in out.decode(errors="surrogateescape").split("\0")[:-1]:
-        about, _, path = line.partition("\t")
-        if path in paths:
-            mode, _, blob = about.split()
-            entries[path] = Entry(mode, blob)
-    return entries
-
-
-def few(paths: set[str]) -> list[str]:
-    """The paths for a command line; none, for all, where they are too many."""
-    return sorted(paths) if len(paths) <= PATHS_PER_COMMAND else []

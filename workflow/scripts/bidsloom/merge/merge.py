@@ -36,7 +36,7 @@ from ..units.listing import find_withdrawn, known_units, read_units
 from ..units.unit import GROUP
 from .decisions import Found, find_lost, ledger_after, list_done, list_fresh, list_void
 from .hold import Held, choose, list_candidates
-from .main_contents import read_main_contents
+from .main_contents import Contents, read_contents
 from .mains import Place, find_places
 from .publish import publish
 from .remove_branches import remove_branches
@@ -67,9 +67,10 @@ def merge_all(study: Study) -> MergeOutcome:
         whole, held = choose_results(study, found, wanted=wanted)
         lost = find_lost(recorded, found, {*whole, *held}, asked=asked_units(study))
         removed = [unit for unit in found.gone if unit in found.ledger]
+        contents = read_all_contents(found.places, list(whole.values()), removed=removed)
         weave = decide(
-            [announced.joined() for announced in whole.values()],
-            held=read_all_contents(found.places, list(whole.values()), removed=removed),
+            list(contents.new.values()),
+            held=contents.held,
             shared=shared_patterns(study),
             removed=removed,
         )
@@ -150,28 +151,26 @@ def shared_patterns(study: Study) -> list[str]:
 
 
 def read_all_contents(
-    places: Sequence[Place], announced: Iterable[UnitResult], *, removed: Iterable[str]
-) -> dict[str, Branch]:
-    """Unit -> what all mains together hold of it, with only the files that matter."""
-    parts: dict[str, dict[str, Branch]] = {}
+    places: Sequence[Place], announced: Sequence[UnitResult], *, removed: Iterable[str]
+) -> Contents:
+    """What new results write to all datasets together, and what the mains hold of it."""
+    whole = Contents({a.result.unit: Branch(a.result, {}, frozenset()) for a in announced}, {})
+    replaced = [*(a.result.unit for a in announced), *removed]
     for place in places:
-        branches = [a.parts[place.path] for a in announced if place.path in a.parts]
-        gone = [*(a.result.unit for a in announced), *removed]
-        apart = [] if place.path else [p.path for p in places if p.path]
-        held = read_main_contents(
+        found = read_contents(
             place.target.dataset,
             place.start,
-            branches,
+            [a.part(place.path) for a in announced if place.path in a.parts],
             place.ledger,
-            replaced=gone,
-            apart=apart,
+            replaced=replaced,
+            apart=[] if place.path else [p.path for p in places if p.path],
         )
-        for unit, branch in held.items():
-            parts.setdefault(unit, {})[place.path] = branch
-    return {
-        unit: UnitResult(next(iter(found.values())).result, found).joined()
-        for unit, found in parts.items()
-    }
+        for parts, known in ((found.new, whole.new), (found.held, whole.held)):
+            for unit, part in parts.items():
+                joined = known.setdefault(unit, Branch(part.result, {}, frozenset()))
+                outside = place.target.outside
+                joined.files.update({outside(path): e for path, e in part.files.items()})
+    return whole
 
 
 def write_all(
@@ -193,8 +192,7 @@ def write_all(
         merges = []
         for branch, written in zip(weave.merged, weave.written, strict=True):
             part = announced[branch.result.unit].parts.get(place.path)
-            commit = part.result.commit if part else None
-            merges.append(Change(branch.result.unit, commit, own(written)))
+            merges.append(Change(branch.result.unit, part, own(written)))
         links[place.path] = write_main(
             place,
             removals=[change for change in removals if change.unit in place.ledger],

@@ -36,10 +36,10 @@ def publish(
     *further, output = places
     behind = [place for place in further if commits[place.path] != place.main]
     for place in places:
-        keys = {k for a in announced if place.path in a.parts for k in a.parts[place.path].keys}
-        if keys:
+        if any(found.keys.get(place.path) for found in announced):
             dataset = place.target.dataset
             uuid = store_uuid(place.target.store, dataset)
+            keys = (key for found in announced for key in found.list_keys(place.path))
             with explained(place):
                 publish_locations(dataset, keys, uuid)
     for place in behind:

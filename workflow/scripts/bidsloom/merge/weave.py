@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from ..base.text import a_few
 from ..datasets.branches import Branch, Entry
+from .outlines import ancestors
 
 
 @dataclass
@@ -37,35 +38,35 @@ def decide(
     """
     weave = Weave()
     staying = {unit: branch for unit, branch in held.items() if unit not in removed}
-    owners = by_path([*staying.values(), *branches])
+    everything = [*staying.values(), *branches]
+    owners, folders = by_path(everything), by_folder(everything)
+    # Of most files that units have in common, all have the same content.
+    disputed = {p for p, found in owners.items() if len({b.files[p] for b in found}) > 1}
     for branch in branches:
         unit = branch.result.unit
         for path, entry in sorted(branch.files.items()):
-            others = {
-                b.result.unit
-                for b in owners[path]
-                if b.result.unit != unit and b.files[path] != entry
-            }
-            if others and not any(fnmatchcase(path, pattern) for pattern in shared):
+            others = in_the_way(branch, path, owners, folders)
+            if path in disputed and not any(fnmatchcase(path, pattern) for pattern in shared):
+                others |= {b.result.unit for b in owners[path] if b.files[path] != entry}
+            if others := others - {unit}:
                 weave.left[unit] = f"conflict: {path} was also written by {names(others)}"
                 break
     weave.merged = [b for b in branches if b.result.unit not in weave.left]
     merged = {b.result.unit for b in weave.merged}
-    standing = by_path([*(b for unit, b in staying.items() if unit not in merged), *weave.merged])
+    stand = [*(b for unit, b in staying.items() if unit not in merged), *weave.merged]
+    standing = {path: first_of(found, path) for path, found in by_path(stand).items()}
     for branch in weave.merged:
         old = held[branch.result.unit].files if branch.result.unit in held else {}
-        weave.written.append({path: first_of(standing, path) for path in {**old, **branch.files}})
+        weave.written.append({path: standing.get(path) for path in {**old, **branch.files}})
     for unit in removed:
         files = held[unit].files if unit in held else {}
-        weave.removed[unit] = {path: first_of(standing, path) for path in files}
+        weave.removed[unit] = {path: standing.get(path) for path in files}
     return weave
 
 
-def first_of(standing: Mapping[str, list[Branch]], path: str) -> Entry | None:
-    """The file that main holds at a path after the merge: of the unit that sorts first, or none."""
-    if path not in standing:
-        return None
-    return min(standing[path], key=lambda b: b.result.unit).files[path]
+def first_of(branches: list[Branch], path: str) -> Entry:
+    """The file that main holds at a path after the merge: of the unit that sorts first."""
+    return min(branches, key=lambda b: b.result.unit).files[path]
 
 
 def by_path(branches: list[Branch]) -> dict[str, list[Branch]]:
@@ -75,6 +76,39 @@ def by_path(branches: list[Branch]) -> dict[str, list[Branch]]:
         for path in branch.files:
             owners.setdefault(path, []).append(branch)
     return owners
+
+
+def by_folder(branches: list[Branch]) -> dict[str, set[str]]:
+    """Folder -> the units that hold files in it."""
+    found: dict[str, set[str]] = {}
+    for branch in branches:
+        paths = (path for path in branch.files if is_written(branch, path))
+        for folder in {folder for path in paths for folder in ancestors(path)}:
+            found.setdefault(folder, set()).add(branch.result.unit)
+    return found
+
+
+def in_the_way(
+    branch: Branch,
+    path: str,
+    owners: Mapping[str, list[Branch]],
+    folders: Mapping[str, set[str]],
+) -> set[str]:
+    """The units that have a folder where a branch has a file, or a file where it has a folder."""
+    if not is_written(branch, path):
+        return set()
+    files = {
+        other.result.unit
+        for folder in ancestors(path)
+        for other in owners.get(folder, ())
+        if is_written(other, folder)
+    }
+    return files | folders.get(path, set())
+
+
+def is_written(branch: Branch, path: str) -> bool:
+    """True where a branch writes at a path, and does not only remove what was there."""
+    return bool(int(branch.files[path].mode))
 
 
 def names(units: set[str]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from ..base.runners import call, call_git
 from ..datasets.annex import SUBDATASET
 from ..datasets.branches import REMOVED_TRAILER, Entry
+from ..datasets.trees import write_tree
 from .mains import Place, base_of, is_ancestor
 
 # A merge commit with more parents than this stalls graphical viewers.
@@ -45,39 +44,33 @@ def write_main(
     moved = {p: link for p, link in links.items() if link_at(repository, commit, p) != link}
     if current and not removals and not merges and not moved:
         return commit
-    index = repository / ".git" / f"bidsloom-index-{os.getpid()}"
-    env = {"GIT_INDEX_FILE": str(index)}
-    try:
-        call_git(["read-tree", commit], cwd=repository, env=env)
-        registered: Mapping[str, Entry | None] = {
-            path: Entry(SUBDATASET, link) for path, link in moved.items()
-        }
-        if not current:
-            files = base_changes(repository, commit, base, without=links)
-            update_index(repository, {**files, **registered}, env)
-            message = "Update the study's scaffolding"
-            commit = commit_tree(repository, [commit, base], message, env)
-        elif moved:
-            update_index(repository, registered, env)
-        if removals:
-            for change in removals:
-                update_index(repository, change.files, env)
-            trailers = "\n".join(f"{REMOVED_TRAILER}: {change.unit}" for change in removals)
-            message = f"Remove {len(removals)} unit(s) withdrawn from the input\n\n{trailers}"
-            commit = commit_tree(repository, [commit], message, env)
-        for start in range(0, len(merges), PARENTS_PER_COMMIT):
-            chunk = merges[start : start + PARENTS_PER_COMMIT]
-            files = {path: entry for change in chunk for path, entry in change.files.items()}
-            update_index(repository, files, env)
-            parents = [commit, *(change.commit for change in chunk if change.commit)]
-            message = f"Merge {len(chunk)} unit(s): {chunk[0].unit} to {chunk[-1].unit}"
-            commit = commit_tree(repository, parents, message, env)
-        if commit == place.start:
-            commit = commit_tree(repository, [commit], "Register the outputs' commits", env)
-        return commit
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            index.unlink()
+    tree = call_git(["rev-parse", f"{commit}^{{tree}}"], cwd=repository)
+    registered: Mapping[str, Entry | None] = {
+        path: Entry(SUBDATASET, link) for path, link in moved.items()
+    }
+    if not current:
+        files = base_changes(repository, commit, base, without=links)
+        tree = write_tree(repository, tree, {**files, **registered})
+        message = "Update the study's scaffolding"
+        commit = commit_tree(repository, tree, [commit, base], message)
+    elif moved:
+        tree = write_tree(repository, tree, registered)
+    if removals:
+        for change in removals:
+            tree = write_tree(repository, tree, change.files)
+        trailers = "\n".join(f"{REMOVED_TRAILER}: {change.unit}" for change in removals)
+        message = f"Remove {len(removals)} unit(s) withdrawn from the input\n\n{trailers}"
+        commit = commit_tree(repository, tree, [commit], message)
+    for start in range(0, len(merges), PARENTS_PER_COMMIT):
+        chunk = merges[start : start + PARENTS_PER_COMMIT]
+        files = {path: entry for change in chunk for path, entry in change.files.items()}
+        tree = write_tree(repository, tree, files)
+        parents = [commit, *(change.commit for change in chunk if change.commit)]
+        message = f"Merge {len(chunk)} unit(s): {chunk[0].unit} to {chunk[-1].unit}"
+        commit = commit_tree(repository, tree, parents, message)
+    if commit == place.start:
+        commit = commit_tree(repository, tree, [commit], "Register the outputs' commits")
+    return commit
 
 
 def link_at(repository: Path, commit: str, path: str) -> str | None:
@@ -103,22 +96,7 @@ def base_changes(
     return {path: entry for path, entry in files.items() if path not in without}
 
 
-def update_index(
-    repository: Path, files: Mapping[str, Entry | None], env: Mapping[str, str]
-) -> None:
-    """Write files into the index named in `env`; no entry removes a path."""
-    lines = (
-        f"{entry.mode} {entry.blob}\t{path}" if entry else f"0 {'0' * 40}\t{path}"
-        for path, entry in files.items()
-    )
-    stdin = "".join(f"{line}\0" for line in lines).encode(errors="surrogateescape")
-    call_git(["update-index", "-z", "--index-info"], cwd=repository, stdin=stdin, env=env)
-
-
-def commit_tree(repository: Path, parents: list[str], message: str, env: Mapping[str, str]) -> str:
-    """A commit of the index named in `env`."""
-    tree = call_git(["write-tree"], cwd=repository, env=env)
+def commit_tree(repository: Path, tree: str, parents: list[str], message: str) -> str:
+    """A commit of a tree."""
     flags = [flag for parent in parents for flag in ("-p", parent)]
-    return call_git(
-        ["commit-tree", tree, *flags, "-F", "-"], cwd=repository, env=env, stdin=message
-    )
+    return call_git(["commit-tree", tree, *flags, "-F", "-"], cwd=repository, stdin=message)

@@ -1,0 +1,224 @@
+"""Trees of git, read and written without an index: the cost does not grow with their files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from ..base.errors import WorkflowFailure
+from ..base.runners import call, read_objects
+from .annex import FOLDER, SUBDATASET
+from .branches import Entry
+
+T = TypeVar("T")
+# More trees than this are written as a pack, as git does with pushed objects.
+LOOSE_TREES = 100
+STORED_BYTES = 200
+# Of a tree, in a pack.
+TREE_TYPE = 2
+
+
+def read_trees(repository: Path, names: Iterable[str]) -> dict[str, dict[str, Entry]]:
+    """Tree -> what it holds, name by name.  Raises `CommandError` where one is missing."""
+    names = list(dict.fromkeys(names))
+    contents = read_objects(names, repository=repository)
+    return {name: parse_tree(content, name) for name, content in zip(names, contents, strict=True)}
+
+
+def parse_tree(content: bytes, name: str) -> dict[str, Entry]:
+    """What a tree holds; its name shows how long the names of its objects are."""
+    found = entry_pattern(len(name) // 2).findall(content)
+    return {
+        path.decode(errors="surrogateescape"): Entry(mode.decode().zfill(6), blob.hex())
+        for mode, path, blob in found
+    }
+
+
+@cache
+def entry_pattern(length: int) -> re.Pattern[bytes]:
+    """The expression of an entry in a tree whose objects have names of so many bytes."""
+    return re.compile(rb"(\d+) ([^\0]+)\0(.{%d})" % length, re.DOTALL)
+
+
+def read_entries(repository: Path, tree: str, paths: Iterable[str]) -> dict[str, Entry]:
+    """Path -> entry, for those of some paths that a tree has."""
+    by_folder: dict[str, list[str]] = {"": []}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        by_folder.setdefault(folder, []).append(name)
+    add_parents(by_folder, list)
+    held = read_folders(repository, tree, by_depth(by_folder))
+    return {
+        f"{folder}/{name}" if folder else name: held[folder][name]
+        for folder, names in by_folder.items()
+        for name in names
+        if name in held.get(folder, {})
+    }
+
+
+def write_tree(repository: Path, tree: str, changes: Mapping[str, Entry | None]) -> str:
+    """A tree with some files (or complete folders) written, and those of None removed.
+
+    A folder that nothing is left of vanishes.
+
+    Raises `WorkflowFailure` where a folder is to be made in the place of a file.
+    """
+    changed: dict[str, dict[str, Entry | None]] = {"": {}}
+    for path, entry in changes.items():
+        folder, _, name = path.rpartition("/")
+        changed.setdefault(folder, {})[name] = entry
+    add_parents(changed, dict)
+    levels = by_depth(changed)
+    before = read_folders(repository, tree, levels)
+    for folders in reversed(levels[1:]):
+        after = {folder: apply(before.get(folder, {}), changed[folder]) for folder in folders}
+        filled = {folder: held for folder, held in after.items() if held}
+        made = dict(zip(filled, make_trees(repository, filled.values()), strict=True))
+        for folder in folders:
+            parent, _, name = folder.rpartition("/")
+            if folder in made:
+                refuse_file(before.get(parent, {}), changed[parent], name, folder)
+                changed[parent][name] = Entry(FOLDER, made[folder])
+            elif folder in before:
+                changed[parent].setdefault(name, None)
+    (root,) = make_trees(repository, [apply(before[""], changed[""])])
+    return root
+
+
+def add_parents(folders: dict[str, T], empty: Callable[[], T]) -> None:
+    """Add the folders above some folders."""
+    for path in list(folders):
+        parent = path
+        while (parent := parent.rpartition("/")[0]) and parent not in folders:
+            folders[parent] = empty()
+
+
+def by_depth(folders: Iterable[str]) -> list[list[str]]:
+    """Folders in the order of their depth; the root is the first."""
+    levels: dict[int, list[str]] = {}
+    for folder in folders:
+        levels.setdefault(folder.count("/") + 1 if folder else 0, []).append(folder)
+    return [levels[depth] for depth in sorted(levels)]
+
+
+def read_folders(
+    repository: Path, tree: str, levels: Iterable[Iterable[str]]
+) -> dict[str, dict[str, Entry]]:
+    """Folder -> what it holds, of those folders that a tree has."""
+    found: dict[str, dict[str, Entry]] = {}
+    for folders in levels:
+        there = {}
+        for folder in folders:
+            parent, _, name = folder.rpartition("/")
+            entry = found.get(parent, {}).get(name) if folder else Entry(FOLDER, tree)
+            if entry and entry.mode == FOLDER:
+                there[folder] = entry.blob
+        contents = read_trees(repository, there.values())
+        found |= {folder: contents[name] for folder, name in there.items()}
+    return found
+
+
+def apply(before: Mapping[str, Entry], changes: Mapping[str, Entry | None]) -> dict[str, Entry]:
+    """What a folder holds after some changes."""
+    after = {**before, **changes}
+    return {name: entry for name, entry in after.items() if entry and int(entry.mode)}
+
+
+def refuse_file(
+    before: Mapping[str, Entry],
+    changes: Mapping[str, Entry | None],
+    name: str,
+    path: str,
+) -> None:
+    """Raise where a folder would replace a file that nobody removes."""
+    entry = changes.get(name, before.get(name))
+    if entry and entry.mode != FOLDER:
+        raise WorkflowFailure(
+            f"main has a file {path}, where a unit has a folder.",
+            hint=f"remove the file from main (git rm {path}), then merge again.",
+        )
+
+
+def make_trees(repository: Path, trees: Iterable[Mapping[str, Entry]]) -> list[str]:
+    """The names of some trees, which are written to the repository."""
+    trees = list(trees)
+    if len(trees) > LOOSE_TREES:
+        return pack_trees(repository, trees)
+    records = "".join(
+        "".join(f"{e.mode} {kind(e.mode)} {e.blob}\t{n}\0" for n, e in tree.items()) + "\0"
+        for tree in trees
+    )
+    out = call(
+        ["git", "mktree", "-z", "--batch"],
+        cwd=repository,
+        stdin=records.encode(errors="surrogateescape"),
+    )
+    return out.decode().split()
+
+
+def pack_trees(repository: Path, trees: list[Mapping[str, Entry]]) -> list[str]:
+    """The names of many trees, which are written to the repository as one pack.
+
+    `git mktree` would write a file for each, and `git fast-import` looks
+    through a folder from its first entry
+    (https://git-scm.com/docs/gitformat-pack).
+    """
+    digest = "sha256" if len(next(iter(trees[0].values())).blob) == 64 else "sha1"
+    contents = {}
+    names = []
+    for tree in trees:
+        content = format_tree(tree)
+        name = hashlib.new(digest, b"tree %d\0%b" % (len(content), content)).hexdigest()
+        names.append(name)
+        contents[name] = content
+    pack = [b"PACK", struct.pack(">II", 2, len(contents))]
+    for content in contents.values():
+        pack += [pack_header(len(content)), deflated(content)]
+    body = b"".join(pack)
+    body += hashlib.new(digest, body).digest()
+    call(["git", "index-pack", "--stdin"], cwd=repository, stdin=body)
+    return names
+
+
+def format_tree(tree: Mapping[str, Entry]) -> bytes:
+    """A tree as git writes it: sorted by name, as if a folder's name ended with a slash."""
+    entries = []
+    for name, (mode, blob) in tree.items():
+        path = name.encode(errors="surrogateescape")
+        sorted_by = path + b"/" if mode == FOLDER else path
+        written = b"%b %b\0%b" % (mode.lstrip("0").encode(), path, bytes.fromhex(blob))
+        entries.append((sorted_by, written))
+    return b"".join(written for _, written in sorted(entries))
+
+
+def deflated(content: bytes) -> bytes:
+    """Content as zlib writes it; small content as it is, since names of objects are random.
+
+    That is a header, one block that is stored, and a checksum (RFC 1950, 1951).
+    """
+    size = len(content)
+    if size > STORED_BYTES:
+        return zlib.compress(content, 1)
+    block = struct.pack("<BHH", 1, size, size ^ 0xFFFF) + content
+    return b"\x78\x01" + block + struct.pack(">I", zlib.adler32(content))
+
+
+def pack_header(size: int) -> bytes:
+    """What stands before a tree of so many bytes in a pack: its type, then its size."""
+    header, size = [TREE_TYPE << 4 | size & 15], size >> 4
+    while size:
+        header[-1] |= 128
+        header.append(size & 127)
+        size >>= 7
+    return bytes(header)
+
+
+def kind(mode: str) -> str:
+    """The type of the object that an entry of a tree names."""
+    return {FOLDER: "tree", SUBDATASET: "commit"}.get(mode, "blob")
