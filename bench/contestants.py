@@ -79,6 +79,7 @@ class Run:
     own_cpu: float = 0
     job_cpu: float = 0
     submissions: int = 0
+    load: float = 0
 
     @property
     def wall(self) -> float:
