@@ -77,6 +77,7 @@ bench: setup-tests
 # BABS and FAIRly-big's commands beside bidsloom; needs 7z (Debian: p7zip-full).
 bench-peers: setup-tests .cache/peers/made
 	@bash tests/install_packages.sh
+	@cd bench && ../$(BIN)/python -c 'import peers; peers.check_machine()'
 	@$(BIN)/python bench/everything.py peers
 
 .cache/peers/made: bench/peers-requirements.txt

@@ -172,7 +172,7 @@ def study_table(runs: dict[str, list[Run]], units: int) -> Table:
         for name, steps in ((name, seconds_of_steps(own)) for name, own in runs.items())
         if len(steps) > 1
     ]
-    babs = program_version(str(PEERS / "babs"), "--version").split()[-1]
+    babs = program_version(str(PEERS / "babs"), "--version").split()[-1].lstrip("v")
     cpus = os.cpu_count() or 1
     loads = [run.load for own in runs.values() for run in own]
     busy = "Measured on a busy machine. " if median(loads) > BUSY * cpus else ""
@@ -183,8 +183,9 @@ def study_table(runs: dict[str, list[Run]], units: int) -> Table:
         rows,
         f"BABS {babs}; all use the same Apptainer image and git-annex. "
         "The queue of BABS and of the array is looked at every second until it is empty, and the "
-        "next command starts then. BABS makes one zip file of a unit's results; bidsloom also "
-        f"writes its report. Wall s of the steps: {'; '.join(parts)}. "
+        "next command starts then. Both clone the dataset that holds the image in each job. "
+        "BABS makes one zip file of a unit's results; bidsloom also writes its report. "
+        f"Wall s of the steps: {'; '.join(parts)}. "
         f"{busy}Load: of the last minute of a run, on {cpus} CPUs.",
     )
 

@@ -105,7 +105,9 @@ def read_usage(cluster: Cluster) -> dict[str, SlurmJob]:
     """Job id -> what all of its steps took, of all jobs that SLURM knows to have ended."""
     jobs: dict[str, list[list[str]]] = {}
     columns = "JobID,TotalCPU,Start,End"
-    for line in cluster.ask("sacct", "-n", "-P", "-o", columns).splitlines():
+    # Without -S, sacct knows no job that ended before midnight.
+    options = ("-n", "-P", "-S", "now-2days", "-o", columns)
+    for line in cluster.ask("sacct", *options).splitlines():
         name, *rest = line.split("|")
         jobs.setdefault(name.partition(".")[0], []).append([name, *rest])
     found = {}
