@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests of SLURM mostly wait: one worker more than there are CPUs.
 WORKERS = $(shell echo $$(( $$(nproc 2> /dev/null || echo 2) + 1 )))
 
-.PHONY: demo test test-apps test-fuzz test-kills bench lint format docs setup setup-tests clean-demo
+.PHONY: demo test test-apps test-fuzz test-kills bench bench-peers lint format docs setup setup-tests clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -73,3 +73,15 @@ clean-demo:
 bench: setup-tests
 	@bash tests/install_packages.sh
 	@$(BIN)/python bench/everything.py
+
+# BABS and FAIRly-big's commands beside bidsloom; needs 7z (Debian: p7zip-full).
+bench-peers: setup-tests .cache/peers/made
+	@bash tests/install_packages.sh
+	@cd bench && ../$(BIN)/python -c 'import peers; peers.check_machine()'
+	@$(BIN)/python bench/everything.py peers
+
+.cache/peers/made: bench/peers-requirements.txt
+	$(PYTHON) -m venv .cache/peers
+	.cache/peers/bin/pip install -qq --disable-pip-version-check -r bench/peers-requirements.txt
+	.cache/peers/bin/python -m compileall -q .cache/peers || true
+	@touch $@

@@ -20,6 +20,8 @@ RESULTS = REPOSITORY / "bench" / "RESULTS.md"
 BENCHMARKS = (
     *("job", "bytes", "listing", "merge", "push", "slurm_job", "head", "many_units", "status"),
 )
+# Needs programs of its own: `make bench-peers`.
+PEERS = "peers"
 
 
 def run_benchmark(name: str, *, quick: bool) -> str:
@@ -42,11 +44,11 @@ def read_sections(text: str) -> dict[str, str]:
 def write_results(sections: dict[str, str]) -> None:
     """RESULTS.md, in the order of the benchmarks."""
     head = (
-        "# Results\n\n`make bench` makes these tables anew.\n"
+        "# Results\n\n`make bench` makes these tables anew; `make bench-peers` those of peers.\n"
         "CPU seconds are user and system time of a process and of all its children.\n\n"
         f"The machine: {machine_facts()}.\n"
     )
-    known = [sections[name] for name in BENCHMARKS if name in sections]
+    known = [sections[name] for name in (*BENCHMARKS, PEERS) if name in sections]
     RESULTS.write_text("\n".join([head, *known]))
 
 
@@ -54,7 +56,9 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="smaller ones, in some minutes")
-    parser.add_argument("benchmarks", nargs="*", metavar="benchmark", help=", ".join(BENCHMARKS))
+    parser.add_argument(
+        "benchmarks", nargs="*", metavar="benchmark", help=", ".join((*BENCHMARKS, PEERS))
+    )
     arguments = parser.parse_args()
     sections = read_sections(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in arguments.benchmarks or BENCHMARKS:

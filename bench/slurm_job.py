@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from job import DATALAD, job_case, measure_app, script
+from job import DATALAD, Settings, job_case, measure_app, script, settings_of
 from measure import REPOSITORY, Table, interleave, ratio_of, run_alone, run_measured
 from study import APP, BenchStudy, label, make_study
 from synthetic import make_dataset
@@ -72,9 +72,9 @@ class Run:
 
 
 @contextmanager
-def running_cluster(root: Path) -> Iterator[Cluster]:
+def running_cluster(root: Path, *, nodes: int = 4, cpus: int = 4) -> Iterator[Cluster]:
     """A cluster for the time of a block."""
-    cluster = Cluster(root)
+    cluster = Cluster(root, nodes=nodes, cpus=cpus)
     try:
         cluster.start()
         yield cluster
@@ -105,7 +105,9 @@ def read_usage(cluster: Cluster) -> dict[str, SlurmJob]:
     """Job id -> what all of its steps took, of all jobs that SLURM knows to have ended."""
     jobs: dict[str, list[list[str]]] = {}
     columns = "JobID,TotalCPU,Start,End"
-    for line in cluster.ask("sacct", "-n", "-P", "-o", columns).splitlines():
+    # Without -S, sacct knows no job that ended before midnight.
+    options = ("-n", "-P", "-S", "now-2days", "-o", columns)
+    for line in cluster.ask("sacct", *options).splitlines():
         name, *rest = line.split("|")
         jobs.setdefault(name.partition(".")[0], []).append([name, *rest])
     found = {}
@@ -131,15 +133,14 @@ def records(first: int, last: int) -> list[str]:
     return [f"results/{APP}/jobs/sub-{label(n)}.json" for n in range(first, last + 1)]
 
 
-def write_array(root: Path, study: BenchStudy, bids: Path, number: int) -> list[str | Path]:
-    """The call of sbatch that runs FAIRly-big's sequence for some subjects, and waits."""
-    store = root / "ria" / "alias" / APP
+def write_array(root: Path, settings: Settings, number: int) -> list[str | Path]:
+    """The arguments of sbatch that run FAIRly-big's sequence for some subjects."""
     folder = root / "scripts"
     folder.mkdir()
     for n in range(1, number + 1):
-        (folder / f"{n}.sh").write_text(script(DATALAD, study, bids, store, n)[2])
+        (folder / f"{n}.sh").write_text(script(DATALAD, settings, n)[2])
     return [
-        *("sbatch", "--wait", f"--array=1-{number}%2", "--mem=1000", "--output", root / "%a.log"),
+        *(f"--array=1-{number}%2", "--mem=1000", "--output", root / "%a.log"),
         *("--wrap", f'exec sh "{folder}/$SLURM_ARRAY_TASK_ID.sh"'),
     ]
 
@@ -152,6 +153,7 @@ def tables(root: Path, quick: bool) -> list[Table]:
     bids = [make_dataset(root / f"bids-{n}", n, files=4, content=content) for n in sizes]
     few, many = (make_study(root / f"study-{n}", b) for n, b in zip(sizes, bids, strict=True))
     ria = make_study(root / "datalad", bids[0], output_url=f"ria+file://{root}/ria#~{APP}")
+    by_datalad = settings_of(ria, bids[0], root / "ria" / "alias" / APP)
     shared_bids = make_dataset(root / "bids-shared", 2 * SHARED, files=4, content=2 * SHARED)
     shared = make_study(root / "study-shared", shared_bids, units_per_job=SHARED)
     arrays = make_study(root / "study-arrays", shared_bids)
@@ -161,7 +163,8 @@ def tables(root: Path, quick: bool) -> list[Table]:
     interleave([alone], min(repeats, 7))
     app = measure_app(few, bids[0], min(repeats, 7))
     with running_cluster(root / "cluster") as cluster:
-        plain = run_on(cluster, write_array(root, ria, bids[0], repeats))
+        array_of_commands = write_array(root, by_datalad, repeats)
+        plain = run_on(cluster, ["sbatch", "--wait", *array_of_commands])
         own = run_jobs(few, cluster, *records(1, repeats))
         # A group of one job is left to the plugin.
         groups = ("--groups", "process_subject=alone", "--")

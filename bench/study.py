@@ -100,8 +100,12 @@ def make_study(
     lock_file: str = "",
     units_per_job: int = 1,
     prepare: bool = True,
+    image: Path | None = None,
 ) -> BenchStudy:
-    """A study of a synthetic dataset, with a bare store unless told otherwise."""
+    """A study of a synthetic dataset, with a bare store unless told otherwise.
+
+    The app is a shell script, or what an `image` holds.
+    """
     study = BenchStudy(root, output_url or str(root / "store.git"))
     study.scratch.mkdir(parents=True)
     study.image.write_text(APP_SCRIPT)
@@ -119,13 +123,10 @@ def make_study(
             "units_per_job": units_per_job,
             "check_node": False,
         },
-        "container": {
-            "name": APP,
-            "image": str(study.image),
-            "runtime": "none",
-            "call_fmt": "sh {img} {cmd}",
-        },
+        "container": {"name": APP, "image": str(image or study.image)},
     }
+    if not image:
+        config["container"] |= {"runtime": "none", "call_fmt": "sh {img} {cmd}"}
     study.config.write_text(yaml.safe_dump(config))
     if prepare:
         run_measured(
