@@ -9,6 +9,9 @@ export PATH
 # Without compiled modules every job would pay seconds for its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Tests of SLURM mostly wait: one worker more than there are CPUs.
+WORKERS = $(shell echo $$(( $$(nproc 2> /dev/null || echo 2) + 1 )))
+
 .PHONY: demo test test-apps test-fuzz test-kills bench lint format docs setup setup-tests clean-demo
 
 demo: setup
@@ -16,7 +19,7 @@ demo: setup
 
 test: setup-tests
 	@bash tests/install_packages.sh
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 # Made-up configurations, others each time.
 test-fuzz: setup-tests

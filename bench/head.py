@@ -36,11 +36,11 @@ class Head:
     in_queue: int
 
 
-def measure(cluster: Cluster, study: BenchStudy, units: int, seconds: float) -> Head:
+def measure(cluster: Cluster, study: BenchStudy, units: int, seconds: float, *options: str) -> Head:
     """Seconds until the first submission, then CPU and memory while jobs are pending."""
     start = time.monotonic()
     head = subprocess.Popen(
-        [str(word) for word in study.snakemake("--profile", "slurm")],
+        [str(word) for word in study.snakemake("--profile", "slurm", *options)],
         cwd=REPOSITORY,
         start_new_session=True,
         stdout=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from measure import PYTHON, REPOSITORY, Case, Table, Usage, interleave, ratio_of, run_alone
 from study import BenchStudy, make_study
-from synthetic import git, make_dataset
+from synthetic import git, make_dataset, make_superdataset
 
 LIST_UNITS = """
 from bidsloom.config.study import Selection
@@ -30,6 +30,8 @@ assert len(subjects) == {subjects}, len(subjects)
 """
 
 FILES = 12
+# CPU seconds for the list of 50,000 subjects that are datasets, none of them looked into.
+DATASETS_TARGET = 30
 
 
 def make_bids(root: Path, subjects: int, *, checkout: bool = False) -> Path:
@@ -68,7 +70,8 @@ def tables(root: Path, quick: bool) -> list[Table]:
     study = make_study(root / "study", dry_bids)
     dry_run = Case(lambda _: study.snakemake("-n", "-q", "rules"), REPOSITORY)
     listings = [listing_case(study, dry_bids, dry), listing_case(study, large_bids, large)]
-    interleave([*layouts, *listings, dry_run], repeats)
+    apart = listing_case(study, make_superdataset(root / "apart", large), large)
+    interleave([*layouts, *listings, apart, dry_run], repeats)
     guesses = {
         n: Usage(
             cpu=extrapolate(small, (layouts[0].cpu, layouts[1].cpu), n),
@@ -83,6 +86,12 @@ def tables(root: Path, quick: bool) -> list[Table]:
         usage_row(f"first listing, {dry:,}", listings[0]),
         usage_row(f"first listing, {large:,}", listings[1])
         + ratio_of(listings[1].cpu, guesses[large].cpu, 1 / 20),
+        [
+            *usage_row(f"first listing, {large:,} subjects that are datasets", apart),
+            "",
+            f"at most {DATASETS_TARGET} s",
+            "yes" if apart.cpu <= DATASETS_TARGET else "no",
+        ],
         usage_row(f"snakemake -n, {dry:,}, list cached", dry_run)
         + ratio_of(dry_run.cpu, guesses[dry].cpu, 1 / 10),
     ]

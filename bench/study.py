@@ -11,7 +11,7 @@ from measure import PYTHON, REPOSITORY, SCRIPTS, run_measured
 
 APP = "bench"
 INPUT_PATH = "sourcedata/raw"
-JOB_SCRIPT = SCRIPTS / "process_subject.py"
+JOB_SCRIPT = SCRIPTS / "run_job.py"
 
 # Copies its subject's images: the least that leaves annexed results.
 APP_SCRIPT = """\
@@ -68,8 +68,11 @@ class BenchStudy:
         return [*command, "--directory", self.root, "--configfile", self.config, *args]
 
     def job(self, n: int) -> list[str | Path]:
-        """The command that processes the n-th subject, counted from one."""
-        return [PYTHON, JOB_SCRIPT, "--config", self.config, "--subject", label(n)]
+        """The command that processes the n-th subject on a node, counted from one."""
+        unit = f"sub-{label(n)}"
+        where = ["--directory", self.root, "--config", self.config, "--ended", self.root / "ended"]
+        call = ["--kind", "unit", "--name", unit, "--log", self.root / "logs" / f"{unit}.log"]
+        return [PYTHON, JOB_SCRIPT, *where, *call]
 
     def library(self, code: str) -> list[str]:
         """A Python process that runs `code` with the `study` at hand."""

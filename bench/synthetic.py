@@ -54,6 +54,29 @@ def make_dataset(
     return root
 
 
+def make_superdataset(root: Path, subjects: int) -> Path:
+    """A dataset in which each subject is a subdataset that nobody can reach."""
+    root.mkdir(parents=True)
+    git("init", "-q", "-b", "main", cwd=root)
+    names = [f"sub-{n:05}" for n in range(1, subjects + 1)]
+    modules = "".join(
+        f'[submodule "{name}"]\n\tpath = {name}\n\turl = ../nowhere/{name}\n' for name in names
+    )
+    files = {
+        "dataset_description.json": '{"Name": "synthetic", "BIDSVersion": "1.10.0"}',
+        ".gitmodules": modules,
+    }
+    blobs = (
+        f"100644 blob {git('hash-object', '-w', '--stdin', cwd=root, stdin=text)}\t{name}"
+        for name, text in files.items()
+    )
+    links = (f"160000 commit {hashlib.sha1(name.encode()).hexdigest()}\t{name}" for name in names)
+    entries = "\n".join([*blobs, *links]) + "\n"
+    tree = git("mktree", "--missing", cwd=root, stdin=entries)
+    git("update-ref", "refs/heads/main", git("commit-tree", tree, "-m", "data", cwd=root), cwd=root)
+    return root
+
+
 def join_trees(root: Path) -> None:
     """Make main of all refs/part/*: what each has in its root."""
     parts = git("for-each-ref", "--format=%(refname)", "refs/part", cwd=root).splitlines()

@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(slurmctld slurmd slurmdbd slurm-client munge mariadb-server mariadb-client
     environment-modules iproute2 procps shellcheck
     busybox-static charliecloud patchelf podman runc squashfs-tools squashfuse uidmap
-    chromium)
+    chromium openssh-server openssh-client)
 
 missing=()
 for package in "${packages[@]}"; do

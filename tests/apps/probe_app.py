@@ -14,6 +14,7 @@ behaviour without changing its command line:
     no-surfaces    write nothing to the folder of `--fs-subjects-dir`
     clash          every subject writes its own content to one file
     stamp          write the time into a file
+    everything     list every file of the input that has content
     escape         try to write where no app should, and tell where that went well
 
 It leaves a file `ran-<label>-<pid>` there each time it runs.
@@ -98,7 +99,8 @@ if args.switches:
         crash(int((args.switches / f"crash-{label}").read_text()))
 
 source = args.bids_dir / unit.replace("_", "/", 1)
-files = sorted(p for p in source.rglob("*") if p.is_file())
+# A subject that is a dataset of its own has a git directory.
+files = sorted(p for p in source.rglob("*") if p.is_file() and "/." not in str(p))
 digests = {
     p.relative_to(args.bids_dir).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
     for p in files
@@ -106,6 +108,9 @@ digests = {
 folder.mkdir(parents=True, exist_ok=True)
 variable = os.environ.get("PROBE_VARIABLE", "")
 report = {"files": digests, "note": args.note, "variable": variable}
+if args.switches and (args.switches / "everything").exists():
+    seen = (p for p in args.bids_dir.rglob("*") if p.is_file() and ".git" not in p.parts)
+    report["seen"] = sorted(p.relative_to(args.bids_dir).as_posix() for p in seen)
 for further in args.derivatives:
     found = sorted(p.relative_to(further) for p in further.rglob("*") if p.is_file())
     # A clone in which a record is run again holds the other subjects too.

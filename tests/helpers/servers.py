@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import getpass
 import http.server
 import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+
+from .waiting import wait_for
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -66,3 +74,60 @@ def receive_posts() -> Iterator[tuple[str, list[dict]]]:
             yield f"127.0.0.1:{server.server_port}", posts
         finally:
             server.shutdown()
+
+
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+
+
+@contextlib.contextmanager
+def running_sshd(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """An ssh server with keys of its own below `root`.
+
+    Its address (`ssh://user@127.0.0.1:port`), and the variables by which
+    clients use its key and know it.
+    """
+    root.mkdir(parents=True)
+    for name in ("host", "client"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", root / name], check=True
+        )
+    shutil.copy(root / "client.pub", root / "authorized")
+    (root / "home").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    tools = Path(sys.executable).parent
+    (root / "sshd_config").write_text(
+        f"""\
+ListenAddress 127.0.0.1
+Port {port}
+HostKey "{root}/host"
+AuthorizedKeysFile "{root}/authorized"
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+SetEnv "PATH={tools}:{os.environ["PATH"]}" "HOME={root}/home"
+"""
+    )
+    public = (root / "host.pub").read_text().split()
+    (root / "known").write_text(f"[127.0.0.1]:{port} {public[0]} {public[1]}\n")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    process = subprocess.Popen(
+        [str(SSHD), "-D", "-e", "-f", root / "sshd_config"], stderr=(root / "log").open("w")
+    )
+    options = f"-o IdentitiesOnly=yes -o UserKnownHostsFile='{root}/known' -i '{root}/client'"
+    try:
+        wait_for(lambda: answers(port), 20, "the start of sshd")
+        yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}", {"GIT_SSH_COMMAND": f"ssh {options}"}
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens on a port of this machine."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

@@ -278,7 +278,7 @@ def variable_of_the_job(w):
 CASES = [
     (input_missing, "does not exist"),
     (input_url_missing, "cannot be cloned"),
-    (input_no_git, "cannot be cloned"),
+    (input_no_git, "is not a BIDS dataset: it has no dataset_description.json. It is no git"),
     (input_no_bids, "no dataset_description.json"),
     (input_no_subjects, "has no subjects"),
     (input_bad_label, "'sub-01;rm -rf'"),

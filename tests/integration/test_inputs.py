@@ -136,3 +136,36 @@ def test_input_moves_on(tmp_path):
     assert ["01", "01", "02", "02", "02", "03", "04"] == workspace.runs()
     assert "probe/sub-01.html" in workspace.tree()
     assert "probe/sub-04.html" not in workspace.tree()
+
+
+def test_one_dataset_for_each_subject(workspace, tmp_path):
+    """Each of its own shape; a subject without one is left out, by name."""
+    (tmp_path / "prep").mkdir()
+    complete = write_derivative(tmp_path / "prep" / "sub-01", ["01"])
+    folder_itself = tmp_path / "prep" / "sub-02"
+    run("datalad", "-l", "error", "create", folder_itself, cwd=tmp_path)
+    (folder_itself / "anat").mkdir()
+    (folder_itself / "anat" / "brain.nii.gz").write_bytes(b"brain\0" * 50)
+    run("datalad", "-l", "error", "save", cwd=folder_itself)
+    workspace.config["datalad"]["inputs"] = [
+        {
+            "repo": str(tmp_path / "prep" / "sub-{subject}"),
+            "path": "sourcedata/prep",
+            "flag": "--derivatives",
+        }
+    ]
+    workspace.snakemake()
+    assert ["01", "02"] == workspace.runs()
+    excluded = (workspace.results / "excluded.tsv").read_text()
+    assert "sub-03\tabsent from the further input sourcedata/prep\n" in excluded
+    assert "sub-01/anat/brain.nii.gz" in report_of(workspace, "sub-01")["sourcedata/prep/sub-01"]
+    seen = report_of(workspace, "sub-02")["sourcedata/prep"]
+    assert ["sub-02/anat/brain.nii.gz"] == [path for path in seen if "brain" in path]
+    listed = git("ls-tree", "main", "sourcedata/prep/", cwd=workspace.store).splitlines()
+    heads = [git("rev-parse", "HEAD", cwd=d) for d in (complete, folder_itself)]
+    assert heads == [line.split()[2] for line in listed]
+
+    # Another one joins, and only its subject is due.
+    write_derivative(tmp_path / "prep" / "sub-03", ["03"])
+    said = dry_run(workspace)
+    assert "Process sub-03: new\n" in said and "Process sub-01" not in said

@@ -1,6 +1,7 @@
 """Jobs that are submitted together, as an array."""
 
 import os
+import re
 import signal
 
 import pytest
@@ -67,3 +68,41 @@ def test_interrupted_array_leaves_no_task(study):
         wait_for(lambda: not study.cluster.ask("squeue", "-h"))
     states = study.cluster.ask("sacct", "-n", "-X", "-P", "-j", array, "-o", "State").splitlines()
     assert {"CANCELLED"} == {state.split()[0] for state in states}
+
+
+def test_one_job_of_snakemakes_for_many_units(study, shared_disk):
+    """Each unit has its own SLURM job, end and cause; only what failed is submitted again."""
+    labels = [f"{n:02}" for n in range(1, 13)]
+    root = shared_disk / "many"
+    make_input(root, {label: [None] for label in labels})
+    study.config["datalad"]["input_repo"] = str(root)
+    (study.switches / "fail-05").write_text("3")
+    many = ("--default-resources", "slurm_array=12", "slurm_array_from=4", "--jobs", "12")
+    dry = study.snakemake("-n", *many)
+    assert re.search(r"process_array +4\n", dry.stdout)
+    with study.held_jobs(*many, running=12) as process:
+        comments = study.cluster.ask("squeue", "-h", "-r", "-o", "%k").splitlines()
+        assert 12 == len(comments)
+        # A quarter of the queue each.
+        assert 4 == len(set(comments))
+        states = study.states()
+        assert {"running"} == {row["state"] for row in states.values()}
+        study.cluster.ask("scancel", states["sub-07"]["job"])
+        assert study.status("--cancel", "09").returncode == 0
+        wait_for(lambda: study.attempts("sub-07") and study.attempts("sub-09"))
+    wait_for(lambda: study.attempts("sub-05"))
+    (study.switches / "fail-05").unlink()
+    assert exit_code(process) != 0
+    classes = {
+        label: [a["failure_class"] for a in study.attempts(f"sub-{label}")] for label in labels
+    }
+    failed = {"05": ["app_error"], "07": ["cancelled"], "09": ["cancelled"]}
+    assert failed == {label: found for label, found in classes.items() if found}
+    assert sorted([*labels, "05", "07"]) == study.runs()
+    merged = {label for label in labels if f"sub-{label}.html" in study.tree()}
+    assert set(labels) - {"09"} == merged
+    assert [] == list((study.results / "arrays").iterdir())
+    # The second run has one unit left, which is a job like any other; the third has none.
+    study.snakemake(*many)
+    assert sorted([*labels, "05", "07", "09"]) == study.runs()
+    assert "Nothing to be done" in study.snakemake("-n", *many).stdout

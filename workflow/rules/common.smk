@@ -1,8 +1,7 @@
 """
 What all rules share: the study, its units, and how a run begins and ends.
 
-The dataset is looked at once, in the main process; a job's process reads the
-few files that were left for it.
+The main process alone looks at the dataset; a job reads the few files left for it.
 """
 
 import shlex
@@ -20,6 +19,7 @@ from bidsloom.main_process.start_message import Reasons, describe_start
 from bidsloom.records.open_study import OpenStudy
 from bidsloom.reporting.notifications import Addresses
 from bidsloom.scheduling.batches import BATCH, replace_batches
+from bidsloom.scheduling.unit_jobs import batch_size
 from bidsloom.units.listing import listing_key
 from bidsloom.units.unit import GROUP, UNIT
 
@@ -38,17 +38,32 @@ def makes_jobs() -> bool:
     return workflow.is_main_process and not words & READ_ONLY
 
 
-def typed_targets() -> list[str]:
-    """The targets on the command line."""
-    # As Snakemake reads them: which words are targets depends on its options.
-    return get_argument_parser().parse_known_args(sys.argv[1:])[0].targets
+def typed() -> object:
+    """The command line as Snakemake reads it: which words are targets depends on its options."""
+    return get_argument_parser().parse_known_args(sys.argv[1:])[0]
 
 
 def is_only_check() -> bool:
     """Whether `check` is the one target that was typed."""
     if not workflow.is_main_process or "check" not in sys.argv[1:]:
         return False
-    return typed_targets() == ["check"]
+    return typed().targets == ["check"]
+
+
+def units_a_job() -> int:
+    """How many units a job of Snakemake's stands for, where there are thousands of them."""
+    if STUDY.resources.units_per_job > 1:
+        return STUDY.resources.units_per_job
+    # A profile with this is one for SLURM.
+    most = profile_default("slurm_array")
+    if not typed().dryrun and (HERE or not ADAPTED or most is None):
+        return 1
+    return batch_size(
+        due=len(OPENED.names) - len(OPENED.done),
+        many=MANY,
+        most=1000 if most is None else most,
+        at_once=workflow.resource_settings.nodes or 0,
+    )
 
 
 def is_busy() -> bool:
@@ -102,10 +117,12 @@ if sys.executable != shlex.quote(sys.executable):
 HERE = workflow.resource_settings.nodes is None
 ONLY_CHECK = is_only_check()
 # Whether the whole study was asked for: then every unit must be settled at the end.
-IS_WHOLE = workflow.is_main_process and typed_targets() in ([], ["all"], ["study"])
+IS_WHOLE = workflow.is_main_process and typed().targets in ([], ["all"], ["study"])
+# With more units than this, done ones are mere files, and due ones are put into arrays.
+MANY = profile_default("slurm_array_from") or 2000
 # What a check found in this process.
 FOUND = []
-ADDRESSES, OPENED, BATCHES = Addresses(), None, []
+ADDRESSES, OPENED, IN_BATCHES, BATCHES = Addresses(), None, False, []
 
 try:
     STUDY = read_study(config, lines=KEY_LINES)
@@ -118,14 +135,12 @@ except ConfigFailure as e:
 except WorkflowFailure as e:
     end_with([e])
 
-# Messages are formatted with the names of the outermost Snakefile, which this is
-# not where the workflow is used as a module.
+# Messages are formatted with the names of the outermost Snakefile.
 WHY = Reasons(OPENED.why if OPENED else {})
 workflow.modifier_stack[0].globals["WHY"] = WHY
 
+ADAPTED = bool(OPENED) and adapt_slurm(STUDY, config, here=HERE)
 if OPENED and not ONLY_CHECK:
-    if STUDY.resources.units_per_job > 1:
-        BATCHES = replace_batches(OPENED, busy=is_busy())
+    if IN_BATCHES := STUDY.resources.units_per_job > 1 or len(OPENED.names) > MANY:
+        BATCHES = replace_batches(OPENED, units_a_job(), busy=is_busy())
     print("bidsloom: " + "\n".join(describe_start(OPENED)), file=sys.stderr)
-if OPENED:
-    adapt_slurm(STUDY, config, here=HERE)

@@ -14,14 +14,15 @@ from bidsloom.units.unit_tables import read_unit
 
 def unit_results(wildcards) -> list[str]:
     """Records of all units, or of the batches in which several are processed."""
-    if STUDY.resources.units_per_job == 1:
+    if not IN_BATCHES:
         return [f"<study>/jobs/{unit}.json" for unit in OPENED.names]
     # By its whole path a record is no output of a rule: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.
     done = [str(STUDY.files.record(name)) for name in sorted(OPENED.done)]
+    own = "" if STUDY.resources.units_per_job > 1 else "_array"
     return done + [
         (
-            f"<study>/batches/{batch_name(batch)}.json"
+            f"<study>/batches/{batch_name(batch)}{own}.json"
             if len(batch) > 1
             else f"<study>/jobs/{batch[0].name}.json"
         )

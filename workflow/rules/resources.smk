@@ -15,6 +15,7 @@ from bidsloom.scheduling.job_scripts import sbatch_options
 from bidsloom.config.request import Request
 from bidsloom.scheduling.requests import (
     ProfileDefaults,
+    array_request,
     batch_request,
     check_request,
     proof_request,
@@ -50,6 +51,12 @@ def asked_partition(study: Study) -> str | None:
 def request_for_batch(batch: str, attempt: int) -> Request:
     """Memory and time for what is left of a batch at an attempt of this run."""
     return batch_request(STUDY, PROFILE, batch)
+
+
+@cache
+def request_for_array(batch: str, attempt: int) -> Request:
+    """What the job of each unit asks for that is left of a batch, at an attempt of this run."""
+    return array_request(STUDY, PROFILE, batch)
 
 
 def job_resources(study: Study, request: Callable[[Any, int], Request]) -> dict:

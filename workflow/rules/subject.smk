@@ -5,8 +5,8 @@ INPUTS   results/{study}/prepared.json
          results/{study}/subjects.tsv
 OUTPUTS  results/{study}/jobs/{unit}.json
          and job/<app>/{unit} in the output store
-         results/{study}/batches/{batch}.json, with hpc.units_per_job, when
-         each of the batch's units has its record
+         results/{study}/batches/{batch}.json, with hpc.units_per_job, or
+         {batch}_array.json, when each of the batch's units has its record
 """
 
 
@@ -52,5 +52,26 @@ rule process_batch:
         units=units_of,
     message:
         "Process {params.units}"
+    script:
+        "../scripts/process_batch.py"
+
+
+# Each unit has a SLURM job of its own, which slurm_adapter.py submits and follows.
+rule process_array:
+    input:
+        what_a_batch_needs,
+    output:
+        done="<study>/batches/{batch}_array.json",
+    log:
+        "<study>/batches/{batch}.log",
+    envmodules:
+        *STUDY.resources.modules,
+    threads: STUDY.resources.job.cpus
+    resources:
+        **job_resources(
+            STUDY, lambda wildcards, attempt: request_for_array(wildcards.batch, attempt)
+        ),
+    message:
+        "Process the units of {wildcards.batch}, each in a job of its own"
     script:
         "../scripts/process_batch.py"

@@ -11,7 +11,7 @@ from bidsloom.scheduling.batch_job import process_batch
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         done = process_batch(
-            read_study(snakemake.config),
+            read_study(snakemake.config, checked=True),
             snakemake.wildcards.batch,
             requested=Request.of_job(snakemake.threads, snakemake.resources),
         )

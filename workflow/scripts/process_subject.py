@@ -22,7 +22,7 @@ if "snakemake" in globals():
     log_file = Path(snakemake.log[0])
     with entry_point(log_file):
         job = open_job(
-            read_study(snakemake.config),
+            read_study(snakemake.config, checked=True),
             snakemake.wildcards.unit,
             log_file=log_file,
             requested=Request.of_job(snakemake.threads, snakemake.resources),

@@ -18,20 +18,23 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bidsloom.base.errors import CommandError
+from bidsloom.base.files import write_json
 from bidsloom.base.runners import call
 from bidsloom.config import Study
 from bidsloom.config.request import Request
 from bidsloom.records.job_ends import JobEnd, remove_ends, take_ends
+from bidsloom.scheduling.batches import BatchUnit, list_commits, list_left, list_missing
 from bidsloom.scheduling.node_call import CallSetting, NodeCall, write_array, write_job_config
 from bidsloom.scheduling.retry import is_worth_retrying
 from bidsloom.scheduling.slurm import ask, job_prefix
 from bidsloom.scheduling.submissions import Pace, is_gathered, split_in_arrays
+from bidsloom.scheduling.unit_jobs import UnitJobs
 from bidsloom.scheduling.watch import Watch
 
 try:
@@ -78,6 +81,7 @@ RELIED_UPON = {
 # Rules whose jobs the node runs by itself -> what they do there.
 DIRECT = {
     "process_subject": "unit",
+    "process_array": "unit",
     "process_group": "unit",
     "process_batch": "batch",
     "prove": "prove",
@@ -94,13 +98,13 @@ MOMENT = 1.5
 LEAST_INTERVAL = 3.0
 
 
-def adapt_slurm(study: Study, config: Mapping, *, here: bool) -> None:
-    """Put the adapter in the place of the plugin's executor, where there is the plugin.
+def adapt_slurm(study: Study, config: Mapping, *, here: bool) -> bool:
+    """Put the adapter in the place of the plugin's executor; whether it is there.
 
     `here` says that jobs run on this machine: then nothing is said about it.
     """
     if plugin is None:
-        return
+        return False
     if moved := find_moved(plugin, version(PACKAGE)):
         if not here:
             print(
@@ -110,9 +114,10 @@ def adapt_slurm(study: Study, config: Mapping, *, here: bool) -> None:
                 f"Hint: pip install {PACKAGE}=={TESTED[-1]}",
                 file=sys.stderr,
             )
-        return
+        return False
     adapter = type("StudyExecutor", (SlurmAdapter,), {"study": study, "config": config})
     ExecutorPluginRegistry().get_plugin("slurm").executor = adapter
+    return True
 
 
 def find_moved(module: Any, found: str) -> list[str]:
@@ -147,6 +152,9 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         self.gathering = threading.Lock()
         self.pace = Pace()
         self.waiting = 0
+        self.large: list[tuple[Any, list[BatchUnit]]] = []
+        self.on_the_way = 0
+        self.unit_jobs: dict[str, UnitJobs] = {}
         self.accounts: dict[str, str] = {}
         self.arrays: list[Path] = []
         self.looked_at: dict[str, Any] = {}
@@ -261,6 +269,8 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         self.look_at_ends()
         with self.lock:
             numbers = {info.external_jobid for info in self.active_jobs}
+        for together in list(self.unit_jobs.values()):
+            numbers |= together.jobs.keys()
         return bool(numbers & self.ends.keys() - self.failures.keys())
 
     def look_at_ends(self) -> None:
@@ -271,6 +281,16 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
 
     async def check_active_jobs(self, active_jobs: list) -> AsyncIterator:
         """Report the jobs that ended; yield the others."""
+        shared = [info for info in active_jobs if info.external_jobid in self.unit_jobs]
+        async for info in self.check_jobs(self.with_unit_jobs(active_jobs)):
+            if not info.aux.get("unit"):
+                yield info
+        for info in shared:
+            if not self.report_if_over(info):
+                yield info
+
+    async def check_jobs(self, active_jobs: list) -> AsyncIterator:
+        """Report the jobs that ended, each of them one of SLURM's; yield the others."""
         self.looked_at = {info.external_jobid: info for info in active_jobs}
         self.look_at_ends()
         others = [info for info in active_jobs if not self.report_own_word(info)]
@@ -306,6 +326,9 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         """Report a job that succeeded."""
         self.looked_at.pop(job_info.external_jobid, None)
         self.ends.pop(job_info.external_jobid, None)
+        if job_info.aux.get("unit"):
+            self.unit_jobs[job_info.aux["together"]].end(job_info.external_jobid, success=True)
+            return
         super().report_job_success(job_info)
 
     def report_own_word(self, info: Any) -> bool:
@@ -315,7 +338,8 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         end, job = self.ends[info.external_jobid], info.job
         if not self.is_direct(job):
             return False
-        if (end.name, end.attempt) != (self.node_call(job).name, job.attempt):
+        name = info.aux.get("unit") or self.node_call(job).name
+        if (end.name, end.attempt) != (name, job.attempt):
             del self.ends[info.external_jobid]
             return False
         if end.exit_code:
@@ -377,14 +401,20 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         wildcards = getattr(job, "wildcards", None) or {}
         unit, batch = wildcards.get("unit"), wildcards.get("batch")
         asked = Request.of_job(job.threads, job.resources)
+        aux = job_info.aux or {}
+        facts = (number, aux.get("slurm_logfile"), asked)
+        if aux.get("unit"):
+            self.watch.conclude(aux["unit"], *facts)
+            self.unit_jobs[aux["together"]].end(number, success=False)
+            return
         if number is None and (unit or batch):
             self.watch.conclude_refused(unit, batch, msg or "", asked)
         elif unit or batch:
-            log = (job_info.aux or {}).get("slurm_logfile")
-            facts = (number, log, asked)
             if unit:
                 attempts = self.watch.conclude(unit, *facts)
                 worth, last = is_worth_retrying(attempts, this_run=job.attempt), attempts[-1:]
+            elif job.rule.name == "process_array":
+                last, worth = self.watch.judge_batch(batch)
             else:
                 last, worth = self.watch.conclude_batch(batch, *facts)
             if not worth:
@@ -415,10 +445,14 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
             if self.is_direct(job):
                 self.run_job_pre(job)
                 with self.gathering:
-                    self.gathered.append((time.monotonic(), self.request_key(job), job))
+                    if job.rule.name == "process_array":
+                        self.large.append((job, list_left(self.study, job.wildcards.batch)))
+                    else:
+                        self.gathered.append((time.monotonic(), self.request_key(job), job))
 
     def submit_gathered(self) -> None:
         """Submit the jobs that were gathered, as far as it is time for them."""
+        self.submit_unit_jobs()
         groups: dict[tuple, list[tuple[float, Any]]] = {}
         with self.gathering:
             for since, key, job in self.gathered:
@@ -465,52 +499,143 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
 
     def run_array(self, jobs: list) -> None:
         """Submit jobs that ask for the same as the tasks of one array."""
-        first = jobs[0]
         try:
-            plugin.validate_slurm_extra(first)
+            tasks = self.submit_array(jobs[0], [self.node_call(job) for job in jobs])
+        except Exception as e:
+            for job in jobs:
+                self._report_job_error_threadsafe(SubmittedJobInfo(job), str(e))
+            return
+        for job, (number, log) in zip(jobs, tasks, strict=True):
+            info = SubmittedJobInfo(job, external_jobid=number, aux={"slurm_logfile": log})
+            self._report_job_submission_threadsafe(info)
+
+    def submit_array(self, job: Any, calls: list[NodeCall]) -> list[tuple[str, Path]]:
+        """Submit an array of jobs that ask for what `job` does; the id and log of each task.
+
+        Raises `RuntimeError` with SLURM's words where it takes none.
+        """
+        try:
+            plugin.validate_slurm_extra(job)
             array = uuid.uuid4().hex[:12]
-            path = write_array(self.study, array, [self.node_call(job) for job in jobs])
+            path = write_array(self.study, array, calls)
             self.arrays.append(path)
-            logs = self.slurm_logdir / f"rule_{first.rule.name}"
+            logs = self.slurm_logdir / f"rule_{job.rule.name}"
             logs.mkdir(parents=True, exist_ok=True)
             parameters = {
                 "run_uuid": self.run_uuid,
                 "slurm_logfile": logs / "%A_%a.log",
-                "comment_str": f"rule_{first.rule.name}_wildcards_array-{array}",
-                "account": next(self.get_account_arg(first)),
-                "partition": self.get_partition_arg(first),
+                "comment_str": f"rule_{job.rule.name}_wildcards_array-{array}",
+                "account": next(self.get_account_arg(job)),
+                "partition": self.get_partition_arg(job),
                 "workdir": self.workflow.workdir_init,
             }
             command = plugin.get_submit_command(
-                first,
+                job,
                 parameters,
                 settings=self.workflow.executor_settings,
                 failed_nodes=self._failed_nodes,
             )
-            command += f"{plugin.set_gres_string(first)} --array=1-{len(jobs)} /dev/stdin"
-            own = [self.direct_command(job, self.setting.command(array=path)) for job in jobs]
-            said = call(["sh", "-c", command], cwd=Path.cwd(), stdin=f"#!/bin/sh\n{own[0]}\n")
+            command += f"{plugin.set_gres_string(job)} --array=1-{len(calls)} /dev/stdin"
+            own = self.direct_command(job, self.setting.command(array=path))
+            said = call(["sh", "-c", command], cwd=Path.cwd(), stdin=f"#!/bin/sh\n{own}\n")
             text = said.decode()
             number = plugin.validate_or_get_slurm_job_id(text.strip().split(";")[0], text)
         except Exception as e:
             why = e.stderr.strip() if isinstance(e, CommandError) else str(e)
-            for job in jobs:
-                self._report_job_error_threadsafe(
-                    SubmittedJobInfo(job), f"SLURM took no array of {len(jobs)} jobs: {why}"
-                )
-            return
-        self.logger.info(f"{len(jobs)} jobs were submitted as the array {number}.")
-        for task, job in enumerate(jobs, start=1):
-            log = logs / f"{number}_{task}.log"
-            info = SubmittedJobInfo(
-                job, external_jobid=f"{number}_{task}", aux={"slurm_logfile": log}
+            raise RuntimeError(f"SLURM took no array of {len(calls)} jobs: {why}") from e
+        self.logger.info(f"{len(calls)} jobs were submitted as the array {number}.")
+        tasks = range(1, len(calls) + 1)
+        return [(f"{number}_{task}", logs / f"{number}_{task}.log") for task in tasks]
+
+    # --- 4. thousands of units: Snakemake knows arrays, and the adapter their tasks
+    #
+    # Each job that Snakemake knows takes 2 ms and 20 kB of it at every start.
+
+    def submit_unit_jobs(self) -> None:
+        """Submit arrays of units, as far as there is room among the jobs in the queue."""
+        with self.gathering:
+            while self.large:
+                job, units = self.large[0]
+                taken = self.on_the_way
+                taken += sum(len(together.jobs) for together in list(self.unit_jobs.values()))
+                if taken and taken + len(units) > (self.workflow.resource_settings.nodes or 1):
+                    return
+                if not self.pace.allows():
+                    return
+                del self.large[0]
+                self.on_the_way += len(units)
+                self._job_submission_executor.submit(self.run_unit_jobs, job, units)
+
+    def run_unit_jobs(self, job: Any, units: list[BatchUnit]) -> None:
+        """Submit a job for each unit of a batch."""
+        asked = Request.of_job(job.threads, job.resources)
+        needs = tuple(map(str, job.get_wait_for_files()))
+        calls = [
+            NodeCall(
+                kind="unit",
+                name=unit.name,
+                log=str(self.study.files.log(unit.name)),
+                requested=asked,
+                attempt=job.attempt,
+                needs=needs,
             )
-            self._report_job_submission_threadsafe(info)
+            for unit in units
+        ]
+        most, together = self.most_tasks(job), UnitJobs(job.wildcards.batch)
+        refused = ""
+        for part in (calls[n : n + most] for n in range(0, len(calls), most)):
+            try:
+                for one, (number, log) in zip(part, self.submit_array(job, part), strict=True):
+                    together.jobs[number] = one.name
+                    together.logs[number] = log
+            except RuntimeError as e:
+                refused = str(e)
+                break
+        with self.gathering:
+            self.on_the_way -= len(units)
+            self.waiting += len(together.jobs)
+            name = f"units-{uuid.uuid4().hex[:12]}"
+            if together.jobs:
+                self.unit_jobs[name] = together
+        if not together.jobs:
+            self._report_job_error_threadsafe(SubmittedJobInfo(job), refused)
+            return
+        self._report_job_submission_threadsafe(SubmittedJobInfo(job, external_jobid=name, aux={}))
+
+    def with_unit_jobs(self, infos: Iterable[Any]) -> list[Any]:
+        """Jobs that Snakemake knows, in the place of those for many units the units' own."""
+        found = []
+        for info in infos:
+            together = self.unit_jobs.get(info.external_jobid)
+            if together is None:
+                found.append(info)
+                continue
+            for number, unit in list(together.jobs.items()):
+                aux = {"slurm_logfile": together.logs[number], "unit": unit}
+                aux["together"] = info.external_jobid
+                found.append(SubmittedJobInfo(info.job, external_jobid=number, aux=aux))
+        return found
+
+    def report_if_over(self, info: Any) -> bool:
+        """Report the end of a batch whose units have jobs of their own; whether it has ended."""
+        together = self.unit_jobs[info.external_jobid]
+        if not together.is_over(self.study, self.setting.latency_wait):
+            return False
+        del self.unit_jobs[info.external_jobid]
+        if list_missing(self.study, together.batch):
+            self.report_job_error(info)
+        else:
+            write_json(
+                Path(info.job.output[0]), {"commits": list_commits(self.study, together.batch)}
+            )
+            self.report_job_success(info)
+        return True
 
     def cancel(self) -> None:
         """End: what is not submitted stays so, what is on its way is waited for and cancelled."""
         with self.gathering:
             self.gathered.clear()
+            self.large.clear()
             self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
         super().cancel()
 
@@ -519,7 +644,8 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
 
         Jobs that are looked at in this moment are not among Snakemake's active ones.
         """
-        known = [info for info in [*active_jobs, *self.looked_at.values()] if info.external_jobid]
+        active = self.with_unit_jobs([*active_jobs, *self.looked_at.values()])
+        known = [info for info in active if info.external_jobid]
         ids = {info.external_jobid.partition("_")[0]: info for info in known}
         super().cancel_jobs(
             [SubmittedJobInfo(info.job, external_jobid=number) for number, info in ids.items()]

@@ -88,3 +88,20 @@ def test_variables_of_an_outer_git_or_datalad_are_removed():
     isolate(environment, [("user.name", "A")])
     assert "1" == environment["GIT_CONFIG_COUNT"]
     assert foreign.isdisjoint(environment)
+
+
+def test_git_annex_connects_as_git_does():
+    """The account's command for ssh stands in a variable or in a setting; a variable goes first."""
+    environment = {}
+    isolate(environment, [("core.sshCommand", "ssh -i key")])
+    assert ("ssh -i key", "1") == (
+        environment["GIT_SSH_COMMAND"],
+        environment["GIT_ANNEX_USE_GIT_SSH"],
+    )
+    environment = {"GIT_SSH": "/x/ssh"}
+    isolate(environment, [("core.sshCommand", "ssh -i key")])
+    assert "GIT_SSH_COMMAND" not in environment
+    assert "1" == environment["GIT_ANNEX_USE_GIT_SSH"]
+    environment = {}
+    isolate(environment, [])
+    assert "GIT_ANNEX_USE_GIT_SSH" not in environment

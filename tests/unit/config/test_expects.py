@@ -6,7 +6,8 @@ import pytest
 import yaml
 from bidsloom.base.errors import ConfigFailure
 from bidsloom.config import read_study
-from bidsloom.config.expects import ENTITIES, NUMBERED, set_names, suggest_set
+from bidsloom.config.expects import set_names, suggest_set
+from bidsloom.config.expects_faults import ENTITIES, NUMBERED
 from bidsloom.config.study import Expectation
 from bidsloom.records.fingerprints import fingerprint, made_from, preparation
 from bidsloom.units.file_names import NUMBERED as NUMBERS

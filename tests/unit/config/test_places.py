@@ -72,6 +72,12 @@ def test_the_configuration_these_tests_start_from_is_good(base):
         ({"datalad": {"output_repos": ["in"]}}, "the same folder"),
         ({"datalad": {"output_repos": ["file:///"]}}, "one is inside the other"),
         ({"datalad": {"output_repos": ["results/store.git"]}}, "is inside"),
+        ({"datalad": {"import_folder": "results/x"}}, "results name the datasets"),
+        ({"datalad": {"import_folder": "~nouser/x"}}, "datalad.import_folder"),
+        (
+            {"datalad": {"inputs": [{"repo": "/d/{subject}/{session}", "path": "prep"}]}},
+            "datalad.inputs.0.repo is '/d/{subject}/{session}', which holds another brace",
+        ),
         ({"datalad": {"output_repos": ["results/s/dataset"]}}, "is inside"),
         ({"datalad": {"output_repos": ["link"]}}, "one is inside the other"),
         ({"common": {"work_dir": "in"}}, "common.work_dir"),

@@ -4,6 +4,7 @@ import pytest
 from bidsloom.base.errors import FailureClass, WorkflowFailure
 from bidsloom.base.runners import call_git
 from bidsloom.datasets.clones import clone, clone_error, pin, resolve_version
+from bidsloom.datasets.imports import InputSource
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def pinned(source, target, version=""):
     url = str(source)
     return pin(
         target,
-        url,
+        InputSource(url),
         version,
         key="datalad.input_repo",
         resolve=lambda: resolve_version(target, url, version, key="datalad.input_version"),

@@ -51,7 +51,7 @@ def test_lock_file_that_cannot_be_opened_names_its_key(tmp_path):
 
 @pytest.fixture
 def study(tmp_path):
-    """A study with a further input, a further output and two mounted stores."""
+    """A study with a further input, a pattern of them, a further output and two mounted stores."""
     return SimpleNamespace(
         name="probe",
         group_store=False,
@@ -61,14 +61,17 @@ def study(tmp_path):
         output_url=str(tmp_path / "store.git"),
         input=tmp_path / "input",
         containers=tmp_path / "containers",
-        further_inputs=[SimpleNamespace(clone=tmp_path / "further")],
+        further_inputs=[
+            SimpleNamespace(clone=tmp_path / "further", is_pattern=False),
+            SimpleNamespace(clone=tmp_path / "prep", is_pattern=True),
+        ],
         further_outputs=[
             SimpleNamespace(path="fs", dataset=tmp_path / "fs", url=str(tmp_path / "fs.git"))
         ],
     )
 
 
-OWN = ("dataset", "fs", "input", "containers", "further")
+OWN = ("dataset", "fs", "input", "containers", "further", "prep/sub-01")
 
 
 def leave_locks(root: Path, *, age: float = 0) -> dict[str, Path]:

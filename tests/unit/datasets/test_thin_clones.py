@@ -1,10 +1,14 @@
 """Clones that hold one unit's part of a dataset."""
 
+from pathlib import Path
+
 import pytest
 from bidsloom.base.runners import call, call_annex, call_git, call_git_lines
 from bidsloom.datasets.annex import annexed_keys
+from bidsloom.datasets.imports import connect_folder, open_source
 from bidsloom.datasets.thin_clones import (
     CLONE,
+    further_paths_steps,
     lay_out_steps,
     quoted,
     remotes_of,
@@ -57,3 +61,56 @@ def test_git_reads_a_quoted_value_as_it_was(tmp_path, value):
     file.write_text(f"[remote {quoted(value)}]\n\turl = {quoted(value)}\n")
     found = call_git(["config", "--file", str(file), "--get", f"remote.{value}.url"], cwd=tmp_path)
     assert value == found
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """The study's clone of the dataset of a plain folder with three subjects."""
+    folder, clone = tmp_path / "a folder", tmp_path / "input"
+    for subject in ("sub-01", "sub-02", "sub-03"):
+        (folder / subject).mkdir(parents=True)
+        (folder / subject / "image.dat").write_bytes(subject.encode())
+    made = open_source(str(folder), tmp_path / "imported", key="datalad.input_repo")
+    call_git(["clone", "-q", "--no-checkout", made.url, str(clone)], cwd=tmp_path)
+    call_annex(["init", "-q"], cwd=clone)
+    connect_folder(Path(made.url), clone)
+    share_remotes(clone)
+    return clone
+
+
+def test_a_job_gets_its_part_of_a_folder_whatever_else_the_folder_holds(imported, tmp_path):
+    """git-annex is told of the unit's files alone; it would read the tree of all subjects."""
+    commit = call_git(["rev-parse", "HEAD"], cwd=imported)
+    thin = tmp_path / "thin"
+    own = ["--origin", "study", *remotes_of(imported)]
+    call([*CLONE, *own, str(imported), str(thin)], cwd=tmp_path)
+    keys = annexed_keys(imported, commit, ["sub-01"])
+    for step in lay_out_steps("x", imported, thin, commit, paths=["sub-01"], keys=keys):
+        call(step.argv, cwd=step.cwd)
+    call_annex(["get", "-q", "sub-01"], cwd=thin)
+    assert b"sub-01" == (thin / "sub-01" / "image.dat").read_bytes()
+    (tree,) = {
+        line.split()[2]
+        for line in call_git_lines(["cat-file", "blob", "git-annex:export.log"], cwd=thin)
+    }
+    listed = call_git_lines(["ls-tree", "-r", "--name-only", tree], cwd=thin)
+    assert ["sub-01/image.dat"] == listed
+
+
+@pytest.mark.parametrize("fixture", ["source", "imported"])
+def test_paths_can_be_added_later(request, tmp_path, fixture):
+    """With their location logs; those of the first ones stay."""
+    source, thin = request.getfixturevalue(fixture), tmp_path / "thin"
+    commit = call_git(["rev-parse", "HEAD"], cwd=source)
+    own = ["--origin", "study", *remotes_of(source)]
+    call([*CLONE, *own, str(source), str(thin)], cwd=tmp_path)
+    keys = annexed_keys(source, commit, ["sub-01"])
+    for step in lay_out_steps("x", source, thin, commit, paths=["sub-01"], keys=keys):
+        call(step.argv, cwd=step.cwd)
+    call_annex(["get", "-q", "sub-01"], cwd=thin)
+    keys = annexed_keys(source, commit, ["sub-01", "sub-02"])
+    for step in further_paths_steps("x", source, thin, commit, paths=["sub-02"], keys=keys):
+        call(step.argv, cwd=step.cwd)
+    call_annex(["get", "-q", "sub-01", "sub-02"], cwd=thin)
+    for subject in ("sub-01", "sub-02"):
+        assert subject.encode() == (thin / subject / "image.dat").read_bytes()

@@ -1,7 +1,11 @@
 """What a unit takes of a further input."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from bidsloom.units.further_inputs import InputEntry, choose_entries
+from bidsloom.config.study import FurtherInput
+from bidsloom.units.further_inputs import InputEntry, choose_entries, take_whole
 from bidsloom.units.unit import Unit
 
 FOLDER, FILE = "040000", "100644"
@@ -69,3 +73,33 @@ def test_digest_feels_the_unit_and_not_the_dataset():
     assert mark(ROOT) != mark(changed)
     changed = [InputEntry(e.path, e.mode, "other") if "desc" in e.path[:4] else e for e in ROOT]
     assert mark(ROOT) != mark(changed)
+
+
+# --- one dataset a subject ---------------------------------------------------------
+
+
+def whole(name: str, *paths: str) -> tuple[list[str], list[str]]:
+    found = take_whole(entries(*paths), unit(name))
+    return found.paths, [entry.path for entry in found.own]
+
+
+def test_a_dataset_that_is_its_subjects_folder_is_taken_whole():
+    """Not what git and DataLad keep there; without any folder, the unit is absent."""
+    root = (".datalad/", ".gitattributes", "anat/", "log.txt")
+    assert (["anat", "log.txt"], ["anat"]) == whole("sub-1", *root)
+    assert [] == whole("sub-1", "log.txt")[1]
+
+
+def test_a_session_takes_its_own_of_such_a_dataset():
+    root = ("anat/", "ses-a/", "ses-b/")
+    assert (["anat", "ses-a"], ["ses-a"]) == whole("sub-1_ses-a", *root)
+    assert [] == whole("sub-1_ses-c", *root)[1]
+    assert ["anat"] == whole("sub-1_ses-a", "anat/")[1]
+
+
+def test_a_pattern_is_one_dataset_for_each_subject():
+    pattern = FurtherInput("prep", "/d/sub-{subject}", "", Path("/c"), (), True, ())
+    one = pattern.of("01")
+    assert ("prep/sub-01", "/d/sub-01", Path("/c/sub-01")) == (one.path, one.url, one.clone)
+    plain = replace(pattern, url="/d")
+    assert plain is plain.of("01")

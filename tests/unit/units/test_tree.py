@@ -111,13 +111,3 @@ def test_bad_label_can_be_excluded(dataset):
     with pytest.raises(WorkflowFailure, match="sub-0 1;x"):
         units_of(dataset, commit)
     assert len(units_of(dataset, commit, exclude=["0 1;x"]).units) == 3
-
-
-def test_subject_that_is_a_subdataset_is_told(dataset):
-    """A subject's folder that is a repository of its own is left out by name."""
-    commit_all(dataset)
-    link = git("rev-parse", "HEAD", cwd=dataset)
-    git("update-index", "--add", "--cacheinfo", f"160000,{link},sub-40", cwd=dataset)
-    git("commit", "-q", "-m", "x", cwd=dataset)
-    listed = units_of(dataset, git("rev-parse", "HEAD", cwd=dataset))
-    assert dict(listed.excluded)["sub-40"] == "its folder is a subdataset of its own"

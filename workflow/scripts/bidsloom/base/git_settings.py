@@ -95,7 +95,17 @@ def isolate(environment: MutableMapping[str, str], settings: list[tuple[str, str
     for number, (name, value) in enumerate(settings):
         environment[f"GIT_CONFIG_KEY_{number}"] = name
         environment[f"GIT_CONFIG_VALUE_{number}"] = value
+    use_own_ssh(environment, settings)
     trust(environment, trusted)
+
+
+def use_own_ssh(environment: MutableMapping[str, str], settings: list[tuple[str, str]]) -> None:
+    """Let git-annex connect as git does; by itself it calls plain `ssh`."""
+    given = [value for name, value in settings if name.lower() == "core.sshcommand"]
+    if given and not {"GIT_SSH", "GIT_SSH_COMMAND"} & environment.keys():
+        environment["GIT_SSH_COMMAND"] = given[-1]
+    if {"GIT_SSH", "GIT_SSH_COMMAND"} & environment.keys():
+        environment["GIT_ANNEX_USE_GIT_SSH"] = "1"
 
 
 def trust(environment: MutableMapping[str, str], folders: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import posixpath
 import re
 from collections.abc import Iterator
@@ -26,12 +25,15 @@ def local_references(text: str, page: str) -> Iterator[str]:
     >>> list(local_references('<img src="sub-1/figures/a%20b.svg#x">', "out/sub-1.html"))
     ["out/sub-1/figures/a b.svg"]
     """
+    # Not at the top: every job imports this module, and few read a page.
+    from html import unescape
+
     seen = {page}
     for match in _REFERENCE.finditer(text):
         value = match[1] or match[2] or match[3] or ""
         if len(value) > LONGEST:
             continue
-        value = html.unescape(value).strip()
+        value = unescape(value).strip()
         if _SCHEME.match(value) or value.startswith(("/", "\\")):
             continue
         name = unquote(re.split("[?#]", value, maxsplit=1)[0], errors="surrogateescape")

@@ -63,6 +63,8 @@ def set_up_environment(extra: Mapping[str, str] | None = None) -> None:
     os.environ.update(extra or {})
     isolate(os.environ, compose_settings(read_settings()))
     os.environ["DATALAD_UI_PROGRESSBAR"] = "none"
+    # DataLad would connect before git does, without the account's GIT_SSH_COMMAND.
+    os.environ["DATALAD_SSH_MULTIPLEX__CONNECTIONS"] = "0"
     os.environ["DATALAD_LOG_LEVEL"] = "error"
 
 

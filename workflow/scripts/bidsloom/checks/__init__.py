@@ -10,5 +10,6 @@ lock_file       checks of the lock file, and whether it locks between nodes
 machine         single checks of the machine
 mounts          checks of the files and folders that the app can see
 on_node         the checks that run where jobs run
+subject_datasets  whether subjects that are datasets can be had
 trials          checks that try: start the container, fetch a file, push a commit
 """

@@ -12,6 +12,7 @@ from functools import partial
 
 from ..base.errors import WorkflowFailure
 from ..config import Study
+from ..config.study import SUBJECT
 from ..containers.image import ImageKind, identify_image, image_kind
 from ..containers.runtimes import Runtime, check_runtime, choose_runtime
 from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs
@@ -58,7 +59,10 @@ def checks_at_start(study: Study, *, here: bool) -> Iterator[Check]:
     )
     yield from mount_checks(study, bare=runs_bare(study))
     urls = [("datalad.input_repo", study.input_url)]
-    urls += [(f"datalad.inputs {f.path}", f.url) for f in study.further_inputs]
+    for f in study.further_inputs:
+        # Of a pattern, the folder that the datasets are in: some of them may be missing.
+        url = f.url.partition(SUBJECT)[0].rpartition("/")[0] if f.is_pattern else f.url
+        urls.append((f"datalad.inputs {f.path}", url))
     for what, url in urls:
         key = what.partition(" ")[0]
         yield Check(

@@ -49,9 +49,12 @@ def validate_sample(study: Study, units: Units) -> str:
 
     Raises `Caution` where the validator finds errors, or does not work.
     """
-    processed = sorted({f"sub-{unit.subject}" for unit in units.units})
-    subjects = sample(processed, SUBJECTS)
     root = read_root(study.input, units.commit)
+    processed = sorted({f"sub-{unit.subject}" for unit in units.units})
+    # Datasets are not cloned for this.
+    subjects = sample([name for name in processed if root[name][0] == FOLDER], SUBJECTS)
+    if not subjects:
+        return "not validated: every subject is a dataset of its own"
     files = [name for name, (mode, _) in root.items() if mode not in (FOLDER, SUBDATASET)]
     others = any(name.startswith("sub-") and name not in subjects for name in root)
     errors, without_text = find_errors(study, units.commit, [*files, *subjects])

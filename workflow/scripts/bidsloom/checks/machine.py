@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
@@ -23,6 +22,8 @@ from ..base.runners import (
 from ..config import Study
 from ..config.values import is_local_path
 from ..containers.runtimes import Runtime
+from ..datasets.folders import plain_folder
+from ..datasets.imports import unreadable
 from ..units.unit import Units
 from .findings import Caution
 
@@ -46,6 +47,9 @@ def check_program(name: str) -> None:
 
 def tell_tools() -> str:
     """Versions of the programs and packages that a job uses."""
+    # Not at the top: every job imports this module.
+    from importlib.metadata import version
+
     annex = call(["git-annex", "version", "--raw"], cwd=Path("/")).decode().partition("-")[0]
     versions = [f"git {git_version()}", f"git-annex {annex}"]
     packages = ("datalad", "datalad-container", "snakemake")
@@ -155,4 +159,25 @@ def check_input_url(url: str, *, key: str) -> None:
             f"The input dataset {url} does not exist.",
             hint=f"set {key} to the path or URL of a DataLad dataset.",
             failure_class=FailureClass.INPUT_UNAVAILABLE,
+        )
+    if key == "datalad.input_repo" and (folder := plain_folder(url)):
+        refuse_other_folder(folder)
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Refuse a plain folder that is no BIDS dataset, before anything in it is read."""
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except OSError as e:
+        raise unreadable(folder, str(e.strerror), "datalad.input_repo") from e
+    if "dataset_description.json" not in names:
+        raise WorkflowFailure(
+            f"{folder} is not a BIDS dataset: it has no dataset_description.json. It is no git "
+            "repository either.",
+            hint="set datalad.input_repo to the dataset's root.",
+        )
+    if not any(name.startswith("sub-") for name in names):
+        raise WorkflowFailure(
+            f"{folder} has no subjects: there is no folder sub-<label> in it.",
+            hint="check datalad.input_repo.",
         )

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
+from ..base.errors import refuse
+from ..base.files import write_json
 from ..config import Study
 from ..containers.runtimes import Runtime, choose_runtime
 from ..datasets.clones import pin_further, pin_input
 from ..datasets.output_datasets import list_outputs
 from ..records.prepared import read_prepared
-from ..units.listing import cached_units
+from ..units.listing import cached_units, subjects_of_patterns
 from ..units.unit import Units
 from .at_start import checks_on_machine, name_of, scratch_check, tell_runtime
 from .bids_validator import has_validator, validate_sample
-from .findings import Check, Finding, failures, run_checks
+from .findings import Check, Finding, failures, run_checks, write_findings
 from .lock_file import check_lock
 from .machine import check_modules, check_work_dir
 from .trials import try_container, try_input, try_store
@@ -27,14 +30,27 @@ from .trials import try_container, try_input, try_store
 def check_this_node(study: Study) -> list[Finding]:
     """Run all checks here; if one fails, those that depend on it are not run."""
     # Snakemake cloned and listed at its start; here the results are read from files.
-    commit = pin_input(study)
-    units = cached_units(study, commit, pin_further(study))
+    commit = pin_input(study, anew=False)
+    units = cached_units(
+        study, commit, pin_further(study, subjects_of_patterns(study, commit), anew=False)
+    )
     found: list[Finding] = []
     for checks in (runtime_checks, checks_before_trials, trials):
         found += run_checks(checks(study, units), telling=True)
         if failures(found):
             break
     return found
+
+
+def record_check(study: Study, output: Path) -> None:
+    """Run all checks here, record what they found, and write the rule's output if none fails.
+
+    Raises the failures.
+    """
+    findings = check_this_node(study)
+    write_findings(study.files.findings("node"), findings)
+    refuse(failures(findings))
+    write_json(output, {"node": findings[0].where})
 
 
 def runtime_checks(study: Study, units: Units) -> Iterator[Check]:
@@ -68,7 +84,8 @@ def checks_before_trials(study: Study, units: Units) -> Iterator[Check]:
 
 def trials(study: Study, units: Units) -> Iterator[Check]:
     """Small trials of what a job does."""
-    smallest = min(units.units, key=lambda unit: unit.bytes)
+    # Of a dataset that was not looked into, no bytes are known.
+    smallest = min(units.units, key=lambda unit: (not unit.bytes, unit.bytes))
     yield Check(
         "container",
         "starts, and answers --version or --help",

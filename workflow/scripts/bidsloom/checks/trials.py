@@ -45,8 +45,10 @@ from ..datasets.locks import locked
 from ..datasets.output_datasets import check_writable
 from ..datasets.pushes import outlive_locks, publish_command
 from ..datasets.stores import BASE, Store, StoreKind, is_git_directory, last_line, list_remote_heads
+from ..datasets.subdatasets import install
 from ..datasets.thin_clones import CLONE, lay_out_steps, remotes_of
 from ..records.prepared import read_prepared
+from ..units.subject_datasets import Part, find_parts, input_commit
 from ..units.unit import Unit
 from .findings import Caution
 
@@ -162,7 +164,9 @@ def try_input(study: Study, commit: str, unit: Unit) -> str:
 
     Raises `WorkflowFailure` where it cannot be fetched.
     """
-    smallest = smallest_file(study.input, commit, unit) if is_annexed(study.input) else None
+    if parts := find_parts(input_commit(study, commit), unit):
+        return try_part(study, parts[0])
+    smallest = smallest_file(study.input, commit, unit.folder) if is_annexed(study.input) else None
     if smallest is None:
         return "git has all of its content; there is nothing to fetch"
     path, key = smallest
@@ -186,12 +190,38 @@ def try_input(study: Study, commit: str, unit: Unit) -> str:
     return f"fetched {path} from {study.input_url}"
 
 
-def smallest_file(repository: Path, commit: str, unit: Unit) -> tuple[str, str] | None:
-    """Path and key of the smallest annexed file of a unit; only links count, not unlocked files."""
+def try_part(study: Study, part: Part) -> str:
+    """Install a unit's dataset as its job will, and fetch its smallest annexed file.
+
+    Raises `Caution` where that fails: the other units are processed.
+    """
+    commit = part.subdataset.commit
+    with trial_folder(study) as folder:
+        place, path = folder / "input", "nothing; git has all of its content"
+        try:
+            url = install(part.subdataset, cwd=folder, path=place.name)
+            annexed = is_annexed(place)
+            if annexed and (smallest := smallest_file(place, commit, part.inside or ".")):
+                path = smallest[0]
+                steps = lay_out_steps("structure", place, place, commit, paths=[path], keys=None)
+                for step in steps:
+                    call(step.argv, cwd=step.cwd)
+                call_annex(["get", "-q", "--", path], cwd=place)
+        except (CommandError, WorkflowFailure) as e:
+            said = last_line(e.stderr) if isinstance(e, CommandError) else e.message
+            raise Caution(
+                f"{part.path}: a file of it cannot be fetched: {said}",
+                hint=getattr(e, "hint", "")
+                or "check that the dataset, and the remotes that have its content, can be reached "
+                "from here; the other units are processed.",
+            ) from e
+    return f"fetched {path} of {part.path} from {url}"
+
+
+def smallest_file(repository: Path, commit: str, folder: str) -> tuple[str, str] | None:
+    """Path and key of a folder's smallest annexed file; only links count, not unlocked files."""
     links = {}
-    for record in call_git_records(
-        ["ls-tree", "-r", "-z", commit, "--", unit.folder], cwd=repository
-    ):
+    for record in call_git_records(["ls-tree", "-r", "-z", commit, "--", folder], cwd=repository):
         head, _, path = record.partition("\t")
         mode, _, object_id = head.split()
         if mode == SYMLINK:

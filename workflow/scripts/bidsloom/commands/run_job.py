@@ -14,19 +14,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..base.entry_point import entry_point
-from ..base.errors import FailureClass, WorkflowFailure, refuse
+from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import write_json
 from ..base.runners import describe_scheduler_job, node_name, scheduler_job_id
-from ..checks.findings import failures, write_findings
-from ..checks.on_node import check_this_node
 from ..config import Study, read_config, read_study
 from ..job.open_job import open_job
 from ..job.process import process_unit
-from ..proof.outcome import refuse_difference
-from ..proof.prove import prove_study
 from ..records.job_ends import JobEnd, write_end
-from ..records.prepared import require_prepared
-from ..scheduling.batch_job import process_batch
 from ..scheduling.node_call import NodeCall, read_array
 
 # How libraries for linear algebra are told of their CPUs.
@@ -59,21 +53,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if call.requested.cpus:
             for name in THREADS:
                 os.environ[f"{name}_NUM_THREADS"] = str(call.requested.cpus)
-        carry_out(read_study(read_config(setting.config)), call, slurm_log)
+        carry_out(read_study(read_config(setting.config), checked=True), call, slurm_log)
 
 
 def carry_out(study: Study, call: NodeCall, slurm_log: str) -> None:
-    """Do the work of a call, and write the file that is its rule's output."""
+    """Do the work of a call, and write the file that is its rule's output.
+
+    What only rare calls need is imported by them: the start of a job counts as
+    often as there are units.
+    """
     if call.kind == "batch":
+        from ..scheduling.batch_job import process_batch
+
         done = process_batch(study, call.name, requested=call.requested, slurm_log=slurm_log)
         write_json(Path(call.output), {"commits": done})
     elif call.kind == "prove":
+        from ..proof.outcome import refuse_difference
+        from ..proof.prove import prove_study
+        from ..records.prepared import require_prepared
+
         refuse_difference(prove_study(study, require_prepared(study)), study.files.proof)
     elif call.kind == "check":
-        findings = check_this_node(study)
-        write_findings(study.files.findings("node"), findings)
-        refuse(failures(findings))
-        write_json(Path(call.output), {"node": findings[0].where})
+        from ..checks.on_node import record_check
+
+        record_check(study, Path(call.output))
     else:
         job = open_job(study, call.name, log_file=Path(call.log), requested=call.requested)
         if scheduler_job := describe_scheduler_job(slurm_log):

@@ -8,13 +8,15 @@ text_files      their text: encoding, size, control characters
 reading         from a mapping to a `Study`
 faults          everything that is wrong with a configuration, found in one pass
 plain_values    faults of any value: its kind, hidden characters, huge numbers
-schema          faults by the schema
+schema          the schema, and hints that every fault may need
+schema_faults   faults by the schema
 places          faults of paths and URLs, alone and together
 amounts         faults of memory, time, and lengths of command lines
 call_format     faults of `container.call_fmt`
 environment     `hpc.environment`: what a job gets, and what the app alone
 sbatch          `hpc.sbatch` as arguments
 expects         when a result is complete: `container.expects`, built-in sets, nipoppy's trackers
+expects_faults  faults of these patterns
 values          single values: memory, times, paths, flags
 """
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from ..base.errors import WorkflowFailure
 from .amounts import find_amount_faults, find_length_faults
 from .call_format import find_call_format_faults
 from .environment import find_environment_faults
+from .expects_faults import find_expects_faults
+from .places import find_place_faults
 from .plain_values import shown
 from .sbatch import find_sbatch_faults
-from .schema import find_schema_faults, nearest
+from .schema import nearest
+from .schema_faults import find_schema_faults
+from .study import SUBJECT
 from .values import as_list, value_at
 
 # Placeholders in the app's arguments that a job fills in, and the key that each needs.
@@ -31,7 +37,7 @@ OWN_FILES = r"(readme|changes|license|citation)(\..*)?|dataset_description\.json
 OWN_FILES += r"|participants\.(tsv|json)|code|sub-[^/]*"
 
 
-def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+def find_faults(config: Any, base: Path) -> Iterator[WorkflowFailure]:
     """Every fault of a configuration; it is not raised but returned, so that all are shown."""
     if not isinstance(config, Mapping):
         yield WorkflowFailure(
@@ -46,6 +52,8 @@ def find_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     yield from find_subjects_faults(config)
     yield from find_notify_faults(config)
     yield from find_hpc_faults(config)
+    yield from find_place_faults(config, base)
+    yield from find_expects_faults(config, base)
 
 
 def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
@@ -145,6 +153,13 @@ def find_placeholder_faults(config: Mapping) -> Iterator[WorkflowFailure]:
     outputs = as_list(value_at(config, "container", "outputs") or [""])
     known = [*PLACEHOLDERS, *(f"output_{n}" for n, _ in enumerate(outputs, start=1))]
     for number, given in enumerate(as_list(value_at(config, "datalad", "inputs") or [])):
+        repo = value_at(given, "repo")
+        if isinstance(repo, str) and set("{}") & set(repo.replace(SUBJECT, "")):
+            key = f"datalad.inputs.{number}.repo"
+            yield WorkflowFailure(
+                f"{key} is {shown(key, repo)}, which holds another brace than that of {SUBJECT}.",
+                hint=f"write {SUBJECT} where the subject's label belongs, without sub-.",
+            )
         flag = value_at(given, "flag")
         if isinstance(flag, str) and set("{}") & set(flag.replace("{path}", "")):
             key = f"datalad.inputs.{number}.flag"

@@ -41,6 +41,7 @@ def list_places(config: Mapping) -> Iterator[Given]:
 
     yield from at("folder", "common", "work_dir")
     yield from at("input", "datalad", "input_repo")
+    yield from at("imports", "datalad", "import_folder")
     for n, given in enumerate(as_list(value_at(config, "datalad", "inputs") or [])):
         if isinstance(repo := value_at(given, "repo"), str) and repo:
             yield Given(f"datalad.inputs.{n}.repo", repo, "input")
@@ -229,6 +230,14 @@ def find_overlaps(
             yield WorkflowFailure(
                 f"{given.key} ({path}) is inside {results}, or the other way round; there the "
                 "workflow keeps clones that can be deleted at any time.",
+                hint="name a folder outside of results/.",
+            )
+    for given, path in usable:
+        results = Path(os.path.realpath(base / "results"))
+        if given.kind == "imports" and path and is_inside(path, results):
+            yield WorkflowFailure(
+                f"{given.key} ({path}) is inside {results}, which can be deleted at any time; "
+                "results name the datasets that are kept there.",
                 hint="name a folder outside of results/.",
             )
     yield from find_scratch_overlaps(config, stores + inputs, base)

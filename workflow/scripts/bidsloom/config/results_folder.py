@@ -59,6 +59,11 @@ class ResultsFolder:
         return self.path / "units.json"
 
     @property
+    def trees(self) -> Path:
+        """The folder of what commits of subjects' datasets hold (`datasets.subdataset_trees`)."""
+        return self.path / "trees"
+
+    @property
     def subjects(self) -> Path:
         """The table of the units."""
         return self.path / "subjects.tsv"

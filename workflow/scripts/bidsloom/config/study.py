@@ -5,11 +5,14 @@ Made by `reading.read_study`; all other modules take their values from here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .request import Request
 from .results_folder import ResultsFolder
+
+# The label of a subject, in the URL of a further input.
+SUBJECT = "{subject}"
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,9 @@ class FurtherInput:
     """A dataset beside the raw one, registered at `path` of the output dataset.
 
     `flag` names it on the app's command line; `{path}` there stands for its
-    path.  `shared` are folders that every unit gets.
+    path.  `shared` are folders that every unit gets.  With `{subject}` in
+    `url` it is a pattern of datasets, one a subject, which are registered
+    below `path`.
     """
 
     path: str
@@ -99,6 +104,19 @@ class FurtherInput:
     flag: tuple[str, ...]
     required: bool
     shared: tuple[str, ...]
+
+    @property
+    def is_pattern(self) -> bool:
+        """True for a pattern of datasets, one a subject."""
+        return SUBJECT in self.url
+
+    def of(self, subject: str) -> FurtherInput:
+        """The dataset of a subject: the same one for all, unless this is a pattern."""
+        if not self.is_pattern:
+            return self
+        name = f"sub-{subject}"
+        url = self.url.replace(SUBJECT, subject)
+        return replace(self, url=url, path=f"{self.path}/{name}", clone=self.clone / name)
 
 
 @dataclass(frozen=True)
@@ -202,6 +220,8 @@ class Study:
     input_url: str
     input_version: str
     input_path: str
+    shared_paths: tuple[str, ...]
+    imports: Path
     further_inputs: tuple[FurtherInput, ...]
     output_url: str
     group_store: bool

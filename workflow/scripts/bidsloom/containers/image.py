@@ -13,7 +13,8 @@ from ..base.runners import call_git
 from ..config import Study
 from ..config.values import is_local_path
 from ..datasets.annex import annexed_keys, content_path
-from ..datasets.clones import CONTAINERS_PATH, pin_containers
+from ..datasets.clones import pin_containers
+from ..datasets.registered import CONTAINERS_PATH
 
 
 class ImageKind(Enum):

@@ -7,7 +7,7 @@ return the commit that the study uses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.batching import in_batches
@@ -19,26 +19,23 @@ from ..base.space import no_space, says_full
 from ..config import Study
 from ..config.study import FurtherInput
 from .branches import head_of
+from .imports import InputSource, connect_folder, open_source
 from .output_datasets import OutputDataset, check_owner
+from .registered import registered_containers, registered_further, registered_input
 from .stores import (
-    BASE,
     MAIN,
     REMOTE,
     StoreKind,
     index_packs,
     last_line,
     list_remote_heads,
-    read_setting,
     refuse_strangers,
+    store_at,
 )
 from .thin_clones import share_remotes
 
 # The memory of git grows with the files of the branches that it fetches together.
 BRANCHES_PER_FETCH = 500
-VERSION_SETTING = "bidsloom.input-version"
-CONTAINERS_SETTING = "bidsloom.containers-version"
-# Where a container dataset is registered inside the output dataset.
-CONTAINERS_PATH = "containers"
 
 
 def clone_output(output: OutputDataset, study: Study) -> None:
@@ -161,26 +158,53 @@ def list_new_branches(output: OutputDataset) -> list[str]:
     return [name for name, commit in heads.items() if f"{name} {commit}" not in known]
 
 
-def pin_input(study: Study) -> str:
+def pin_input(study: Study, *, anew: bool = True) -> str:
     """Clone the input dataset if it is missing, and return the commit that the study uses.
 
     A version is resolved to a commit once, and again only when the
     configuration names another version.  So a branch that moves on in the
-    input dataset does not change a running study.
+    input dataset does not change a running study.  A plain folder has no
+    versions: it is imported, and its newest state is used; without `anew`,
+    that of the last start.
 
     Raises `WorkflowFailure` where the dataset or the version cannot be had.
     """
-    version = study.input_version
-    return pin(
-        study.input,
-        study.input_url,
-        version,
-        key="datalad.input_repo",
-        resolve=lambda: (
-            registered_input(study)
-            or resolve_version(study.input, study.input_url, version, key="datalad.input_version")
-        ),
-    )
+    version, key = study.input_version, "datalad.input_repo"
+    if not anew and (commit := pinned_commit(study.input)):
+        return commit
+    source = open_source(study.input_url, study.imports, key=key, skip=parts_to_skip(study))
+
+    def resolve() -> str:
+        commit = registered_input(study)
+        if source.commit and not version:
+            return source.commit
+        return commit or resolve_version(
+            study.input, study.input_url, version, key="datalad.input_version"
+        )
+
+    return pin(study.input, source, version, key=key, resolve=resolve)
+
+
+def parts_to_skip(study: Study) -> set[str]:
+    """Folders at the root of the input that no job sees; of a plain one they are not imported."""
+    seen = {path.partition("/")[0] for path in study.shared_paths}
+    return {"derivatives", "sourcedata"} - seen
+
+
+def pinned_commit(target: Path) -> str | None:
+    """The commit of a clone that the last start used; None where there was none."""
+    known = read_json(memory_of(target)) if target.exists() else None
+    return known["commit"] if known else None
+
+
+def left_out_of(target: Path) -> dict[str, str]:
+    """Why entries of an imported folder are not in the clone of its dataset."""
+    return (read_json(memory_of(target)) or {}).get("left_out", {})
+
+
+def memory_of(target: Path) -> Path:
+    """The file beside a clone with the commit that a version was resolved to."""
+    return target.with_name(f"{target.name}.json")
 
 
 def pin_containers(study: Study) -> str:
@@ -191,7 +215,7 @@ def pin_containers(study: Study) -> str:
     url, version = study.container.dataset, study.container.dataset_version
     return pin(
         study.containers,
-        url,
+        InputSource(url),
         version,
         key="container.dataset",
         resolve=lambda: (
@@ -201,17 +225,21 @@ def pin_containers(study: Study) -> str:
     )
 
 
-def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[], str]) -> str:
+def pin(
+    target: Path, source: InputSource, version: str, *, key: str, resolve: Callable[[], str]
+) -> str:
     """Clone a dataset to `target`, once, and remember the commit of a version beside it.
 
     `resolve` returns the commit, once the clone has the dataset's newest state.
 
     Raises `WorkflowFailure` where the dataset cannot be cloned.
     """
-    memory = target.with_name(f"{target.name}.json")
-    asked = {"url": url, "version": version}
+    memory, url = memory_of(target), source.url
+    asked = {"url": url, "version": version or source.commit}
+    if source.left_out:
+        asked["left_out"] = dict(source.left_out)
     known = read_json(memory) or {}
-    if target.exists() and {k: known.get(k) for k in asked} == asked:
+    if target.exists() and {k: v for k, v in known.items() if k != "commit"} == asked:
         return known["commit"]
     if target.exists() and known.get("url") != url:
         remove_tree(target)
@@ -219,81 +247,48 @@ def pin(target: Path, url: str, version: str, *, key: str, resolve: Callable[[],
         clone(url, target, key=key)
     else:
         call_git(["fetch", "-q", "--tags", "origin"], cwd=target)
+    if source.commit:
+        connect_folder(Path(url), target)
     share_remotes(target)
     commit = resolve()
     write_json(memory, {**asked, "commit": commit})
     return commit
 
 
-def pin_further(study: Study) -> dict[str, str]:
+def pin_further(study: Study, subjects: Iterable[str] = (), *, anew: bool = True) -> dict[str, str]:
     """Clone further inputs that are missing, and return path -> the commit that the study uses.
+
+    Of a pattern of datasets, those of `subjects` (labels) that exist.  `anew`
+    is as for `pin_input`.
 
     Raises `WorkflowFailure` where a dataset or its version cannot be had.
     """
-    return {further.path: pin_one(study, further) for further in study.further_inputs}
+    commits, subjects = {}, list(subjects)
+    for further in study.further_inputs:
+        if not further.is_pattern:
+            commits[further.path] = pin_one(study, further, anew=anew)
+            continue
+        for one in map(further.of, subjects):
+            # Whether one on another machine is missing cannot be told from other failures.
+            repository = store_at(one.url, name="").repository
+            if repository is None or repository.exists():
+                commits[one.path] = pin_one(study, one, anew=anew)
+    return commits
 
 
-def pin_one(study: Study, further: FurtherInput) -> str:
+def pin_one(study: Study, further: FurtherInput, *, anew: bool) -> str:
     """Clone a further input if it is missing, and return the commit that the study uses."""
     clone, url, version, key = further.clone, further.url, further.version, "datalad.inputs"
-    return pin(
-        clone,
-        url,
-        version,
-        key=key,
-        resolve=lambda: (
-            registered_further(study, further) or resolve_version(clone, url, version, key=key)
-        ),
-    )
+    if not anew and (commit := pinned_commit(clone)):
+        return commit
+    source = open_source(url, study.imports, key=key)
 
+    def resolve() -> str:
+        if source.commit and not version:
+            return source.commit
+        return registered_further(study, further) or resolve_version(clone, url, version, key=key)
 
-def registered_input(study: Study) -> str | None:
-    """The input commit that the output dataset has registered, if it is of this version.
-
-    Raises `WorkflowFailure` where the input does not have that commit: the
-    store then belongs to a study of another dataset.
-    """
-    commit, version = registered(study, study.input_path, VERSION_SETTING)
-    if commit and not head_of(study.input, commit):
-        raise WorkflowFailure(
-            f"The output store {study.output_url} holds results of an input commit "
-            f"{commit[:10]}, which {study.input_url} does not have: it is another dataset.",
-            hint="give this study its own output store, or correct datalad.input_repo.",
-        )
-    return commit if version == study.input_version else None
-
-
-def registered_containers(study: Study) -> str | None:
-    """The container dataset's commit that the output dataset has registered, if it is valid."""
-    commit, version = registered(study, CONTAINERS_PATH, CONTAINERS_SETTING)
-    if not commit or not head_of(study.containers, commit):
-        return None
-    return commit if version == study.container.dataset_version else None
-
-
-def registered_further(study: Study, further: FurtherInput) -> str | None:
-    """The further input's commit that the output dataset has registered, if it is valid."""
-    commit, version = registered(study, further.path, further_setting(further.path))
-    if not commit or not head_of(further.clone, commit):
-        return None
-    return commit if version == further.version else None
-
-
-def further_setting(path: str) -> str:
-    """The setting of the output dataset that names the version of a further input."""
-    return f"bidsloom.{path}.version"
-
-
-def registered(study: Study, path: str, setting: str) -> tuple[str | None, str]:
-    """The registered commit of a subdataset of the output dataset, and its version's setting."""
-    base = head_of(study.dataset, f"{REMOTE}/{BASE}") if study.dataset.exists() else None
-    if base is None:
-        return None, ""
-    try:
-        commit = call_git(["rev-parse", f"{base}:{path}"], cwd=study.dataset)
-    except CommandError:
-        return None, ""
-    return commit, read_setting(study.dataset, base, setting) or ""
+    return pin(clone, source, version, key=key, resolve=resolve)
 
 
 def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:

@@ -36,7 +36,8 @@ def study_repositories(study: Study) -> list[Repository]:
     outputs = list_outputs(study)
     clones = [output.dataset for output in outputs]
     clones += [study.input, study.containers]
-    clones += [further.clone for further in study.further_inputs]
+    for further in study.further_inputs:
+        clones += further.clone.glob("sub-*/") if further.is_pattern else [further.clone]
     stores = [output.store.repository for output in outputs]
     return [
         *(Repository(clone / ".git", shared=False) for clone in clones),

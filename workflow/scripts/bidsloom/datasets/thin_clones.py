@@ -31,17 +31,32 @@ git symbolic-ref HEAD refs/heads/none &&
 git --literal-pathspecs ls-tree -r -z "$commit" -- "$@" |
 git update-index -z --index-info && git checkout-index -q -a
 """
+# $1: a commit, the rest: paths, which are added to what is checked out.
+LAY_OUT_MORE = """\
+commit=$1
+shift
+git --literal-pathspecs ls-tree -r -z "$commit" -- "$@" |
+git update-index -z --index-info && git checkout-index -q -a
+"""
 # $1: a git-annex branch, the rest: folders of location logs.  Makes a branch with
 # these logs, and with the files at the root, which describe the repositories.
+# Of an imported folder, one of them names the tree that the folder holds; git-annex
+# reads all of it at its first `get`.  Here it names a tree of this clone's files.
 # This branch is never pushed, so it needs no real author; a node may have no git
 # identity.
 SHORTEN = """\
 set -e
-source=$1
+source=$1 log=
 shift
+if git config remote.bidsloom-folder.annex-directory > /dev/null; then
+tree=$(git write-tree)
+log=$(git cat-file blob "$source:export.log" | sed "s/ [0-9a-f]*$/ $tree/" |
+git hash-object -w --stdin)
+fi
 export GIT_INDEX_FILE=.git/annex-index
 { git ls-tree "$source"; [ $# = 0 ] || git ls-tree -r "$source" -- "$@"; } |
 sed -n '/^[0-9]* blob /p' | git update-index --index-info
+[ -z "$log" ] || git update-index --add --cacheinfo "100644,$log,export.log"
 tree=$(git write-tree)
 commit=$(git -c user.name=bidsloom -c user.email=bidsloom commit-tree -m Shorten "$tree")
 git update-ref refs/heads/git-annex "$commit"
@@ -66,6 +81,21 @@ def remotes_of(source: Path) -> list[str]:
 
 def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None) -> Iterator[Step]:
     """Initialise git-annex in a clone, with the location logs of some keys (None: of all)."""
+    if annex_branch(source):
+        yield from log_steps(name, source, clone, keys=keys)
+        yield Step(name, ["git", "annex", "init", "-q"], clone)
+
+
+def further_paths_steps(
+    name: str, source: Path, clone: Path, commit: str, *, paths: list[str], keys: list[str]
+) -> Iterator[Step]:
+    """Check out more paths in such a clone; `keys` are those of all that it then has."""
+    yield Step(name, ["sh", "-c", LAY_OUT_MORE, "lay-out", commit, *paths], clone)
+    yield from log_steps(name, source, clone, keys=keys)
+
+
+def log_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None) -> Iterator[Step]:
+    """The git-annex branch of a clone, with the location logs of some keys (None: of all)."""
     if branch := annex_branch(source):
         # A repository may keep its logs in unusual folders; then all logs are copied.
         tuned = ["cat-file", "-e", f"{branch}:difference.log"]
@@ -74,7 +104,6 @@ def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None)
         else:
             folders = sorted({log_folder(key) for key in keys})
             yield Step(name, ["sh", "-c", SHORTEN, "shorten", branch, *folders], clone)
-        yield Step(name, ["git", "annex", "init", "-q"], clone)
 
 
 def link_image_command(source: Path, clone: Path, image: str, commit: str) -> list[str]:

@@ -9,6 +9,7 @@ inputs       the unit's files, fetched, and named where there is no copy
 judgement    whether what the app wrote is complete
 measure      what a job takes: time, memory, disk
 open_job     the job of a unit, by its name
+part_steps   the commands of the unit's datasets in the input
 process      carry a job out
 run_app      the app, by `datalad containers-run`
 save         every file that the app wrote, into git

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ..config.study import Container
 from ..containers.runtimes import LICENSE, WORK_DIR, Runtime
+from ..units.further_inputs import named_path
 from ..units.output_folders import output_folder
 from ..units.unit import GROUP, Unit
 from .unit_job import Job
@@ -49,8 +50,10 @@ def further_flags(job: Job) -> list[str]:
     here = {path for path, _ in job.unit.further}
     values: dict[str, list[str]] = {}
     for further in job.study.further_inputs:
-        if further.flag and further.path in here:
-            flag, *words = (word.replace("{path}", further.path) for word in further.flag)
+        registered = further.of(job.unit.subject).path
+        if further.flag and registered in here:
+            path = named_path(further, job.prepared.further_commits[registered], job.unit)
+            flag, *words = (word.replace("{path}", path) for word in further.flag)
             values.setdefault(flag, []).extend(words)
     return [word for flag, words in values.items() for word in (flag, *words)]
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from ..base.runners import Step, call_git
 from ..containers.image import image_path
 from ..datasets.annex import annexed_keys
-from ..datasets.clones import CONTAINERS_PATH
 from ..datasets.output_datasets import OutputDataset
+from ..datasets.registered import CONTAINERS_PATH
 from ..datasets.thin_clones import CLONE, annex_steps, lay_out_steps, link_image_command, remotes_of
+from .part_steps import part_steps
 from .unit_job import Job
 
 
@@ -39,6 +40,7 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
         # The unit's files and what BIDS lets it inherit, and no other subject.
         keys = annexed_keys(source.clone, commit, paths) if paths else []
         yield from lay_out_steps("structure", source.clone, place, commit, paths=paths, keys=keys)
+    yield from part_steps(job, clone)
 
 
 def output_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:

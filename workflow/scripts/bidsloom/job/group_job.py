@@ -17,6 +17,7 @@ from ..datasets.branches import head_of, read_branches, read_ledger
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import REMOTE_MAIN
 from ..records.fingerprints import fingerprint_text, group_fingerprint
+from ..units.subject_datasets import Part
 from ..units.unit import GROUP, Unit
 from .unit_job import Job, Source
 
@@ -55,6 +56,11 @@ class GroupJob(Job):
         """The input dataset, all of it, without content."""
         study, commit = self.study, self.prepared.input_commit
         return [Source(study.input_path, study.input_url, study.input, commit, [])]
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """No dataset of a subject is installed."""
+        return []
 
     @property
     def inputs(self) -> list[str]:

@@ -12,6 +12,7 @@ from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import Step, call, call_annex, call_git_records
 from ..base.text import a_few, printable
+from ..units.subject_datasets import Part
 from .failures import is_full, no_space, was_ended
 from .unit_job import Job
 
@@ -42,12 +43,14 @@ def get_inputs(job: Job, step: Step) -> None:
         failed = e
     paths = step.argv[step.argv.index("--") + 1 :]
     missing = list_missing(step.cwd, paths)
-    needed = [path for path in missing if is_needed(path, job.unit.folder)]
+    part = part_of(job, step)
+    folder, named = (part.inside, []) if part else (job.unit.folder, job.needed_beside)
+    needed = [path for path in missing if is_needed(path, folder, named)]
     if beside := sorted(set(missing) - set(needed)):
         shown = a_few([printable(path) for path in beside], 3)
         log.warning("left out, since no copy can be had and the app does not need it: %s", shown)
     if needed or not missing:
-        source = source_url(job, step)
+        source = job.installed[part.path] if part else source_url(job, step)
         names = a_few([printable(path) for path in needed], 3) or "its files"
         raise WorkflowFailure(
             f"{job.unit.name} could not get {names} of {source}: "
@@ -65,9 +68,17 @@ def list_missing(repository: Path, paths: Sequence[str]) -> list[str]:
     return call_git_records(command, cwd=repository)
 
 
-def is_needed(path: str, folder: str) -> bool:
-    """True for the unit's own files, and for those it inherits by BIDS."""
-    return path.startswith(f"{folder}/") or bool(INHERITED.match(path))
+def is_needed(path: str, folder: str, beside: Sequence[str] = ()) -> bool:
+    """True for the unit's own files, for those it inherits by BIDS, and for those `beside`.
+
+    Without a folder all files are the unit's own.
+    """
+    own = (folder, *beside)
+    return (
+        not folder
+        or any(path == one or path.startswith(f"{one}/") for one in own)
+        or bool(INHERITED.match(path))
+    )
 
 
 def describe_places(repository: Path, paths: Sequence[str]) -> str:
@@ -85,6 +96,13 @@ def describe_places(repository: Path, paths: Sequence[str]) -> str:
         said += [" ".join(m.split()) for m in result.get("error-messages", []) if m.strip()]
         said += [str(result["note"])] if result.get("note") else []
     return "; ".join(dict.fromkeys(said)) or "no repository is known to have a copy"
+
+
+def part_of(job: Job, step: Step) -> Part | None:
+    """The unit's dataset that a step works in; None for an input dataset itself."""
+    root = job.study.input_path
+    places = {f"/{root}/{part.path}": part for part in job.parts}
+    return next((p for end, p in places.items() if step.cwd.as_posix().endswith(end)), None)
 
 
 def source_url(job: Job, step: Step) -> str:

@@ -7,8 +7,8 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..base.runners import call_git_records
 from ..units.completeness import Verdict, describe_lacks, judge
+from ..units.subject_datasets import list_unit_files
 from .survey import Kind, list_entries
 from .unit_job import Job
 
@@ -24,8 +24,7 @@ def read_files(job: Job) -> list[str]:
     """The unit's files in the raw input; none for the group."""
     if job.unit.is_group:
         return []
-    command = ["ls-tree", "-r", "-z", "--name-only", job.prepared.input_commit]
-    return call_git_records([*command, "--", job.unit.folder], cwd=job.study.input)
+    return list_unit_files(job.given, job.unit)
 
 
 def is_all_there(job: Job, clone: Path) -> bool:

@@ -6,6 +6,7 @@ measures their time, and raises their failures with a class and a hint.
     look     is the unit's result in the output store already?
     clone    the study dataset, into a private folder of this job
     structure  the input's tree for this unit, without data
+    install  the unit's datasets in the input, if it has any, without data
     branch   of the job
     inputs   the unit's files, and those it inherits
     run      the app, by `datalad containers-run`
@@ -54,6 +55,7 @@ from .failures import as_failure, is_full, keep_what_it_left, log_tail, no_space
 from .find_result import fetch_result, find_merged_meanwhile, read_seen
 from .inputs import get_inputs
 from .measure import closing_facts, used_space
+from .part_steps import install_part
 from .run_app import run_app, save_outputs, seal, seal_part, set_job_environment
 from .scratch import JobFolder, open_folder, sweep
 from .steps import STORE_CONTENT, compute_steps, push_steps
@@ -213,6 +215,7 @@ def compute(job: Job, folder: JobFolder) -> None:
 def work(job: Job, steps: Iterable[Step]) -> None:
     """Carry out steps in order; raises a failure that says what could not be done."""
     with_care: dict[str, Callable[[Job, Step], object]] = {
+        "install": install_part,
         "inputs": get_inputs,
         "run": run_in_job_environment,
         "save": save_outputs,

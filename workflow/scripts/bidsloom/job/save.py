@@ -86,7 +86,10 @@ def look_at_outputs(job: Job, clone: Path) -> Survey:
         for entry in list_entries(clone, outputs, apart=apart)
         if entry.kind is not Kind.LINK or before.get(entry.path) != entry.target
     ]
-    registered = [job.study.input_path, *(f.path for f in job.study.further_inputs)]
+    registered = [
+        job.study.input_path,
+        *(f.of(job.unit.subject).path for f in job.study.further_inputs),
+    ]
     folders = (*outputs, *registered)
 
     def holds(path: str) -> bool:
@@ -144,8 +147,7 @@ def find_content(job: Job, clone: Path, path: str, key: str) -> Path | None:
     if file.is_file() and file.name == (clone / path).readlink().name:
         return file
     # A link copied from elsewhere leads nowhere, yet names its content.
-    for source in job.sources:
-        inside = clone / source.path
+    for inside in input_folders(job, clone):
         try:
             found = inside / call_annex(["contentlocation", key], cwd=inside)
         except CommandError:
@@ -153,6 +155,12 @@ def find_content(job: Job, clone: Path, path: str, key: str) -> Path | None:
         if found.is_file():
             return found
     return None
+
+
+def input_folders(job: Job, clone: Path) -> list[Path]:
+    """The clones of the inputs, and of the unit's datasets in them."""
+    parts = [f"{job.study.input_path}/{path}" for path in job.installed]
+    return [clone / path for path in (*(source.path for source in job.sources), *parts)]
 
 
 def carry_out(survey: Survey, clone: Path) -> None:

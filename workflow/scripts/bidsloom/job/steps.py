@@ -12,12 +12,15 @@ from pathlib import Path
 
 from ..base.runners import Step
 from ..containers.runtimes import mount_places, scratch_folder
-from ..datasets.annex import is_annexed
+from ..datasets.annex import annexed_keys, is_annexed
 from ..datasets.branches import format_trailers, head_of
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import publish_command
 from ..datasets.stores import StoreKind
+from ..datasets.thin_clones import further_paths_steps
+from ..units.named_files import find_named
 from .app_command import app_command, filter_file, unit_filter
+from .part_steps import part_input_steps
 from .unit_job import Job
 
 # $1: the path of an output that is a dataset of its own, $2: the commit that
@@ -41,9 +44,11 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
     if job.unit.is_group:
         yield from group_input_steps(job, clone)
     for source in job.sources:
-        if source.paths and is_annexed(source.clone):
-            get = ["git", "annex", "get", "-q", "--", *source.paths]
+        if (paths := job.own_paths(source)) and is_annexed(source.clone):
+            get = ["git", "annex", "get", "-q", "--", *paths]
             yield Step("inputs", get, clone / source.path)
+    yield from part_input_steps(job, clone)
+    yield from late_input_steps(job, clone)
     yield from scratch_steps(job, clone)
     yield Step(
         "run",
@@ -70,6 +75,25 @@ def compute_steps(job: Job, clone: Path) -> Iterator[Step]:
         + [f"--trailer={trailer}" for trailer in trailers],
         clone,
     )
+
+
+def late_input_steps(job: Job, clone: Path) -> Iterator[Step]:
+    """What annexed files of the unit name, which could not be read before they were here.
+
+    These are inputs from then on.  A dry run does not know them.
+    """
+    if job.unit.is_group or not job.named.unread:
+        return
+    raw = job.sources[0]
+    place = clone / raw.path
+    named = find_named(raw.clone, raw.commit, job.unit, disk=place)
+    if late := [path for path in named.paths if path not in raw.paths]:
+        raw.paths.extend(late)
+        keys = annexed_keys(raw.clone, raw.commit, raw.paths)
+        yield from further_paths_steps(
+            "inputs", raw.clone, place, raw.commit, paths=late, keys=keys
+        )
+        yield Step("inputs", ["git", "annex", "get", "-q", "--", *late], place)
 
 
 def group_input_steps(job: Job, clone: Path) -> Iterator[Step]:

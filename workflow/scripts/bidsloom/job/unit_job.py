@@ -16,6 +16,8 @@ from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
 from ..records.fingerprints import unit_fingerprint
 from ..records.prepared import Prepared
 from ..units.further_inputs import taken_paths
+from ..units.named_files import STIMULI, Named, find_named
+from ..units.subject_datasets import InputCommit, Part, find_parts, input_commit
 from ..units.tree import inherited_files
 from ..units.unit import Unit
 
@@ -53,7 +55,8 @@ class Job:
     the `seconds` of each step, the `peak` in MB, the app's `cpu_seconds`, and
     files and bytes of its `output`.  `run` is the
     app's run, `saved` what of it is in git, `reasons`
-    say why the result is not complete.
+    say why the result is not complete.  `installed` has the URLs of the
+    unit's datasets that its clone has, by their paths in the input.
     """
 
     study: Study
@@ -70,6 +73,7 @@ class Job:
     run: Run | None = None
     saved: Saved | None = None
     reasons: tuple[str, ...] = ()
+    installed: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def targets(self) -> list[OutputDataset]:
@@ -111,20 +115,61 @@ class Job:
         return []
 
     @cached_property
+    def named(self) -> Named:
+        """Files outside of the unit's folder that its own files name."""
+        return find_named(self.study.input, self.prepared.input_commit, self.unit)
+
+    @property
+    def needed_beside(self) -> list[str]:
+        """Files of elsewhere without which the app does not start; stimuli are seldom public."""
+        named = [path for path in self.named.paths if path != STIMULI]
+        return [*self.study.shared_paths, *named]
+
+    @cached_property
     def sources(self) -> list[Source]:
         """What the job reads of each input dataset."""
         study, unit, commit = self.study, self.unit, self.prepared.input_commit
         paths = [unit.folder, *inherited_files(study.input, commit, unit)]
+        paths += [path for path in (*study.shared_paths, *self.named.paths) if path not in paths]
         sources = [Source(study.input_path, study.input_url, study.input, commit, paths)]
         here = {path for path, _ in unit.further}
         for f in study.further_inputs:
-            if f.path in here:
-                commit = self.prepared.further_commits[f.path]
+            one = f.of(unit.subject)
+            if one.path in here:
+                commit = self.prepared.further_commits[one.path]
                 paths = taken_paths(f, commit, unit)
-                sources.append(Source(f.path, f.url, f.clone, commit, paths))
+                sources.append(Source(one.path, one.url, one.clone, commit, paths))
         return sources
+
+    @cached_property
+    def given(self) -> InputCommit:
+        """The input dataset at the commit that the study uses."""
+        return input_commit(self.study, self.prepared.input_commit)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The datasets in the input that hold files of the unit.
+
+        Those that are nested in others are added once these are installed.
+        """
+        return find_parts(self.given, self.unit)
+
+    def own_paths(self, source: Source) -> list[str]:
+        """What the job reads of an input itself, without the datasets registered in it."""
+        if source.path != self.study.input_path:
+            return source.paths
+        return self.outside_parts(source.paths)
+
+    def outside_parts(self, paths: Iterable[str]) -> list[str]:
+        """Those of some paths of the input that do not lie in a dataset registered there."""
+        apart = [f"{part.path}/" for part in self.parts]
+        return [path for path in paths if not f"{path}/".startswith(tuple(apart))]
 
     @property
     def inputs(self) -> list[str]:
         """What the job reads, relative to the output dataset."""
-        return [f"{source.path}/{path}" for source in self.sources for path in source.paths]
+        paths = [
+            f"{source.path}/{path}" for source in self.sources for path in self.own_paths(source)
+        ]
+        parts = [f"{self.study.input_path}/{p}" for part in self.parts for p in part.outer_paths]
+        return list(dict.fromkeys([*parts, *paths]))

@@ -11,6 +11,7 @@ from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
 from ..checks.at_start import checks_at_start, scratch_check
 from ..checks.findings import Check, Finding, Level, failures, run_checks
+from ..checks.subject_datasets import subject_dataset_checks
 from ..config import Study
 from ..containers.image import identify_image
 from ..datasets.clones import clone_output, pin_further, pin_input
@@ -28,7 +29,7 @@ from ..records.reconcile import (
     set_aside_records,
 )
 from ..records.why_due import explain_due, list_withdrawn
-from ..units.listing import cached_units
+from ..units.listing import cached_units, subjects_of_patterns
 
 
 def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenStudy:
@@ -79,6 +80,8 @@ def look_around(
         ],
         telling=telling,
     )
+    if opened:
+        findings += run_checks(subject_dataset_checks(study, opened[0].units), telling=telling)
     if opened and here:
         findings += run_checks([scratch_check(study, opened[0].units)], telling=telling)
     return findings, opened[0] if opened else None
@@ -92,8 +95,9 @@ def find_units(study: Study) -> OpenStudy:
                 clone_output(target, study)
             else:
                 refuse_lost_store(study, target)
-        commit, further = pin_input(study), pin_further(study)
-        units = cached_units(study, commit, further)
+        commit = pin_input(study)
+        further = pin_further(study, subjects_of_patterns(study, commit))
+        units = cached_units(study, commit, further, retry=True)
         return OpenStudy(study, units, identify_image(study), further)
 
 

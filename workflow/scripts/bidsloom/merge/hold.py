@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ..base.runners import call_git, call_git_records
+from ..base.runners import call_git
 from ..config import Study
 from ..datasets.branches import Result
 from ..datasets.output_datasets import list_outputs
 from ..datasets.unit_results import UnitResult, list_written
 from ..units.completeness import describe_lacks, expects_digest, is_accepted, judge
+from ..units.subject_datasets import input_commit, list_unit_files
 from ..units.unit import GROUP, Unit, folder_of, split_name, subject_of
 
 
@@ -112,8 +113,8 @@ def judge_again(study: Study, results: Iterable[UnitResult]) -> dict[str, tuple[
             commit = call_git(["rev-parse", link], cwd=study.dataset)
             place = commit, folder_of(result.unit)
             if place not in inputs:
-                command = ["ls-tree", "-r", "-z", "--name-only", commit, "--", place[1]]
-                inputs[place] = call_git_records(command, cwd=study.input)
+                given = input_commit(study, commit)
+                inputs[place] = list_unit_files(given, unit_of(result.unit))
             read = inputs[place]
         verdict = judge(study.container, unit_of(result.unit), written=written, read=read)
         found[result.commit] = describe_lacks(verdict, result.exit_code)

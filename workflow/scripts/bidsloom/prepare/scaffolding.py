@@ -7,7 +7,8 @@ are registered as subdatasets, the container image.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
@@ -19,13 +20,9 @@ from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
 from ..containers.runtimes import PACK, call_format
 from ..datasets.annex import SUBDATASET, annexed_keys
 from ..datasets.attributes import ATTRIBUTES
-from ..datasets.clones import (
-    CONTAINERS_PATH,
-    CONTAINERS_SETTING,
-    VERSION_SETTING,
-    further_setting,
-    pin_containers,
-)
+from ..datasets.clones import pin_containers
+from ..datasets.folders import plain_folder
+from ..datasets.imports import FOLDER_REMOTE, source_url
 from ..datasets.output_datasets import (
     APP_SETTING,
     OUTPUT_SETTING,
@@ -33,8 +30,15 @@ from ..datasets.output_datasets import (
     OutputDataset,
     main_output,
 )
+from ..datasets.registered import (
+    CONTAINERS_PATH,
+    CONTAINERS_SETTING,
+    VERSION_SETTING,
+    further_setting,
+)
 from ..datasets.stores import MAIN, REMOTE, last_line, read_setting
 from ..records.fingerprints import MADE_FROM, made_from
+from ..units.further_inputs import known_inputs
 
 # The setting with the image's id, beside those that containers-add writes.
 IMAGE_ID = "bidsloom-id"
@@ -48,6 +52,25 @@ Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a
     datalad get {output}/sub-01                          # fetch its files
     datalad rerun <commit>                               # compute them again
 """
+
+
+ABOUT_FOLDER = """
+`{path}` was imported from the folder {folder}, which has the content of its files.
+Where that folder can be reached, a clone gets them, and `datalad rerun` works, after:
+
+    datalad get -n {path}
+    git -C {path} annex enableremote {remote} directory={folder}
+    git -C {path} config remote.{remote}.annex-verified verified
+"""
+
+
+def imported_folders(study: Study, further: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    """Inputs that are plain folders: where they are registered, and the folder."""
+    inputs = [(study.input_path, study.input_url)]
+    inputs += [(given.path, given.url) for given in known_inputs(study, further)]
+    for path, url in inputs:
+        if folder := plain_folder(url):
+            yield path, folder
 
 
 def mark_dataset(study: Study, target: OutputDataset) -> None:
@@ -97,6 +120,10 @@ def write_scaffolding(
     write_text(dataset / ".gitattributes", ATTRIBUTES)
     app, output = study.container.name, study.container.outputs[0]
     readme = README.format(name=study.name, app=app, input_path=study.input_path, output=output)
+    readme += "".join(
+        ABOUT_FOLDER.format(path=path, folder=shlex.quote(str(folder)), remote=FOLDER_REMOTE)
+        for path, folder in imported_folders(study, further)
+    )
     write_text(dataset / "README.md", readme)
     description = {
         "Name": study.name,
@@ -110,12 +137,13 @@ def write_scaffolding(
     settings = dataset / ".datalad" / "config"
     mark_dataset(study, main_output(study))
     set_in_file(settings, VERSION_SETTING, study.input_version)
-    register_subdataset(study, study.input_path, study.input_url, commit, source=study.input)
-    for given in study.further_inputs:
-        path = given.path
-        register_subdataset(study, path, given.url, further[path], source=given.clone)
+    url = source_url(study.input_url, study.imports)
+    register_subdataset(study, study.input_path, url, commit, source=study.input)
+    for given in known_inputs(study, further):
+        path, url = given.path, source_url(given.url, study.imports)
+        register_subdataset(study, path, url, further[path], source=given.clone)
         set_in_file(settings, further_setting(path), given.version)
-    forget_inputs(study)
+    forget_inputs(study, further)
     written = [".gitattributes", "README.md", "dataset_description.json", MADE_FROM]
     if study.container.archive:
         write_text(dataset / PACK, PACK_SCRIPT.read_text())
@@ -136,11 +164,10 @@ def register_subdataset(study: Study, path: str, url: str, commit: str, *, sourc
     (dataset / path).mkdir(parents=True, exist_ok=True)
 
 
-def forget_inputs(study: Study) -> None:
+def forget_inputs(study: Study, further: Mapping[str, str]) -> None:
     """Stage the removal of further inputs that the study names no more."""
     dataset, settings = study.dataset, study.dataset / ".datalad" / "config"
-    wanted = {further.path for further in study.further_inputs}
-    for path in set(registered_further_paths(dataset)) - wanted:
+    for path in set(registered_further_paths(dataset)) - further.keys():
         remove_section(settings, further_setting(path).rpartition(".")[0])
         if path != study.input_path:
             remove_section(dataset / ".gitmodules", f"submodule.{path}")

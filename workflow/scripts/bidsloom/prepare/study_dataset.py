@@ -128,7 +128,10 @@ def open_dataset(study: Study, target: OutputDataset) -> None:
         clone_output(target, study)
         call_git(["fetch", "-q", REMOTE], cwd=dataset)
         call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=dataset)
-    elif not dataset.exists():
+    elif not head_of(dataset, "HEAD"):
+        # It is not there, or the clone of a store that holds nothing yet.
+        if dataset.exists():
+            remove_tree(dataset)
         # Under another name until it is complete: a killed run leaves no incomplete dataset.
         new = dataset.with_name(f".{dataset.name}.making")
         if new.exists():

@@ -25,6 +25,7 @@ from ..config import Study
 from ..containers.runtimes import job_environment, scratch_folder, write_environment_file
 from ..datasets.branches import Entry, Result, head_of, read_branches, read_ledger
 from ..datasets.clones import clone
+from ..datasets.imports import connect_folder, is_import
 from ..datasets.stores import REMOTE_MAIN, StoreKind, last_line
 from ..job.app_command import filter_file
 from ..job.process import check_node, sign_as_prepared
@@ -155,6 +156,10 @@ def lay_out_start(job: Job, place: Path, commit: str) -> str:
         call_git(["commit", "-q", "-m", "The unit's BIDS filter"], cwd=place)
     for target in job.targets[:-1]:
         call_datalad(["get", "-n", target.path], cwd=place, env=PRIVATE)
+    for source in job.sources:
+        if is_import(source.clone):
+            call_datalad(["get", "-n", source.path], cwd=place, env=PRIVATE)
+            connect_folder(source.clone, place / source.path)
     return call_git(["rev-parse", "HEAD"], cwd=place)
 
 

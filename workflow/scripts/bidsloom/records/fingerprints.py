@@ -70,7 +70,8 @@ def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
     command = dict(made["command"])
     if not unit.session:
         del command["container.session_flag"], command["container.session_folders"]
-    here = {path for path, _ in unit.further}
+    paths = {path for path, _ in unit.further}
+    here = {f.path for f in study.further_inputs if f.of(unit.subject).path in paths}
     flags = command["datalad.inputs"]
     command["datalad.inputs"] = {path: flag for path, flag in flags.items() if path in here}
     return {

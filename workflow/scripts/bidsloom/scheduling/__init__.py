@@ -10,5 +10,6 @@ requests     CPUs, memory and time of a job
 retry        whether another attempt is worth it
 slurm        SLURM's queue, and why a job ended
 submissions  when jobs are submitted, and which together as an array
+unit_jobs    the jobs of a batch whose units have one each
 watch        what is known of the running jobs, for Snakemake's SLURM plugin
 """

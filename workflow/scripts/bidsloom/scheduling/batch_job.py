@@ -29,7 +29,7 @@ from ..job.process import process_unit
 from ..records.attempts import Attempt, add_attempt, read_attempts
 from ..records.running import Running, write_running
 from ..records.unit_state import UnitState
-from .batches import BatchUnit, list_left, list_missing, read_batch, read_result
+from .batches import BatchUnit, list_commits, list_left, list_missing, read_batch
 
 
 def process_batch(
@@ -61,8 +61,7 @@ def process_batch(
     write_running(study, name, Running(slurm_job))
     if missing := list_missing(study, name):
         raise summarize_batch(study, name, missing)
-    results = {unit.name: read_result(study, unit) for unit in read_batch(study, name)}
-    return {unit: record.commit for unit, record in results.items() if record}
+    return list_commits(study, name)
 
 
 def process_apart(study: Study, unit: BatchUnit, *, requested: Request, introduction: str) -> None:

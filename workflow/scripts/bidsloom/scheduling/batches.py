@@ -1,12 +1,17 @@
-"""Several units in one job, one after the other (`hpc.units_per_job`).
+"""Several units in one job of Snakemake's.
 
-For apps that take less time than the start of a job.  When Snakemake starts,
-the units that are due are put into batches.  Each batch is written to a small
-file, which its job reads:
+With `hpc.units_per_job` a job processes them one after the other, for apps that
+take less time than the start of a job.  Thousands of units are submitted in
+arrays of jobs, each with a unit of its own: Snakemake, which takes memory and
+time for each job that it knows, then knows the arrays alone.
+
+When Snakemake starts, the units that are due are put into batches.  Each batch
+is written to a small file:
 
     results/<study>/batches/<batch>.units.json    the units, in order
     results/<study>/batches/<batch>.running.json  the unit that is processed now
     results/<study>/batches/<batch>.json          written when all of them are done
+    results/<study>/batches/<batch>_array.json    the same, where they have jobs of their own
 """
 
 from __future__ import annotations
@@ -52,11 +57,12 @@ def batch_name(batch: Batch) -> str:
     return f"{batch[0].name}_x{len(batch)}_{mark[:8]}"
 
 
-def replace_batches(opened: OpenStudy, *, busy: bool) -> list[Batch]:
-    """Put the due units into batches, and write each batch's file in place of the old ones.
+def replace_batches(opened: OpenStudy, size: int, *, busy: bool) -> list[Batch]:
+    """Put the due units into batches of at most `size`, and write each one's file.
 
-    `busy` says that another run of this study may be under way: then its files
-    stay.
+    The files of earlier batches are removed.
+
+    `busy` says that another run of this study may be under way: then they stay.
     """
     study = opened.study
     if not busy:
@@ -67,7 +73,7 @@ def replace_batches(opened: OpenStudy, *, busy: bool) -> list[Batch]:
         for name in opened.names
         if name not in opened.done
     ]
-    batches = compose(due, study.resources.units_per_job)
+    batches = compose(due, size)
     for batch in batches:
         # One unit alone is a job like any other.
         if len(batch) > 1:
@@ -92,6 +98,12 @@ def read_result(study: Study, unit: BatchUnit) -> JobRecord | None:
 def list_missing(study: Study, name: str) -> list[BatchUnit]:
     """Units of a batch without a result, in order."""
     return [unit for unit in read_batch(study, name) if read_result(study, unit) is None]
+
+
+def list_commits(study: Study, name: str) -> dict[str, str]:
+    """Unit -> the commit of its result, of the units of a batch that have one."""
+    results = {unit.name: read_result(study, unit) for unit in read_batch(study, name)}
+    return {unit: record.commit for unit, record in results.items() if record}
 
 
 def list_left(study: Study, name: str) -> list[BatchUnit]:

@@ -45,10 +45,22 @@ def unit_request(study: Study, defaults: ProfileDefaults, unit: str) -> Request:
 
 def batch_request(study: Study, defaults: ProfileDefaults, batch: str) -> Request:
     """What a job asks for that processes the units of a batch that are left."""
+    requests = requests_left(study, defaults, batch)
+    return shared_request(requests, max_minutes=study.resources.retry.max_minutes)
+
+
+def array_request(study: Study, defaults: ProfileDefaults, batch: str) -> Request:
+    """What each job asks for of an array for the units of a batch that are left: the most."""
+    requests = requests_left(study, defaults, batch)
+    times = [r.minutes for r in requests if r.minutes is not None]
+    return replace(shared_request(requests, max_minutes=None), minutes=max(times, default=None))
+
+
+def requests_left(study: Study, defaults: ProfileDefaults, batch: str) -> list[Request]:
+    """What each unit of a batch that is left asks for."""
     # Without a unit (its file is gone) a batch asks for what a new unit would.
     left = [unit.name for unit in list_left(study, batch)] or [batch]
-    requests = [unit_request(study, defaults, name) for name in left]
-    return shared_request(requests, max_minutes=study.resources.retry.max_minutes)
+    return [unit_request(study, defaults, name) for name in left]
 
 
 def proof_request(study: Study, defaults: ProfileDefaults) -> Request:

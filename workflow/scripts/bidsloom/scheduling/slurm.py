@@ -110,7 +110,7 @@ def list_jobs(study: Study) -> list[SlurmJob]:
 def read_job(line: str, prefix: str) -> SlurmJob | None:
     """A unit's job from a line of squeue; None for one of another study or another kind."""
     number, state, node, start, submitted, comment, name = line.split("|", 6)
-    task = re.fullmatch(r"rule_process_(?:subject|batch|group)_wildcards_(.+)", comment)
+    task = re.fullmatch(r"rule_process_(?:subject|batch|array|group)_wildcards_(.+)", comment)
     if not task or f"{prefix}_" not in name:
         return None
     running = state in AT_WORK

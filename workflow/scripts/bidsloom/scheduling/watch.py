@@ -118,6 +118,11 @@ class Watch:
         for name in names:
             if name == unit or read_cancellation(self.study, name):
                 self.conclude(name, job, slurm_log, requested)
+        return self.judge_batch(batch)
+
+    def judge_batch(self, batch: str) -> tuple[list[Attempt], bool]:
+        """The last attempts at a batch's units without a result; whether one is worth another."""
+        names = [unit.name for unit in list_missing(self.study, batch)]
         attempts = [read_attempts(self.study, name) for name in names]
         worth = bool(list_left(self.study, batch))
         return [tried[-1] for tried in attempts if tried], worth

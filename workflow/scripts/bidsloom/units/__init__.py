@@ -5,9 +5,11 @@ expression      `subjects.where`: a condition over participants.tsv, checked and
 file_names      `subjects.require`: the files that each unit must have
 further_inputs  a unit's part of the datasets beside the raw one
 listing         the units of a commit, remembered between starts
+named_files     files outside of a unit's folder that its job sees
 output_folders  where an app writes a unit's results
 participants    participants.tsv of the commit, and files of labels
 selection       include, exclude, sessions, limit
+subject_datasets  subjects and sessions that are datasets of their own
 tree            the BIDS tree of a commit
 unit            a unit, its name and the parts of it
 unit_tables     subjects.tsv and excluded.tsv

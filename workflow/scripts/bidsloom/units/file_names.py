@@ -18,12 +18,27 @@ from ..config.study import Requirement
 # Files that hold data: of a recording in several files, the main one.
 IMAGES = (
     (".nii", ".nii.gz", ".gii", ".mgz", ".mgh", ".edf", ".bdf", ".vhdr", ".set", ".nwb", ".mefd")
-    + (".fif", ".ds", ".sqd", ".con", ".raw", ".ave", ".mrk", ".kdf", ".mhd", ".trg", ".chn")
+    + (
+        ".fif",
+        ".ds",
+        ".sqd",
+        ".con",
+        ".raw",
+        ".ave",
+        ".mrk",
+        ".kdf",
+        ".mhd",
+        ".trg",
+        ".chn",
+        ".bti",
+    )
     + (".snirf", ".tif", ".ome.btf", ".ome.zarr", ".png", ".jpg", ".h5")
 )
 TABLES = (".tsv", ".tsv.gz")
 # Recordings that are folders.
 FOLDERS = re.compile(r"(.*?/sub-[^/]+\.(?:ds|mefd|ome\.zarr))/")
+# BTi's have no extension; here they get one, without which pybids finds no suffix.
+BTI = re.compile(r"(.*?/sub-[^/]+_meg)/(?:config|hs_file|[ce],rf[^/]*)$")
 # pybids numbers these; all other values are labels.
 NUMBERED = re.compile(r"\((\\d|\[0-9\])\+\)")
 
@@ -76,12 +91,19 @@ def find_lack(
     paths: Iterable[str], subject: str, requirements: Iterable[Requirement]
 ) -> str | None:
     """In words, the first requirement that a unit with these files does not meet, or None."""
-    paths = {match[1] if (match := FOLDERS.match(path)) else path for path in paths}
+    paths = {recording_of(path) for path in paths}
     for requirement in requirements:
         found = sum(satisfies(path, subject, requirement) for path in paths)
         if found < requirement.at_least:
             return lack(found, requirement)
     return None
+
+
+def recording_of(path: str) -> str:
+    """The recording that a file is a part of: a folder, or the file itself."""
+    if match := FOLDERS.match(path):
+        return match[1]
+    return f"{match[1]}.bti" if (match := BTI.match(path)) else path
 
 
 def lack(found: int, requirement: Requirement) -> str:

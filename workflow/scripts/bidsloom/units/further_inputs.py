@@ -19,6 +19,7 @@ from ..base.runners import call_git_records
 from ..config import Study
 from ..config.study import FurtherInput
 from ..datasets.annex import FOLDER, SUBDATASET
+from ..datasets.clones import left_out_of
 from .tree import digest_inherited
 from .unit import LABEL, Unit
 
@@ -157,8 +158,62 @@ def taken_paths(further: FurtherInput, commit: str, unit: Unit) -> list[str]:
 
     Raises `WorkflowFailure` where one of its `shared_paths` is missing.
     """
+    return take_of_unit(further, commit, unit).paths
+
+
+def take_of_unit(further: FurtherInput, commit: str, unit: Unit) -> Taken:
+    """One unit's part of a further input.
+
+    A dataset of one subject may be the subject's folder itself; then all of it
+    is the unit's, but for folders of other sessions.
+
+    Raises `WorkflowFailure` where one of its `shared_paths` is missing.
+    """
+    if further.is_pattern:
+        further = further.of(unit.subject)
+        root = read_entries(further.clone, commit, [])
+        if not holds_subject(root, unit.subject):
+            return take_whole(root, unit)
     subjects = [unit.subject] if unit.session else None
-    return read_input_tree(further, commit, subjects=subjects).taken_by(unit).paths
+    return read_input_tree(further, commit, subjects=subjects).taken_by(unit)
+
+
+def holds_subject(root: Iterable[InputEntry], subject: str) -> bool:
+    """Whether a dataset has a folder of a subject."""
+    return any((match := _OWNER.match(e.name)) and match[1] == subject for e in root)
+
+
+def take_whole(root: Iterable[InputEntry], unit: Unit) -> Taken:
+    """A unit's part of a dataset that is its subject's folder."""
+    entries = [entry for entry in root if not entry.name.startswith(".")]
+    sessions = [entry for entry in entries if entry.name.startswith("ses-")]
+    if unit.session and sessions:
+        own = [entry for entry in sessions if entry.name == f"ses-{unit.session}"]
+        beside = [entry for entry in entries if entry not in sessions]
+        return Taken((*beside, *own), tuple(own))
+    return Taken(tuple(entries), tuple(entry for entry in entries if entry.mode == FOLDER))
+
+
+def named_path(further: FurtherInput, commit: str, unit: Unit) -> str:
+    """What the app is told of a further input: the folder that has the subject's folder."""
+    one = further.of(unit.subject)
+    if further.is_pattern:
+        root = read_entries(one.clone, commit, [])
+        return one.path if holds_subject(root, unit.subject) else further.path
+    return one.path
+
+
+def known_inputs(study: Study, commits: Mapping[str, str]) -> list[FurtherInput]:
+    """The further inputs whose commits are known; of a pattern, the datasets of its subjects."""
+    found = []
+    for further in study.further_inputs:
+        prefix = f"{further.path}/sub-"
+        if further.is_pattern:
+            labels = (p.removeprefix(prefix) for p in commits if p.startswith(prefix))
+            found += [further.of(label) for label in labels if "/" not in label]
+        elif further.path in commits:
+            found.append(further)
+    return found
 
 
 def join_further(
@@ -175,11 +230,18 @@ def join_further(
     left: dict[str, str] = {}
     by_session = sorted({unit.subject for unit in joined if unit.session})
     for further in study.further_inputs:
-        tree = read_input_tree(further, commits[further.path], subjects=by_session)
+        tree = InputTree()
+        if not further.is_pattern:
+            tree = read_input_tree(further, commits[further.path], subjects=by_session)
         for n, unit in enumerate(joined):
+            path = further.of(unit.subject).path
             taken = tree.taken_by(unit)
+            if further.is_pattern and path in commits:
+                taken = take_of_unit(further, commits[path], unit)
             if taken.own:
-                joined[n] = replace(unit, further=(*unit.further, (further.path, taken.digest())))
+                joined[n] = replace(unit, further=(*unit.further, (path, taken.digest())))
             elif further.required:
-                left.setdefault(unit.name, f"absent from the further input {further.path}")
+                why = left_out_of(further.of(unit.subject).clone).get(f"sub-{unit.subject}", "")
+                reason = f"absent from the further input {further.path}"
+                left.setdefault(unit.name, reason + (why and f": {why}"))
     return [unit for unit in joined if unit.name not in left], sorted(left.items())

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
-from ..base.errors import WorkflowFailure, refuse
+from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
 from ..config import Study
 from ..config.study import Selection
-from ..datasets.annex import FOLDER
+from ..datasets.annex import FOLDER, SUBDATASET
+from ..datasets.clones import left_out_of
 from .file_names import check_requirements
 from .further_inputs import join_further
+from .named_files import add_named, read_shared
 from .participants import find_participants, read_labels
 from .selection import (
     NamedSelection,
@@ -21,15 +25,21 @@ from .selection import (
     find_unknown,
     limit_units,
     select_units,
+    why_not_chosen,
+    why_not_true,
 )
-from .tree import read_folders, read_root
-from .unit import Unit, Units, subject_of
+from .subject_datasets import InputCommit, input_commit, look_inside, note_unnamed
+from .tree import INHERITED_SUFFIXES, Folder, FolderReader, read_root
+from .unit import LABEL, Unit, Units, subject_of
 
 
-def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units:
+def cached_units(
+    study: Study, commit: str, further: Mapping[str, str], *, retry: bool = False
+) -> Units:
     """The units at a commit of each input, from `units.json` if that was made from the same.
 
-    Otherwise they are listed, and `units.json` is written.
+    Otherwise they are listed, and `units.json` is written.  With `retry` they
+    are also listed again where a subject's dataset could not be read.
 
     Raises `WorkflowFailure` where no unit is left, or for the reasons of
     `list_units`.
@@ -37,22 +47,28 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
     memory = study.files.units
     asked = listing_key(study, commit, further)
     known = read_json(memory)
-    if known and known["asked"] == asked:
+    if known and known["asked"] == asked and not (retry and known.get("unreadable")):
         return Units(
             commit=commit,
             units=tuple(read_cached(unit) for unit in known["units"]),
             excluded=tuple((name, reason) for name, reason in known["excluded"]),
+            unreadable=tuple(known.get("unreadable", ())),
         )
-    units = list_units(
-        study.input,
-        commit,
+    left_out = left_out_of(study.input)
+    refuse_lost_files(study, left_out)
+    units = list_input_units(
+        input_commit(study, commit),
         by_session=study.by_session,
         selection=named_selection(study.selection),
-        source=study.input_url,
+        left_out=left_out,
+        shared=study.shared_paths,
+        # A further input may leave out some of the first units.
+        enough=None if study.further_inputs else study.selection.limit,
     )
     if study.further_inputs:
         joined, left = join_further(units.units, study, further)
-        units = Units(commit, tuple(joined), tuple(sorted([*units.excluded, *left])))
+        excluded = tuple(sorted([*units.excluded, *left]))
+        units = dataclasses.replace(units, units=tuple(joined), excluded=excluded)
     units = limit_units(units, study.selection.limit)
     if not units.units:
         raise WorkflowFailure(
@@ -62,6 +78,25 @@ def cached_units(study: Study, commit: str, further: Mapping[str, str]) -> Units
         )
     write_json(memory, {"asked": asked, **dataclasses.asdict(units)})
     return units
+
+
+def subjects_of_patterns(study: Study, commit: str) -> list[str]:
+    """Labels of the subjects that have datasets of their own in a further input, if one does.
+
+    Those that the configuration leaves out by name are not among them.
+    """
+    if not any(further.is_pattern for further in study.further_inputs):
+        return []
+    chosen = named_selection(study.selection)
+    names = (name for name in read_root(study.input, commit) if name.startswith("sub-"))
+    labels = sorted(name.removeprefix("sub-") for name in names)
+    return [
+        label
+        for label in labels
+        if re.fullmatch(LABEL, label)
+        and label not in chosen.exclude
+        and (not chosen.include or label in chosen.include)
+    ]
 
 
 def known_units(study: Study) -> set[str]:
@@ -81,7 +116,10 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
     """A digest of all that the list of units depends on, with the labels in files."""
     selection = dataclasses.asdict(named_selection(study.selection))
     inputs = [dataclasses.astuple(f) for f in study.further_inputs]
-    return digest([commit, dict(further), repr(inputs), study.by_session, selection])
+    beside = [left_out_of(study.input), study.shared_paths]
+    # Earlier versions left out subjects that are datasets.
+    asked = [commit, dict(further), repr(inputs), study.by_session, selection, *beside]
+    return digest([*asked, "subjects' datasets"])
 
 
 def read_units(study: Study) -> list[Unit]:
@@ -117,19 +155,65 @@ def named_selection(selection: Selection) -> NamedSelection:
     return NamedSelection(**{**vars(selection), "include": include, "exclude": exclude})
 
 
+def refuse_lost_files(study: Study, left_out: Mapping[str, str]) -> None:
+    """Refuse an imported folder without a file at its root that its units inherit.
+
+    Other files at the root that could not be imported are named in a warning.
+    """
+    for name, why in sorted(left_out.items()):
+        if name.endswith(INHERITED_SUFFIXES):
+            raise WorkflowFailure(
+                f"{study.input_url} cannot be imported without {name}, which its subjects may "
+                f"inherit: {why}.",
+                hint="make it a file that you can read, and start again.",
+                failure_class=FailureClass.INPUT_UNAVAILABLE,
+            )
+        if not re.fullmatch(f"sub-{LABEL}", name):
+            print(
+                f"bidsloom: warning: {name} of {study.input_url} is left out: {why}.",
+                file=sys.stderr,
+            )
+
+
 def list_units(
-    repository: Path, commit: str, *, by_session: bool, selection: NamedSelection, source: str
+    repository: Path,
+    commit: str,
+    *,
+    by_session: bool,
+    selection: NamedSelection,
+    source: str,
+    left_out: Mapping[str, str] | None = None,
+    shared: Iterable[str] = (),
+) -> Units:
+    """As `list_input_units`; `source` is the URL of the input dataset."""
+    given = InputCommit(repository, commit, source)
+    return list_input_units(
+        given, by_session=by_session, selection=selection, left_out=left_out, shared=shared
+    )
+
+
+def list_input_units(
+    given: InputCommit,
+    *,
+    by_session: bool,
+    selection: NamedSelection,
+    left_out: Mapping[str, str] | None = None,
+    shared: Iterable[str] = (),
+    enough: int | None = None,
 ) -> Units:
     """All units of an input dataset at a commit, sorted; `selection.limit` is not applied.
 
-    `repository` is a clone of the input dataset, `source` its name in
-    messages.
+    Where only the first units are asked for, `enough` says how many; then
+    datasets of later subjects are not looked into.  `left_out` says why folders
+    of an imported dataset are not in the commit, `shared` are paths that every
+    unit sees.
 
     Raises `WorkflowFailure` where the tree is not a BIDS dataset, has no
     subjects, has a folder with a name that no subject can have, or lacks
     something that the selection names.
     """
-    where = f"{source} at {commit[:10]}"
+    repository, commit = given.repository, given.commit
+    where = f"{given.url} at {commit[:10]}"
     root = read_root(repository, commit)
     if "dataset_description.json" not in root:
         raise WorkflowFailure(
@@ -139,25 +223,76 @@ def list_units(
         )
     check_folders(root, selection.exclude, where)
     check_requirements(selection.require)
-    folders = read_folders(repository, commit, by_session=by_session)
-    if not folders:
+    reader = FolderReader(by_session=by_session)
+    reader.read(repository, commit)
+    lost = {n: why for n, why in (left_out or {}).items() if re.fullmatch(f"sub-{LABEL}", n)}
+    if not reader.folders() and not lost:
         raise WorkflowFailure(
             f"{where} has no subjects: there is no folder sub-<label> with files in it.",
             hint="check datalad.input_repo and datalad.input_version.",
         )
-    refuse(find_unknown(selection, root=root, folders=folders, source=where))
     truths = None
     if selection.where:
         truths = find_participants(
             selection.where, repository=repository, commit=commit, source=where
         )
-    units, excluded = select_units(
+    root_files = [
+        (name, id) for name, (mode, id) in sorted(root.items()) if mode not in (FOLDER, SUBDATASET)
+    ]
+
+    def select() -> tuple[list[Unit], list[tuple[str, str]]]:
+        return select_units(reader.folders(), selection, root_files=root_files, truths=truths)
+
+    def is_enough(pending: Collection[str]) -> bool:
+        """True where the first units are known; `pending` subjects are not looked into yet."""
+        if enough is None:
+            return False
+        first = select()[0][:enough]
+        return len(first) == enough and not any(subject_of(u.name) in pending for u in first)
+
+    unreadable = read_registered(reader, given, selection, truths, is_enough)
+    folders = reader.folders()
+    known = {**folders, **dict.fromkeys(lost, Folder())}
+    refuse(find_unknown(selection, root=root, folders=known, source=where))
+    units, excluded = select()
+    units = add_named(
+        units,
         folders,
-        selection,
-        root_files=[(name, id) for name, (mode, id) in sorted(root.items()) if mode != FOLDER],
-        truths=truths,
+        repository=repository,
+        root=root,
+        shared=read_shared(repository, commit, shared, left_out=left_out or {}),
     )
-    return Units(commit=commit, units=tuple(units), excluded=tuple(excluded))
+    excluded = sorted([*excluded, *lost.items()])
+    return Units(commit, tuple(units), tuple(excluded), tuple(unreadable))
+
+
+def read_registered(
+    reader: FolderReader,
+    given: InputCommit,
+    selection: NamedSelection,
+    truths: Mapping[str, bool] | None,
+    is_enough: Callable[[Collection[str]], bool],
+) -> list[str]:
+    """Look into the datasets of those subjects that may be chosen.
+
+    Returns the names of units whose datasets cannot be read.
+    """
+    if not reader.registered:
+        return []
+    include, exclude = set(selection.include), set(selection.exclude)
+
+    unnamed = note_unnamed(reader, given)
+
+    def wanted(path: str) -> bool:
+        subject = path.partition("/")[0].removeprefix("sub-")
+        return path not in unnamed and not (
+            why_not_chosen(subject, include=include, exclude=exclude)
+            or (truths is not None and why_not_true(subject, truths, selection.where))
+        )
+
+    files = bool(selection.require)
+    failed = look_inside(reader, given, wanted=wanted, files=files, is_enough=is_enough)
+    return sorted({reader.name_of(path, SUBDATASET) for path in failed})
 
 
 def find_withdrawn(units: Iterable[str], known: Collection[str]) -> list[str]:

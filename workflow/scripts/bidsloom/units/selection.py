@@ -6,6 +6,7 @@ This module only decides.  `tree` reads what the dataset has, and
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,6 +23,9 @@ from .unit import LABEL, Unit, Units, split_name, subject_of
 Excluded = tuple[str, str]
 # The reason why units after the first are left out; the limit follows.
 BEYOND = "beyond subjects.limit"
+# The label of recordings of the empty room, which BIDS keeps as those of a subject.
+EMPTY_ROOM = "emptyroom"
+NO_SUBJECT = "recordings of the empty room, not of a subject; subjects.include can name it"
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,12 @@ def select_units(
     for name, folder in sorted(folders.items()):
         subject, session = split_name(name)
         reason = (
-            (subject in exclude and "listed in subjects.exclude")
-            or (include and subject not in include and "not listed in subjects.include")
+            why_not_chosen(subject, include=include, exclude=exclude)
+            or folder.problem
             or why_not_usable(name, folder, with_sessions)
-            or (selection.sessions and why_not_session(session, selection.sessions))
+            or why_not_session(session, folder, selection.sessions)
             or (truths is not None and why_not_true(subject, truths, selection.where))
-            or find_lack((path for path, _ in folder.entries), subject, selection.require)
+            or (not folder.unread and why_lacking(folder, subject, selection))
         )
         if reason:
             excluded.append((name, reason))
@@ -80,22 +84,46 @@ def limit_units(units: Units, limit: int | None) -> Units:
     if limit is None:
         return units
     beyond = [(unit.name, f"{BEYOND} {limit}") for unit in units.units[limit:]]
-    return Units(units.commit, units.units[:limit], tuple(sorted([*units.excluded, *beyond])))
+    excluded = tuple(sorted([*units.excluded, *beyond]))
+    return dataclasses.replace(units, units=units.units[:limit], excluded=excluded)
+
+
+def why_not_chosen(
+    subject: str, *, include: Collection[str], exclude: Collection[str]
+) -> str | None:
+    """Why a subject is left out by name; None where it is not."""
+    if subject in exclude:
+        return "listed in subjects.exclude"
+    if include and subject not in include:
+        return "not listed in subjects.include"
+    return NO_SUBJECT if subject == EMPTY_ROOM and not include else None
 
 
 def why_not_usable(name: str, folder: Folder, with_sessions: Collection[str]) -> str | None:
-    """Why a folder cannot be processed; None where it can."""
-    if folder.is_subdataset:
-        return "its folder is a subdataset of its own"
+    """Why a folder cannot be processed; None where it can.
+
+    The job finds out whether a dataset that nobody looked into has files of the unit.
+    """
     if name in with_sessions:
         return "its files outside its session folders are not a session"
-    if not has_bids_name((path for path, _ in folder.entries), split_name(name)[0]):
+    names = (path for path, _ in folder.entries)
+    if not folder.unread and not has_bids_name(names, split_name(name)[0]):
         return "no file in its folder has a BIDS name of this subject"
     return None
 
 
-def why_not_session(session: str | None, sessions: Collection[str]) -> str | None:
-    """Why a unit is not one of the named sessions; None where it is."""
+def why_lacking(folder: Folder, subject: str, selection: NamedSelection) -> str | None:
+    """Which of the required files a unit does not have; None where it has all."""
+    return find_lack((path for path, _ in folder.entries), subject, selection.require)
+
+
+def why_not_session(session: str | None, folder: Folder, sessions: Collection[str]) -> str | None:
+    """Why a unit is not one of the named sessions, if any are; None where it is.
+
+    Nobody knows the sessions of a dataset that was not looked into.
+    """
+    if not sessions or (session is None and folder.unread):
+        return None
     if session is None:
         return "it has no sessions, and subjects.sessions names some"
     return None if session in sessions else "session not listed in subjects.sessions"
@@ -115,10 +143,13 @@ def find_unknown(
     selection: NamedSelection,
     *,
     root: Mapping[str, tuple[str, str]],
-    folders: Iterable[str],
+    folders: Mapping[str, Folder],
     source: str,
 ) -> Iterator[WorkflowFailure]:
-    """A failure for each key that names something that the dataset does not have."""
+    """A failure for each key that names something that the dataset does not have.
+
+    Nobody knows the sessions of a dataset that was not looked into.
+    """
     labels = [split_name(name) for name in folders]
     subjects = {subject for subject, _ in labels}
     # Also folders without a valid label, which may be excluded for that reason.
@@ -128,6 +159,8 @@ def find_unknown(
         if name.startswith("sub-") and mode in (FOLDER, SUBDATASET)
     }
     sessions = {session for _, session in labels if session}
+    if any(folder.unread and "_" not in name for name, folder in folders.items()):
+        sessions |= set(selection.sessions)
     for key, kind, named, known in (
         ("include", "sub-", selection.include, subjects),
         ("exclude", "sub-", selection.exclude, subjects | in_root),
@@ -157,7 +190,7 @@ def check_folders(
     bad = [
         name
         for name, (mode, _) in sorted(root.items())
-        if mode == FOLDER
+        if mode in (FOLDER, SUBDATASET)
         and name.startswith("sub-")
         and not re.fullmatch(f"sub-{LABEL}", name)
         and name.removeprefix("sub-") not in exclude

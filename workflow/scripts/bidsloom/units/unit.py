@@ -18,12 +18,14 @@ class Unit:
     Attributes
     ----------
     tree : str
-        Git tree id of the unit's folder at the pinned commit.
+        Git tree id of the unit's folder at the pinned commit; where the folder
+        is a dataset of its own, the commit that is registered there.
     inherited : str
         Digest of the files above that folder that its images inherit from.
     files, bytes : int
         Number and size of the files in that folder; the size of annexed files
-        comes from their keys.
+        comes from their keys.  Files of a dataset that was not looked into do
+        not count.
     further : tuple[tuple[str, str], ...]
         Path of each further input that has files of the unit, with a digest
         of what the unit gets from there.
@@ -52,11 +54,15 @@ class Unit:
 
 @dataclass(frozen=True)
 class Units:
-    """The units of one commit, and those left out (unit, reason)."""
+    """The units of one commit, and those left out (unit, reason).
+
+    `unreadable` names those of them whose dataset cannot be looked into.
+    """
 
     commit: str
     units: tuple[Unit, ...]
     excluded: tuple[tuple[str, str], ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def unit_name(label: str) -> str:
