@@ -18,6 +18,9 @@ from .annex import annex_branch, content_path, log_folder
 CLONE = ["git", "clone", "-q", "--shared", "--no-checkout", "--no-tags", "--single-branch"]
 CLONE += ["-c", "annex.private=true", "-c", "gc.auto=0", "-c", "core.hooksPath=/dev/null"]
 CLONE += ["-c", "annex.alwayscommit=false"]
+# Content from and to a mounted file system is copied by `cp`, and verified then:
+# git-annex' own copying writes its progress to a file for every few kilobytes.
+CLONE += ["-c", "annex.fastcopy=true"]
 # $1: a commit, the rest: paths.  Makes an index of these paths only, and checks
 # them out before git-annex is initialised: its filter would start for every
 # file, and its initialisation would read all files of HEAD.

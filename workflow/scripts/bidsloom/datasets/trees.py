@@ -155,7 +155,8 @@ def make_trees(repository: Path, trees: Iterable[Mapping[str, Entry]]) -> list[s
         for tree in trees
     )
     out = call(
-        ["git", "mktree", "-z", "--batch"],
+        # All objects are there: entries come from trees that git has read already.
+        ["git", "mktree", "-z", "--batch", "--missing"],
         cwd=repository,
         stdin=records.encode(errors="surrogateescape"),
     )
