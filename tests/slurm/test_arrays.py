@@ -11,14 +11,18 @@ from helpers.waiting import exit_code, wait_for
 pytestmark = pytest.mark.slurm
 
 
-def test_tasks_of_an_array_fail_and_end_by_themselves(study, shared_disk):
+@pytest.fixture(scope="module")
+def dozen(shared_disk):
+    """An input dataset of twelve subjects."""
+    return make_input(shared_disk / "a dozen", {f"{n:02}": [None] for n in range(1, 13)})
+
+
+def test_tasks_of_an_array_fail_and_end_by_themselves(study, dozen):
     """Of twelve units one fails, one task is cancelled, and one unit on purpose: no other one
     takes part in that, and each has its own cause.
     """
     labels = [f"{n:02}" for n in range(1, 13)]
-    root = shared_disk / "a dozen"
-    make_input(root, {label: [None] for label in labels})
-    study.config["datalad"]["input_repo"] = str(root)
+    study.config["datalad"]["input_repo"] = str(dozen)
     (study.switches / "fail-05").write_text("3")
     with study.held_jobs("--default-resources", "slurm_array=12", running=12) as process:
         jobs = study.cluster.ask("squeue", "-h", "-r", "-o", "%i %k").splitlines()
@@ -70,21 +74,25 @@ def test_interrupted_array_leaves_no_task(study):
     assert {"CANCELLED"} == {state.split()[0] for state in states}
 
 
-def test_one_job_of_snakemakes_for_many_units(study, shared_disk):
-    """Each unit has its own SLURM job, end and cause; only what failed is submitted again."""
+@pytest.mark.parametrize(("asked", "submissions"), [("squeue", 4), ("sacct", 12)])
+def test_one_job_of_snakemakes_for_many_units(study, dozen, asked, submissions):
+    """Each unit has its own SLURM job, end and cause; only what failed is submitted again.
+
+    With `sacct`, which does not know the tasks of arrays as sbatch does, each
+    is submitted by itself.
+    """
     labels = [f"{n:02}" for n in range(1, 13)]
-    root = shared_disk / "many"
-    make_input(root, {label: [None] for label in labels})
-    study.config["datalad"]["input_repo"] = str(root)
+    study.config["datalad"]["input_repo"] = str(dozen)
     (study.switches / "fail-05").write_text("3")
     many = ("--default-resources", "slurm_array=12", "slurm_array_from=4", "--jobs", "12")
+    many += ("--slurm-status-command", asked)
     dry = study.snakemake("-n", *many)
     assert re.search(r"process_array +4\n", dry.stdout)
     with study.held_jobs(*many, running=12) as process:
         comments = study.cluster.ask("squeue", "-h", "-r", "-o", "%k").splitlines()
         assert 12 == len(comments)
-        # A quarter of the queue each.
-        assert 4 == len(set(comments))
+        # An array has a quarter of the queue at most.
+        assert submissions == len(set(comments))
         states = study.states()
         assert {"running"} == {row["state"] for row in states.values()}
         study.cluster.ask("scancel", states["sub-07"]["job"])
@@ -101,7 +109,7 @@ def test_one_job_of_snakemakes_for_many_units(study, shared_disk):
     assert sorted([*labels, "05", "07"]) == study.runs()
     merged = {label for label in labels if f"sub-{label}.html" in study.tree()}
     assert set(labels) - {"09"} == merged
-    assert [] == list((study.results / "arrays").iterdir())
+    assert [] == list(study.results.glob("arrays/*"))
     # The second run has one unit left, which is a job like any other; the third has none.
     study.snakemake(*many)
     assert sorted([*labels, "05", "07", "09"]) == study.runs()

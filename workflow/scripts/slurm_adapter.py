@@ -134,6 +134,11 @@ def find_moved(module: Any, found: str) -> list[str]:
     return moved
 
 
+def own_unit(info: Any) -> str:
+    """The unit of a SLURM job of which Snakemake knows nothing; empty for its own jobs."""
+    return (info.aux or {}).get("unit", "")
+
+
 class SlurmAdapter(getattr(plugin, "Executor", object)):
     """The plugin's executor, with jobs that need no Snakemake and ends that are seen at once."""
 
@@ -283,7 +288,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         """Report the jobs that ended; yield the others."""
         shared = [info for info in active_jobs if info.external_jobid in self.unit_jobs]
         async for info in self.check_jobs(self.with_unit_jobs(active_jobs)):
-            if not info.aux.get("unit"):
+            if not own_unit(info):
                 yield info
         for info in shared:
             if not self.report_if_over(info):
@@ -326,7 +331,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         """Report a job that succeeded."""
         self.looked_at.pop(job_info.external_jobid, None)
         self.ends.pop(job_info.external_jobid, None)
-        if job_info.aux.get("unit"):
+        if own_unit(job_info):
             self.unit_jobs[job_info.aux["together"]].end(job_info.external_jobid, success=True)
             return
         super().report_job_success(job_info)
@@ -338,7 +343,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         end, job = self.ends[info.external_jobid], info.job
         if not self.is_direct(job):
             return False
-        name = info.aux.get("unit") or self.node_call(job).name
+        name = own_unit(info) or self.node_call(job).name
         if (end.name, end.attempt) != (name, job.attempt):
             del self.ends[info.external_jobid]
             return False
@@ -403,8 +408,8 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         asked = Request.of_job(job.threads, job.resources)
         aux = job_info.aux or {}
         facts = (number, aux.get("slurm_logfile"), asked)
-        if aux.get("unit"):
-            self.watch.conclude(aux["unit"], *facts)
+        if one := own_unit(job_info):
+            self.watch.conclude(one, *facts)
             self.unit_jobs[aux["together"]].end(number, success=False)
             return
         if number is None and (unit or batch):
@@ -514,17 +519,29 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
 
         Raises `RuntimeError` with SLURM's words where it takes none.
         """
+        array = uuid.uuid4().hex[:12]
+        path = write_array(self.study, array, calls)
+        self.arrays.append(path)
+        words = self.setting.command(array=path)
+        options = f" --array=1-{len(calls)}"
+        number = self.submit(job, words, f"array-{array}", log="%A_%a", options=options)
+        self.logger.info(f"{len(calls)} jobs were submitted as the array {number}.")
+        tasks = [f"{number}_{task}" for task in range(1, len(calls) + 1)]
+        return [(task, self.log_folder(job) / f"{task}.log") for task in tasks]
+
+    def submit(self, job: Any, words: str, name: str, *, log: str, options: str = "") -> str:
+        """Submit what asks for the same as a job of Snakemake's; returns SLURM's id.
+
+        `words` are the arguments of `run_job.py`, `name` is what the comment names.
+        Raises `RuntimeError` with SLURM's words where it does not take it.
+        """
         try:
             plugin.validate_slurm_extra(job)
-            array = uuid.uuid4().hex[:12]
-            path = write_array(self.study, array, calls)
-            self.arrays.append(path)
-            logs = self.slurm_logdir / f"rule_{job.rule.name}"
-            logs.mkdir(parents=True, exist_ok=True)
+            self.log_folder(job).mkdir(parents=True, exist_ok=True)
             parameters = {
                 "run_uuid": self.run_uuid,
-                "slurm_logfile": logs / "%A_%a.log",
-                "comment_str": f"rule_{job.rule.name}_wildcards_array-{array}",
+                "slurm_logfile": self.log_folder(job) / f"{log}.log",
+                "comment_str": f"rule_{job.rule.name}_wildcards_{name}",
                 "account": next(self.get_account_arg(job)),
                 "partition": self.get_partition_arg(job),
                 "workdir": self.workflow.workdir_init,
@@ -535,17 +552,17 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
                 settings=self.workflow.executor_settings,
                 failed_nodes=self._failed_nodes,
             )
-            command += f"{plugin.set_gres_string(job)} --array=1-{len(calls)} /dev/stdin"
-            own = self.direct_command(job, self.setting.command(array=path))
-            said = call(["sh", "-c", command], cwd=Path.cwd(), stdin=f"#!/bin/sh\n{own}\n")
-            text = said.decode()
-            number = plugin.validate_or_get_slurm_job_id(text.strip().split(";")[0], text)
+            command += f"{plugin.set_gres_string(job)}{options} /dev/stdin"
+            script = f"#!/bin/sh\n{self.direct_command(job, words)}\n"
+            text = call(["sh", "-c", command], cwd=Path.cwd(), stdin=script).decode()
+            return plugin.validate_or_get_slurm_job_id(text.strip().split(";")[0], text)
         except Exception as e:
             why = e.stderr.strip() if isinstance(e, CommandError) else str(e)
-            raise RuntimeError(f"SLURM took no array of {len(calls)} jobs: {why}") from e
-        self.logger.info(f"{len(calls)} jobs were submitted as the array {number}.")
-        tasks = range(1, len(calls) + 1)
-        return [(f"{number}_{task}", logs / f"{number}_{task}.log") for task in tasks]
+            raise RuntimeError(f"SLURM did not take {name}: {why}") from e
+
+    def log_folder(self, job: Any) -> Path:
+        """Where SLURM writes the logs of a rule's jobs."""
+        return self.slurm_logdir / f"rule_{job.rule.name}"
 
     # --- 4. thousands of units: Snakemake knows arrays, and the adapter their tasks
     #
@@ -585,12 +602,13 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         refused = ""
         for part in (calls[n : n + most] for n in range(0, len(calls), most)):
             try:
-                for one, (number, log) in zip(part, self.submit_array(job, part), strict=True):
-                    together.jobs[number] = one.name
-                    together.logs[number] = log
+                tasks = self.submit_array(job, part) if most > 1 else self.submit_one(job, part[0])
             except RuntimeError as e:
                 refused = str(e)
                 break
+            for one, (number, log) in zip(part, tasks, strict=True):
+                together.jobs[number] = one.name
+                together.logs[number] = log
         with self.gathering:
             self.on_the_way -= len(units)
             self.waiting += len(together.jobs)
@@ -601,6 +619,18 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
             self._report_job_error_threadsafe(SubmittedJobInfo(job), refused)
             return
         self._report_job_submission_threadsafe(SubmittedJobInfo(job, external_jobid=name, aux={}))
+
+    def submit_one(self, job: Any, one: NodeCall) -> list[tuple[str, Path]]:
+        """Submit the job of a unit by itself, at the pace of all submissions; its id and log."""
+        while not self.may_submit():
+            time.sleep(TICK)
+        number = self.submit(job, self.setting.command(one), one.name, log=f"{one.name}-%j")
+        return [(number, self.log_folder(job) / f"{one.name}-{number}.log")]
+
+    def may_submit(self) -> bool:
+        """Whether there may be a submission now; it is counted."""
+        with self.gathering:
+            return self.pace.allows()
 
     def with_unit_jobs(self, infos: Iterable[Any]) -> list[Any]:
         """Jobs that Snakemake knows, in the place of those for many units the units' own."""
