@@ -63,9 +63,10 @@ def test_tasks_of_an_array_fail_and_end_by_themselves(study, dozen):
     assert [] == list((study.results / "arrays").iterdir())
 
 
-def test_interrupted_array_leaves_no_task(study):
+@pytest.mark.parametrize("many", [(), ("slurm_array_from=2",)], ids=["a job each", "together"])
+def test_interrupted_array_leaves_no_task(study, many):
     """Ctrl-C ends the tasks that run and those that wait, by the array's own id."""
-    with study.held_jobs("--default-resources", "slurm_array=3", running=3) as process:
+    with study.held_jobs("--default-resources", "slurm_array=3", *many, running=3) as process:
         (array,) = set(study.cluster.ask("squeue", "-h", "-r", "-o", "%F").split())
         os.kill(process.pid, signal.SIGINT)
         assert exit_code(process) != 0

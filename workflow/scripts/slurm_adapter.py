@@ -87,6 +87,8 @@ DIRECT = {
     "prove": "prove",
     "check_node": "check",
 }
+# What the id starts with by which Snakemake knows the jobs of many units together.
+UNITS = "units-"
 # Rules that look around on nodes, and the names of their notes.
 CHECKS = {"check_node": "node", "check_lock": "lock"}
 
@@ -612,7 +614,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         with self.gathering:
             self.on_the_way -= len(units)
             self.waiting += len(together.jobs)
-            name = f"units-{uuid.uuid4().hex[:12]}"
+            name = f"{UNITS}{uuid.uuid4().hex[:12]}"
             if together.jobs:
                 self.unit_jobs[name] = together
         if not together.jobs:
@@ -675,7 +677,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         Jobs that are looked at in this moment are not among Snakemake's active ones.
         """
         active = self.with_unit_jobs([*active_jobs, *self.looked_at.values()])
-        known = [info for info in active if info.external_jobid]
+        known = [i for i in active if not (i.external_jobid or UNITS).startswith(UNITS)]
         ids = {info.external_jobid.partition("_")[0]: info for info in known}
         super().cancel_jobs(
             [SubmittedJobInfo(info.job, external_jobid=number) for number, info in ids.items()]
