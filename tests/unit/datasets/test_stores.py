@@ -10,6 +10,7 @@ from bidsloom.datasets.stores import (
     MADE,
     MAKING,
     StoreKind,
+    forbid_cleaning,
     init_aside,
     is_git_directory,
     is_half_made_store,
@@ -20,6 +21,7 @@ from bidsloom.datasets.stores import (
     store_at,
     store_uuid,
 )
+from helpers.studies import git
 
 
 @pytest.mark.parametrize(
@@ -56,6 +58,24 @@ def test_store_is_made_once_and_keeps_its_identity(tmp_path):
     assert uuid == store_uuid(store, tmp_path)
     assert is_git_directory(store.mounted)
     assert not is_git_directory(store.mounted / "annex")
+
+
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_push_does_not_clean_a_store(tmp_path, forbidden):
+    """Each of three pushes stays a pack; otherwise git packs the store anew meanwhile."""
+    store, work = tmp_path / "store.git", tmp_path / "work"
+    git("init", "-q", "--bare", store, cwd="/")
+    settings = {"gc.auto": 1, "gc.autoPackLimit": 1, "gc.autoDetach": "false"}
+    for name, value in {**settings, "receive.unpackLimit": 1}.items():
+        git("config", name, value, cwd=store)
+    if forbidden:
+        forbid_cleaning(store)
+    git("init", "-q", work, cwd="/")
+    for n in range(3):
+        git("commit", "-q", "--allow-empty", "-m", n, cwd=work)
+        git("push", "-q", store, f"HEAD:refs/heads/b{n}", cwd=work)
+    packs = list((store / "objects" / "pack").glob("*.pack"))
+    assert forbidden == (len(packs) == 3)
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -193,6 +193,17 @@ def make_bare_store(repository: Path, description: str) -> None:
     (repository / "annex" / "objects").mkdir(parents=True, exist_ok=True)
 
 
+def forbid_cleaning(repository: Path) -> None:
+    """Let no push into a store start `git gc` there.
+
+    It would read the whole store on the machine that pushes, and remove
+    objects that another job is about to use.
+    """
+    setting = "receive.autogc"
+    if call_git(["config", "--default", "", "--get", setting], cwd=repository) != "false":
+        call_git(["config", setting, "false"], cwd=repository)
+
+
 def init_aside(repository: Path, description: str) -> None:
     """Make a bare git-annex repository in a folder inside of `repository`."""
     # Not beside it: the folder may be a mount point, in one that nobody can write to.

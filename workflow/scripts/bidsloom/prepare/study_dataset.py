@@ -35,6 +35,7 @@ from ..datasets.stores import (
     REMOTE,
     Store,
     StoreKind,
+    forbid_cleaning,
     is_git_directory,
     last_line,
     list_remote_heads,
@@ -172,8 +173,10 @@ def connect_store(study: Study, target: OutputDataset) -> None:
     elif store.kind is StoreKind.OTHER:
         # Earlier versions wrote the credentials of the URL there.
         call_git(["remote", "set-url", REMOTE, store.git_url], cwd=dataset)
-    if study.group_store and store.repository:
-        share_store(store, made=not existed)
+    if store.repository:
+        forbid_cleaning(store.repository)
+        if study.group_store:
+            share_store(store, made=not existed)
     if store.kind is StoreKind.BARE:
         call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
 
