@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests of SLURM mostly wait: one worker more than there are CPUs.
 WORKERS = $(shell echo $$(( $$(nproc 2> /dev/null || echo 2) + 1 )))
 
-.PHONY: demo test test-apps test-fuzz test-kills bench bench-peers lint format docs setup setup-tests clean-demo
+.PHONY: demo test test-more test-apps test-fuzz test-kills bench bench-peers lint format docs setup setup-tests clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -29,6 +29,11 @@ test-apps: setup-tests
 	@bash tests/install_packages.sh
 	@$(MAKE) --no-print-directory .cache/fitlins.sif
 	@$(BIN)/pytest -m apps
+
+# The same promises as in other tests, for further kinds of store, umasks and moments.
+test-more: setup-tests
+	@bash tests/install_packages.sh
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m more
 
 # Hours: deaths at every call of git and git-annex, and BIDSLOOM_TEST_KILLS random ones.
 test-kills: setup-tests

@@ -65,7 +65,9 @@ def kill_everywhere(study, kills, *, step: int, first: int = 1) -> Counter:
     return counts
 
 
-@pytest.mark.parametrize("variant", SAMPLE)
+@pytest.mark.parametrize(
+    "variant", ["outputs", *(pytest.param(v, marks=pytest.mark.more) for v in ("bare", "ria"))]
+)
 def test_killed_at_some_calls(variant, runner, tmp_path):
     study = make_study(tmp_path / "study", variant, runner, {"01": [None]})
     counts = kill_everywhere(study, tmp_path / "kills", step=SAMPLE[variant], first=7)

@@ -84,7 +84,15 @@ def test_killed_between_content_and_branch(workspace, undisturbed_tree):
     assert list(workspace.scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("bare", 0), ("bare", 1), ("bare", 2), ("ria", 4)])
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        ("bare", 0),
+        ("ria", 4),
+        pytest.param("bare", 1, marks=pytest.mark.more),
+        pytest.param("bare", 2, marks=pytest.mark.more),
+    ],
+)
 def test_killed_at_random_moments(workspace, undisturbed_tree, kind, seed):
     """However often and whenever a run dies, the study ends as if nothing had happened."""
     url, store = str(workspace.store), workspace.store
