@@ -5,6 +5,7 @@ The main process alone looks at the dataset; a job reads the few files left for 
 """
 
 import shlex
+from functools import cache
 
 from snakemake.cli import get_argument_parser
 
@@ -38,6 +39,7 @@ def makes_jobs() -> bool:
     return workflow.is_main_process and not words & READ_ONLY
 
 
+@cache
 def typed() -> object:
     """The command line as Snakemake reads it: which words are targets depends on its options."""
     return get_argument_parser().parse_known_args(sys.argv[1:])[0]

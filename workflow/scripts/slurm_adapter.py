@@ -23,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bidsloom.base.batching import in_batches
 from bidsloom.base.errors import CommandError
 from bidsloom.base.files import write_json
 from bidsloom.base.runners import call
@@ -602,7 +603,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         ]
         most, together = self.most_tasks(job), UnitJobs(job.wildcards.batch)
         refused = ""
-        for part in (calls[n : n + most] for n in range(0, len(calls), most)):
+        for part in in_batches(calls, most):
             try:
                 tasks = self.submit_array(job, part) if most > 1 else self.submit_one(job, part[0])
             except RuntimeError as e:

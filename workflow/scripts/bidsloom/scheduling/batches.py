@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..base.batching import in_batches
 from ..base.files import digest, read_json, write_json
 from ..config import Study
 from ..records.attempts import Attempt, read_attempts
@@ -48,7 +49,7 @@ Batch = tuple[BatchUnit, ...]
 
 def compose(due: Sequence[BatchUnit], size: int) -> list[Batch]:
     """Batches of at most `size` units, in order."""
-    return [tuple(due[n : n + size]) for n in range(0, len(due), size)]
+    return [tuple(batch) for batch in in_batches(due, size)]
 
 
 def batch_name(batch: Batch) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ..base.batching import in_batches
+
 Job = TypeVar("Job")
 
 # An array has one comment, where jobs of their own each name their unit: fewer
@@ -34,10 +36,9 @@ def is_gathered(number: int, age: float, *, most: int, waiting: int) -> bool:
 
 def split_in_arrays(jobs: Sequence[Job], *, most: int) -> list[list[Job]]:
     """Jobs in arrays of at most `most` tasks; what is too few for one, each by itself."""
-    parts = [list(jobs[n : n + most]) for n in range(0, len(jobs), most)]
     return [
         part
-        for whole in parts
+        for whole in in_batches(jobs, most)
         for part in ([whole] if len(whole) >= min(LEAST_TASKS, most) else [[job] for job in whole])
     ]
 
