@@ -1,5 +1,7 @@
 """Where subdatasets of an input come from, and how they are installed."""
 
+import os
+
 import pytest
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.datasets.subdatasets import (
@@ -116,8 +118,8 @@ def test_settings_are_read_from_the_commit(source):
 
 
 def test_credentials_in_gitmodules_are_in_no_url(monkeypatch):
-    """Git gets them by its own mechanism."""
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "0")
+    """Git gets them by its own mechanism, in this process' environment."""
+    monkeypatch.setattr(os, "environ", {})
     modules = {"sub-01": {"path": "sub-01", "url": "https://me:secret@host/one.git"}}
     found = Registry("/data/raw", modules).locate("sub-01", "abc")
     assert "https://host/one.git" == found.urls[0]

@@ -78,16 +78,21 @@ def imported(tmp_path):
     return clone
 
 
+def clone_first(source: Path, commit: str, thin: Path) -> None:
+    """A job's clone of `source` with the files of sub-01, and their content."""
+    own = ["--origin", "study", *remotes_of(source)]
+    call([*CLONE, *own, str(source), str(thin)], cwd=thin.parent)
+    keys = annexed_keys(source, commit, ["sub-01"])
+    for step in lay_out_steps("x", source, thin, commit, paths=["sub-01"], keys=keys):
+        call(step.argv, cwd=step.cwd)
+    call_annex(["get", "-q", "sub-01"], cwd=thin)
+
+
 def test_a_job_gets_its_part_of_a_folder_whatever_else_the_folder_holds(imported, tmp_path):
     """git-annex is told of the unit's files alone; it would read the tree of all subjects."""
     commit = call_git(["rev-parse", "HEAD"], cwd=imported)
     thin = tmp_path / "thin"
-    own = ["--origin", "study", *remotes_of(imported)]
-    call([*CLONE, *own, str(imported), str(thin)], cwd=tmp_path)
-    keys = annexed_keys(imported, commit, ["sub-01"])
-    for step in lay_out_steps("x", imported, thin, commit, paths=["sub-01"], keys=keys):
-        call(step.argv, cwd=step.cwd)
-    call_annex(["get", "-q", "sub-01"], cwd=thin)
+    clone_first(imported, commit, thin)
     assert b"sub-01" == (thin / "sub-01" / "image.dat").read_bytes()
     (tree,) = {
         line.split()[2]
@@ -102,12 +107,7 @@ def test_paths_can_be_added_later(request, tmp_path, fixture):
     """With their location logs; those of the first ones stay."""
     source, thin = request.getfixturevalue(fixture), tmp_path / "thin"
     commit = call_git(["rev-parse", "HEAD"], cwd=source)
-    own = ["--origin", "study", *remotes_of(source)]
-    call([*CLONE, *own, str(source), str(thin)], cwd=tmp_path)
-    keys = annexed_keys(source, commit, ["sub-01"])
-    for step in lay_out_steps("x", source, thin, commit, paths=["sub-01"], keys=keys):
-        call(step.argv, cwd=step.cwd)
-    call_annex(["get", "-q", "sub-01"], cwd=thin)
+    clone_first(source, commit, thin)
     keys = annexed_keys(source, commit, ["sub-01", "sub-02"])
     for step in further_paths_steps("x", source, thin, commit, paths=["sub-02"], keys=keys):
         call(step.argv, cwd=step.cwd)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from ..base.credentials import public_url
 
@@ -85,6 +86,13 @@ def optional_path(text: str, base: Path) -> Path | None:
 def is_local_path(url: str) -> bool:
     """True for a path, False for a URL or `host:path`."""
     return "://" not in url and not re.match(r"^[^/]+:(?!/{2})", url)
+
+
+def local_path(url: str) -> Path | None:
+    """The path that a path or a `file://` URL names; None for any other URL."""
+    if url.startswith("file://"):
+        return Path(unquote(urlsplit(url).path))
+    return Path(url) if is_local_path(url) else None
 
 
 def resolve_url(url: str, base: Path) -> str:

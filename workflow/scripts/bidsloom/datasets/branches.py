@@ -136,15 +136,13 @@ def read_results(repository: Path, commits: Iterable[str]) -> list[Result]:
     ]
 
 
-def read_branches(
-    repository: Path, results: Iterable[Result], *, paths: Iterable[str] = ()
-) -> Iterator[Branch]:
-    """What each result adds to the commit it started from; with `paths`, only there.
+def read_branches(repository: Path, results: Iterable[Result]) -> Iterator[Branch]:
+    """What each result adds to the commit it started from, with the keys of its annexed files.
 
     All files of these results are in memory together.
     """
     results = list(results)
-    files = read_files(repository, results, paths=paths)
+    files = read_files(repository, results)
     contents = read_stand_ins(repository, (e for f in files.values() for e in f.values()))
     for result in results:
         own = files[result.commit]
@@ -152,16 +150,13 @@ def read_branches(
         yield Branch(result, own, frozenset(filter(None, keys)))
 
 
-def read_files(
-    repository: Path, results: Iterable[Result], *, paths: Iterable[str] = ()
-) -> dict[str, dict[str, Entry]]:
-    """Commit of each result -> the files that it adds; with `paths`, only those there."""
+def read_files(repository: Path, results: Iterable[Result]) -> dict[str, dict[str, Entry]]:
+    """Commit of each result -> the files that it adds to the commit it started from."""
     files: dict[str, dict[str, Entry]] = {r.commit: {} for r in results}
     if not files:
         return files
     out = call_large(
-        ["git", "--literal-pathspecs", "diff-tree", "--stdin", "-r", "-z", "--no-renames"]
-        + ["--always", "--", *paths],
+        ["git", "diff-tree", "--stdin", "-r", "-z", "--no-renames", "--always"],
         cwd=repository,
         stdin="".join(f"{commit}\n" for commit in files),
     )

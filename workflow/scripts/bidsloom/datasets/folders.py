@@ -13,10 +13,9 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 from ..base.text import a_few, printable
-from ..config.values import is_local_path
+from ..config.values import local_path
 
 # Parts of a bare repository.
 BARE = ("HEAD", "objects", "refs")
@@ -25,7 +24,7 @@ NAMED = 3
 
 
 @dataclass
-class Part:
+class RootEntry:
     """An entry of a folder, with all that is below it.
 
     `state` changes whenever a file below it changes.  `links` are symbolic
@@ -51,17 +50,14 @@ def plain_folder(url: str) -> Path | None:
     A folder inside of a repository is a plain folder too: git has only the
     repository as a dataset, not a folder of it.
     """
-    if is_local_path(url):
-        path = Path(url)
-    elif url.startswith("file://"):
-        path = Path(unquote(urlsplit(url).path))
-    else:
+    path = local_path(url)
+    if path is None:
         return None
     repository = os.path.lexists(path / ".git") or all((path / name).exists() for name in BARE)
     return path if path.is_dir() and not repository else None
 
 
-def look_into(folder: Path, *, skip: Collection[str] = ()) -> dict[str, Part]:
+def look_into(folder: Path, *, skip: Collection[str] = ()) -> dict[str, RootEntry]:
     """Every entry of a folder by its name, without those of `skip` and git's own.
 
     Raises `OSError` where the folder itself cannot be read.
@@ -75,9 +71,9 @@ def look_into(folder: Path, *, skip: Collection[str] = ()) -> dict[str, Part]:
     return parts
 
 
-def look_at(folder: Path, name: str) -> Part:
+def look_at(folder: Path, name: str) -> RootEntry:
     """One entry of a folder."""
-    part = Part()
+    part = RootEntry()
     state = hashlib.sha256()
     for path, status in walk(folder, name, part):
         mode = status.st_mode
@@ -101,7 +97,7 @@ def look_at(folder: Path, name: str) -> Part:
     return part
 
 
-def walk(folder: Path, path: str, part: Part) -> Iterator[tuple[str, os.stat_result]]:
+def walk(folder: Path, path: str, part: RootEntry) -> Iterator[tuple[str, os.stat_result]]:
     """Every file and link at or below a path, sorted, with its status."""
     try:
         status = os.lstat(folder / path)
@@ -128,12 +124,12 @@ def stays_inside(path: str, target: str) -> bool:
     return not target.startswith("/") and found.startswith(f"{top}/")
 
 
-def state_of(parts: Mapping[str, Part]) -> str:
+def state_of(parts: Mapping[str, RootEntry]) -> str:
     """A digest of all parts: another one means that something changed."""
     return hashlib.sha256(repr([(n, p.state) for n, p in parts.items()]).encode()).hexdigest()
 
 
-def changed_parts(before: Mapping[str, Part], after: Mapping[str, Part]) -> list[str]:
+def changed_parts(before: Mapping[str, RootEntry], after: Mapping[str, RootEntry]) -> list[str]:
     """Names of the entries that changed, joined or left."""
     return sorted(
         name

@@ -19,12 +19,13 @@ from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import read_json, remove_tree, write_json
-from ..base.runners import call, call_annex, call_git, call_git_lines, call_git_success
+from ..base.runners import call_annex, call_git, call_git_lines, call_git_success
 from ..base.space import no_space, says_full
 from ..base.text import a_few, printable
-from .branches import head_of
+from .annex import SYMLINK
+from .branches import Entry, head_of
 from .folders import (
-    Part,
+    RootEntry,
     changed_parts,
     import_filter,
     look_into,
@@ -34,6 +35,7 @@ from .folders import (
 from .locks import locked
 from .repositories import lock_files
 from .stores import MAIN, last_line
+from .trees import write_blob, write_tree
 
 # The special remote in an imported dataset and its clones.
 FOLDER_REMOTE = "bidsloom-folder"
@@ -113,7 +115,7 @@ def read_import(folder: Path, place: Path, *, key: str, skip: Collection[str]) -
     return known
 
 
-def look(folder: Path, *, key: str, skip: Collection[str]) -> dict[str, Part]:
+def look(folder: Path, *, key: str, skip: Collection[str]) -> dict[str, RootEntry]:
     """What a folder holds.  Raises `WorkflowFailure` where it cannot be read."""
     try:
         return look_into(folder, skip=skip)
@@ -121,7 +123,7 @@ def look(folder: Path, *, key: str, skip: Collection[str]) -> dict[str, Part]:
         raise unreadable(folder, str(e.strerror), key) from e
 
 
-def known_import(place: Path, parts: Mapping[str, Part]) -> InputSource | None:
+def known_import(place: Path, parts: Mapping[str, RootEntry]) -> InputSource | None:
     """The dataset of a folder, if the folder is as it was when it was imported last."""
     known = read_json(place / MEMORY) or {}
     if known.get("state") != state_of(parts):
@@ -221,25 +223,22 @@ def files_named(folder: Path, said: str) -> dict[str, str]:
 
 
 def commit_import(
-    folder: Path, place: Path, parts: Mapping[str, Part], *, without: Collection[str]
+    folder: Path, place: Path, parts: Mapping[str, RootEntry], *, without: Collection[str]
 ) -> str:
     """The commit of what was imported, with links inside the folder's entries.
 
     git-annex keeps an earlier state of what it was told to leave out; we do not.
     """
-    left = {os.fsencode(name) for name in without}
-    listed = b""
-    if call_git_success(["rev-parse", "-q", "--verify", TRACKING], cwd=place):
-        listed = call(["git", "ls-tree", "-z", TRACKING], cwd=place)
-    kept = [r for r in listed.split(b"\0") if r and r.partition(b"\t")[2] not in left]
-    tree = call_git(["mktree", "-z"], cwd=place, stdin=b"".join(r + b"\0" for r in kept))
+    seen = head_of(place, TRACKING)
+    known = ["rev-parse", f"{seen}^{{tree}}"] if seen else ["mktree"]
     links = {
-        path: target
+        path: Entry(SYMLINK, write_blob(place, target))
         for name, part in parts.items()
         if name not in without
         for path, target in part.links.items()
     }
-    tree = add_links(place, tree, links) if links else tree
+    changes = {**dict.fromkeys(without), **links}
+    tree = write_tree(place, call_git(known, cwd=place), changes)
     head = head_of(place, MAIN)
     if head and call_git(["rev-parse", f"{head}^{{tree}}"], cwd=place) == tree:
         return head
@@ -248,22 +247,6 @@ def commit_import(
     commit = call_git(["commit-tree", *parent, *message, tree], cwd=place)
     call_git(["update-ref", f"refs/heads/{MAIN}", commit], cwd=place)
     return commit
-
-
-def add_links(place: Path, tree: str, links: Mapping[str, str]) -> str:
-    """The tree with some symbolic links added."""
-    index = {"GIT_INDEX_FILE": str(place / ".git" / "bidsloom-index")}
-    blobs = {
-        target: call_git(["hash-object", "-w", "--stdin"], cwd=place, stdin=os.fsencode(target))
-        for target in set(links.values())
-    }
-    entries = b"".join(
-        f"120000 {blobs[target]}\t".encode() + os.fsencode(path) + b"\0"
-        for path, target in links.items()
-    )
-    call_git(["read-tree", tree], cwd=place, env=index)
-    call_git(["update-index", "-z", "--index-info"], cwd=place, env=index, stdin=entries)
-    return call_git(["write-tree"], cwd=place, env=index)
 
 
 def is_import(clone: Path) -> bool:

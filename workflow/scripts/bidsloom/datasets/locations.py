@@ -21,7 +21,7 @@ from ..base.runners import call_git, read_objects
 from .annex import log_folder, name_of_key
 from .branches import Entry
 from .pushes import ANNEX_BRANCH, push_annex_branch
-from .trees import read_entries, write_tree
+from .trees import read_entries, write_blob, write_tree
 
 # The logs of so many keys are in memory together.
 LOGS_PER_TREE = 20_000
@@ -96,11 +96,6 @@ def read_logs(dataset: Path, tree: str, paths: Iterable[str]) -> dict[str, str]:
     found = zip(names, read_objects(names, repository=dataset), strict=True)
     texts = {name: content.decode(errors="surrogateescape") for name, content in found}
     return {path: texts[blob] for path, blob in blobs.items()}
-
-
-def write_blob(dataset: Path, text: str) -> str:
-    """The name of a blob, which is written to the repository."""
-    return call_git(["hash-object", "-w", "--stdin"], cwd=dataset, stdin=os.fsencode(text))
 
 
 def with_presence(log: str, uuid: str, *, now: Decimal) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..base.runners import call, call_annex, call_git_lines
 from .annex import SUBDATASET, SYMLINK, entry_key, key_size, name_of_key, object_path
-from .branches import Entry, Result, read_branches, read_stand_ins
+from .branches import Entry, Result, read_files, read_stand_ins
 from .output_datasets import OutputDataset
 from .stores import StoreKind
 
@@ -99,7 +99,7 @@ def read_added(output: OutputDataset, commits: Iterable[str]) -> dict[str, dict[
     )
     there = [name for name, kind in (line.split(" ", 1) for line in lines) if kind == "commit"]
     results = [Result("", commit, "") for commit in there]
-    return {b.result.commit: b.files for b in read_branches(repository, results)}
+    return read_files(repository, results)
 
 
 def repository_of(output: OutputDataset) -> Path:

@@ -20,7 +20,7 @@ from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree
 from ..base.runners import call_annex, call_git, call_git_lines, call_git_success
-from ..config.values import is_local_path
+from ..config.values import local_path
 from .annex import holds_object
 
 log = logging.getLogger(__name__)
@@ -84,10 +84,8 @@ def store_at(url: str, *, name: str) -> Store:
             return Store(url, StoreKind.RIA, base / label[:3] / label[3:])
         alias = label.removeprefix("~") or name
         return Store(url, StoreKind.RIA, base / "alias" / alias, alias)
-    if url.startswith("file://"):
-        return Store(url, StoreKind.BARE, Path(unquote(urlsplit(url).path)))
-    if is_local_path(url):
-        return Store(url, StoreKind.BARE, Path(url))
+    if path := local_path(url):
+        return Store(url, StoreKind.BARE, path)
     return Store(url, StoreKind.OTHER, None)
 
 

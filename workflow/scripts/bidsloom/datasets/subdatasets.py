@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 from ..base.credentials import access_hint, credential_of, public_url, use_credentials
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import call, call_git_records
-from ..config.values import is_local_path
 from .stores import last_line
+from .thin_clones import SETTINGS
 
 # DataLad's setting for further places of subdatasets, with a priority at its end.
 CANDIDATE = "datalad.get.subdataset-source-candidate-"
@@ -26,8 +27,7 @@ CANDIDATE = "datalad.get.subdataset-source-candidate-"
 RIA = "ria+"
 # $1: a folder, $2: a commit, the rest: URLs.  Clones the first repository that
 # has the commit into the folder, without a work tree, and prints its URL.
-# Settings as in `thin_clones.CLONE`; but objects are copied, since nobody here
-# decides what becomes of the source.
+# Objects are copied, since nobody here decides what becomes of the source.
 INSTALL = """\
 path=$1 commit=$2
 shift 2
@@ -36,15 +36,14 @@ for url; do
   case $url in
   ria+*) GIT_CONFIG_PARAMETERS="'annex.private'='true'" \\
     datalad clone "$url" "$path" --no-checkout >&2 ;;
-  *) git clone -q --no-checkout --no-tags -c annex.private=true -c gc.auto=0 \\
-    -c core.hooksPath=/dev/null -c annex.alwayscommit=false -- "$url" "$path" ;;
+  *) git clone -q --no-checkout --no-tags SETTINGS -- "$url" "$path" ;;
   esac && {
     git -C "$path" cat-file -e "$commit^{commit}" 2>/dev/null ||
     git -C "$path" fetch -q --no-tags --no-recurse-submodules origin "$commit"
   } && git -C "$path" config annex.private true && echo "$url" && exit
 done
 exit 1
-"""
+""".replace("SETTINGS", shlex.join(SETTINGS))
 LOST_COMMIT = re.compile(
     r"not our ref|unadvertised object|couldn't find remote ref|not a tree object|not a valid object"
     r"|[Nn]ot a valid object name"
@@ -162,14 +161,6 @@ def git_url(url: str) -> str:
     inside = f"alias/{label[1:]}" if label.startswith("~") else f"{label[:3]}/{label[3:]}"
     store = f"{parts.path.rstrip('/')}/{inside}"
     return unquote(store) if parts.scheme == "file" else f"{parts.scheme}://{parts.netloc}{store}"
-
-
-def local_path(url: str) -> Path | None:
-    """The folder of a dataset on a mounted file system; None for any other URL."""
-    url = git_url(url)
-    if url.startswith("file://"):
-        return Path(unquote(urlsplit(url).path))
-    return Path(url) if is_local_path(url) else None
 
 
 def install(subdataset: Subdataset, *, cwd: Path, path: str) -> str:

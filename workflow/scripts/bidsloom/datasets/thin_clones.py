@@ -16,28 +16,22 @@ from .annex import annex_branch, content_path, log_folder
 # annex.private is set before git-annex starts, so that no location log mentions
 # the clone.  Hooks of git-annex and commits of its journal are not needed.
 CLONE = ["git", "clone", "-q", "--shared", "--no-checkout", "--no-tags", "--single-branch"]
-CLONE += ["-c", "annex.private=true", "-c", "gc.auto=0", "-c", "core.hooksPath=/dev/null"]
-CLONE += ["-c", "annex.alwayscommit=false"]
 # Content from and to a mounted file system is copied by `cp`, and verified then:
 # git-annex' own copying writes its progress to a file for every few kilobytes.
-CLONE += ["-c", "annex.fastcopy=true"]
+SETTINGS = ["-c", "annex.private=true", "-c", "gc.auto=0", "-c", "core.hooksPath=/dev/null"]
+SETTINGS += ["-c", "annex.alwayscommit=false", "-c", "annex.fastcopy=true"]
+CLONE += SETTINGS
 # $1: a commit, the rest: paths.  Makes an index of these paths only, and checks
 # them out before git-annex is initialised: its filter would start for every
 # file, and its initialisation would read all files of HEAD.
-LAY_OUT = """\
-commit=$1
-shift
-git symbolic-ref HEAD refs/heads/none &&
-git --literal-pathspecs ls-tree -r -z "$commit" -- "$@" |
-git update-index -z --index-info && git checkout-index -q -a
-"""
-# $1: a commit, the rest: paths, which are added to what is checked out.
 LAY_OUT_MORE = """\
 commit=$1
 shift
 git --literal-pathspecs ls-tree -r -z "$commit" -- "$@" |
 git update-index -z --index-info && git checkout-index -q -a
 """
+# The first ones; those of LAY_OUT_MORE are added to what is checked out.
+LAY_OUT = "git symbolic-ref HEAD refs/heads/none || exit\n" + LAY_OUT_MORE
 # $1: a git-annex branch, the rest: folders of location logs.  Makes a branch with
 # these logs, and with the files at the root, which describe the repositories.
 # Of an imported folder, one of them names the tree that the folder holds; git-annex
@@ -81,8 +75,8 @@ def remotes_of(source: Path) -> list[str]:
 
 def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None) -> Iterator[Step]:
     """Initialise git-annex in a clone, with the location logs of some keys (None: of all)."""
-    if annex_branch(source):
-        yield from log_steps(name, source, clone, keys=keys)
+    if branch := annex_branch(source):
+        yield log_step(name, source, branch, clone, keys=keys)
         yield Step(name, ["git", "annex", "init", "-q"], clone)
 
 
@@ -91,19 +85,21 @@ def further_paths_steps(
 ) -> Iterator[Step]:
     """Check out more paths in such a clone; `keys` are those of all that it then has."""
     yield Step(name, ["sh", "-c", LAY_OUT_MORE, "lay-out", commit, *paths], clone)
-    yield from log_steps(name, source, clone, keys=keys)
-
-
-def log_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None) -> Iterator[Step]:
-    """The git-annex branch of a clone, with the location logs of some keys (None: of all)."""
     if branch := annex_branch(source):
-        # A repository may keep its logs in unusual folders; then all logs are copied.
-        tuned = ["cat-file", "-e", f"{branch}:difference.log"]
-        if keys is None or call_git_success(tuned, cwd=source):
-            yield Step(name, ["git", "update-ref", "refs/heads/git-annex", branch], clone)
-        else:
-            folders = sorted({log_folder(key) for key in keys})
-            yield Step(name, ["sh", "-c", SHORTEN, "shorten", branch, *folders], clone)
+        yield log_step(name, source, branch, clone, keys=keys)
+
+
+def log_step(name: str, source: Path, branch: str, clone: Path, *, keys: list[str] | None) -> Step:
+    """The git-annex branch of a clone, with the location logs of some keys (None: of all).
+
+    `branch` is the source's.
+    """
+    # A repository may keep its logs in unusual folders; then all logs are copied.
+    tuned = ["cat-file", "-e", f"{branch}:difference.log"]
+    if keys is None or call_git_success(tuned, cwd=source):
+        return Step(name, ["git", "update-ref", "refs/heads/git-annex", branch], clone)
+    folders = sorted({log_folder(key) for key in keys})
+    return Step(name, ["sh", "-c", SHORTEN, "shorten", branch, *folders], clone)
 
 
 def link_image_command(source: Path, clone: Path, image: str, commit: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import struct
 import zlib
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..base.errors import WorkflowFailure
-from ..base.runners import call, read_objects
+from ..base.runners import call, call_git, read_objects
 from .annex import FOLDER, SUBDATASET
 from .branches import Entry
 
@@ -89,6 +90,11 @@ def write_tree(repository: Path, tree: str, changes: Mapping[str, Entry | None])
                 changed[parent].setdefault(name, None)
     (root,) = make_trees(repository, [apply(before[""], changed[""])])
     return root
+
+
+def write_blob(repository: Path, text: str) -> str:
+    """The name of a blob, which is written to the repository."""
+    return call_git(["hash-object", "-w", "--stdin"], cwd=repository, stdin=os.fsencode(text))
 
 
 def add_parents(folders: dict[str, T], empty: Callable[[], T]) -> None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from ..base.errors import WorkflowFailure
 from ..base.files import digest
 from ..config import Study
-from ..datasets.branches import head_of, read_branches, read_ledger
+from ..datasets.branches import head_of, read_files, read_ledger
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import REMOTE_MAIN
 from ..records.fingerprints import fingerprint_text, group_fingerprint
@@ -49,7 +49,7 @@ class GroupJob(Job):
         """What main holds of the group level's last result in a dataset."""
         ledger = read_ledger(target.dataset, self.bases[target.path])
         last = [ledger[GROUP]] if GROUP in ledger else []
-        return sorted(path for b in read_branches(target.dataset, last) for path in b.files)
+        return sorted(path for own in read_files(target.dataset, last).values() for path in own)
 
     @property
     def sources(self) -> list[Source]:

@@ -23,7 +23,7 @@ from ..base.errors import CommandError, WorkflowFailure
 from ..base.runners import PRIVATE, call, call_datalad, call_git, end_processes_in
 from ..config import Study
 from ..containers.runtimes import job_environment, scratch_folder, write_environment_file
-from ..datasets.branches import Entry, Result, head_of, read_branches, read_ledger
+from ..datasets.branches import Entry, Result, head_of, read_files, read_ledger
 from ..datasets.clones import clone
 from ..datasets.imports import connect_folder, is_import
 from ..datasets.stores import REMOTE_MAIN, StoreKind, last_line
@@ -175,8 +175,7 @@ def read_written(job: Job, place: Path, commit: str) -> dict[str, Entry]:
 
 def added_by(repository: Path, commit: str) -> dict[str, Entry]:
     """Path -> file that a commit adds to the one before."""
-    (branch,) = read_branches(repository, [Result("", commit, "")])
-    return dict(branch.files)
+    return read_files(repository, [Result("", commit, "")])[commit]
 
 
 def compare(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Comparison:

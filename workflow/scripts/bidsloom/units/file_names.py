@@ -18,21 +18,8 @@ from ..config.study import Requirement
 # Files that hold data: of a recording in several files, the main one.
 IMAGES = (
     (".nii", ".nii.gz", ".gii", ".mgz", ".mgh", ".edf", ".bdf", ".vhdr", ".set", ".nwb", ".mefd")
-    + (
-        ".fif",
-        ".ds",
-        ".sqd",
-        ".con",
-        ".raw",
-        ".ave",
-        ".mrk",
-        ".kdf",
-        ".mhd",
-        ".trg",
-        ".chn",
-        ".bti",
-    )
-    + (".snirf", ".tif", ".ome.btf", ".ome.zarr", ".png", ".jpg", ".h5")
+    + (".fif", ".ds", ".sqd", ".con", ".raw", ".ave", ".mrk", ".kdf", ".mhd", ".trg", ".chn")
+    + (".bti", ".snirf", ".tif", ".ome.btf", ".ome.zarr", ".png", ".jpg", ".h5")
 )
 TABLES = (".tsv", ".tsv.gz")
 # Recordings that are folders.

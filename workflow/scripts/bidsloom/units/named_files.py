@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..base.batching import in_batches
 from ..base.errors import WorkflowFailure
 from ..base.files import digest
 from ..base.runners import read_objects
@@ -25,9 +26,8 @@ from ..datasets.annex import FOLDER, POINTER_SIZE, link_key, pointer_key
 from .file_names import FOLDERS
 from .further_inputs import InputEntry, read_entries
 from .tree import Folder, read_folders, read_root
-from .unit import Unit, folder_of, subject_of
+from .unit import EMPTY_ROOM, Unit, folder_of, subject_of
 
-EMPTY_ROOM = "sub-emptyroom"
 STIMULI = "stimuli"
 EVENTS = "_events.tsv"
 # Bytes of sidecars are in memory for so many files at a time.
@@ -53,9 +53,7 @@ class Contents:
         """Read some files, given as (path, object id), that were not read yet."""
         known = {**self.names, **self.uses_stimuli}
         wanted = {oid: path for path, oid in found if oid not in known}
-        files = list(wanted.items())
-        for start in range(0, len(files), FILES_AT_ONCE):
-            chunk = files[start : start + FILES_AT_ONCE]
+        for chunk in in_batches(wanted.items(), FILES_AT_ONCE):
             contents = read_objects((oid for oid, _ in chunk), repository=self.repository)
             for (oid, path), blob in zip(chunk, contents, strict=True):
                 content = self.content_of(path, blob)
@@ -171,7 +169,7 @@ class Neighbours:
         found: dict[str, str] = {}
         others = self.sessions(unit)
         if meant := contents.meant_by(own.values(), subject):
-            rooms = [name for name in self.of_subject.get(EMPTY_ROOM, ()) if name != unit]
+            rooms = [name for name in self.of_subject.get(f"sub-{EMPTY_ROOM}", ()) if name != unit]
             beside: dict[str, str] = {}
             for name in (*others, *rooms):
                 beside.update(self.folders[name].entries)
@@ -256,7 +254,7 @@ def common_events(root: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
 
 def find_named(repository: Path, commit: str, unit: Unit, *, disk: Path | None = None) -> Named:
     """What one unit's files name; `disk` is a work tree with their content."""
-    subjects = [f"sub-{unit.subject}", EMPTY_ROOM]
+    subjects = [f"sub-{unit.subject}", f"sub-{EMPTY_ROOM}"]
     folders = read_folders(
         repository, commit, by_session=unit.session is not None, subjects=subjects
     )

@@ -18,13 +18,11 @@ from ..config.study import Selection
 from ..datasets.annex import FOLDER, SUBDATASET
 from .file_names import find_lack, has_bids_name
 from .tree import Folder, digest_inherited
-from .unit import LABEL, Unit, Units, split_name, subject_of
+from .unit import EMPTY_ROOM, LABEL, Unit, Units, split_name, subject_of
 
 Excluded = tuple[str, str]
 # The reason why units after the first are left out; the limit follows.
 BEYOND = "beyond subjects.limit"
-# The label of recordings of the empty room, which BIDS keeps as those of a subject.
-EMPTY_ROOM = "emptyroom"
 NO_SUBJECT = "recordings of the empty room, not of a subject; subjects.include can name it"
 
 

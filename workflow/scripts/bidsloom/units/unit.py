@@ -10,6 +10,9 @@ GROUP = "group"
 LABEL = "[A-Za-z0-9+]+"
 UNIT = f"sub-{LABEL}(_ses-{LABEL})?"
 
+# The label of recordings of the empty room, which BIDS keeps as those of a subject.
+EMPTY_ROOM = "emptyroom"
+
 
 @dataclass(frozen=True)
 class Unit:
