@@ -15,7 +15,7 @@ from bidsloom.config import read_study
 
 if "snakemake" in globals():
     with entry_point(snakemake.log[0]):
-        study = read_study(snakemake.config)
+        study = read_study(snakemake.config, checked=True)
         wanted = "a lock on one node stops another node"
         findings = run_checks(
             [Check("datalad.lock_file", wanted, tell=lambda: prove_lock(study.lock_file))],

@@ -8,4 +8,4 @@ from bidsloom.config import read_study
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
-        record_check(read_study(snakemake.config), Path(snakemake.output[0]))
+        record_check(read_study(snakemake.config, checked=True), Path(snakemake.output[0]))

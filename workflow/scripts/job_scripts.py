@@ -9,7 +9,7 @@ from bidsloom.scheduling.job_scripts import write_job_scripts
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         folder = write_job_scripts(
-            read_study(snakemake.config),
+            read_study(snakemake.config, checked=True),
             snakemake.config,
             units=snakemake.params.units,
             options=snakemake.params.options,

@@ -9,7 +9,7 @@ from bidsloom.units.unit_tables import write_unit_tables
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
-        study = read_study(snakemake.config)
+        study = read_study(snakemake.config, checked=True)
         write_unit_tables(
             cached_units(study, snakemake.params.input_commit, snakemake.params.further),
             subjects=Path(snakemake.output.subjects),

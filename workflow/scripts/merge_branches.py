@@ -11,7 +11,7 @@ from bidsloom.units.unit import GROUP
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
-        study = read_study(snakemake.config)
+        study = read_study(snakemake.config, checked=True)
         merged = merge_branches(study)
         if merged.unmerged:
             raise WorkflowFailure(

@@ -8,6 +8,6 @@ from bidsloom.records.prepared import require_prepared
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
-        study = read_study(snakemake.config)
+        study = read_study(snakemake.config, checked=True)
         proof = prove_study(study, require_prepared(study))
         refuse_difference(proof, study.files.proof)

@@ -7,7 +7,7 @@ from bidsloom.reporting.report import note_run, write_report
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
         # Rule write_report comes last in a run that went well; target `report` at any time.
-        study = read_study(snakemake.config)
+        study = read_study(snakemake.config, checked=True)
         if snakemake.rule == "write_report":
             note_run(study, outcome="finished")
         write_report(study)
