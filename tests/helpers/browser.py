@@ -110,7 +110,9 @@ class Browser:
         elif method == "Log.entryAdded" and facts["entry"]["level"] in ("error", "warning"):
             self.complaints.append(facts["entry"]["text"])
 
-    def open(self, page: Path | str, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+    def open(
+        self, page: Path | str, *, width: int = 1280, height: int = 900, dark: bool = False
+    ) -> None:
         """Load a page, by its file or its URL, and wait until its script has run."""
         self.send(
             "Emulation.setDeviceMetricsOverride",

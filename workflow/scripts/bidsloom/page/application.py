@@ -36,6 +36,7 @@ def make_application(studies: Studies, access: Access, *, environment: Mapping[s
     """The WSGI application; `environment` is that of the commands it starts."""
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST
+    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     context = Context(app, studies, access, environment)
     guard(app, access)

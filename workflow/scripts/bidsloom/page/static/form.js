@@ -6,7 +6,7 @@ const form = {loaded: null, schema: null, editor: null, mode: "form", timer: nul
 // Sections in the order in which people fill them in.
 const SECTION_WORDS = {study: "Study", datalad: "Data", container: "App and container", subjects: "Subjects", hpc: "Resources", common: "Scratch space", report: "Report", notify: "Messages", prove: "Proof"};
 const FORM_WORDS = {en: {arrayDelete: "Remove", arrayMoveUp: "Up", arrayMoveDown: "Down", arrayAdd: "Add an entry", objectAddProperty: "Add an entry"}};
-const KINDS = {string: "text", integer: "whole number", number: "number", boolean: "yes or no", array: "list", null: "nothing", object: "several values"};
+const KINDS = {String: "text", Integer: "whole number", Number: "number", Boolean: "yes or no", Array: "list", Null: "nothing", Object: "several values"};
 const SAFE_KEY = /^[A-Za-z0-9_.+-]+$/;
 
 async function openConfig(again = false) {

@@ -234,7 +234,7 @@ async function showStudies() {
   }
   setLink(true, "live");
 }
-const APPS = {fmriprep: "fMRIPrep", mriqc: "MRIQC", qsiprep: "QSIPrep", xcp_d: "XCP-D", freesurfer: "FreeSurfer", fitlins: "FitLins"};
+const APPS = {fmriprep: "fMRIPrep", mriqc: "MRIQC", qsiprep: "QSIPrep", "xcp-d": "XCP-D", freesurfer: "FreeSurfer", fitlins: "FitLins"};
 async function makeStudy(event) {
   event.preventDefault();
   try {
