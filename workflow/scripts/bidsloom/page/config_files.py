@@ -19,9 +19,8 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from ..base.errors import ConfigFailure, WorkflowFailure
 from ..base.files import write_text
 from ..config.loading import parse_config
-from ..config.plain_values import plain
 from ..config.reading import examine, restore_on
-from ..config.text_files import read_text
+from ..config.text_files import fault, read_text
 
 # `- item` two columns further in than its key.
 INDENTED_LIST = re.compile(
@@ -40,8 +39,15 @@ def version_of(text: str) -> str:
 
 
 def value_of(path: Path, text: str) -> dict[str, Any]:
-    """The values in a config's text, as JSON can hold them.  Raises `ConfigFailure`."""
-    return dict(plain(restore_on(parse_config(path, text)), []))
+    """The values in a config's text.  Raises `ConfigFailure`, also for what JSON cannot hold."""
+    value = dict(restore_on(parse_config(path, text)))
+    try:
+        same = json.loads(json.dumps(value, allow_nan=False)) == value
+    except (ValueError, TypeError):
+        same = False
+    if not same:
+        raise fault(path, "has keys or numbers that JSON does not have", "correct them.")
+    return value
 
 
 def find_faults(path: Path, text: str, *, base: Path) -> list[WorkflowFailure]:
