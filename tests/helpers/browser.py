@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .waiting import limit
+from .waiting import limit, wait_for
 
 # No sandbox, since tests may run as root; no word to anybody.
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -141,6 +141,16 @@ class Browser:
     def click(self, selector: str) -> None:
         """Click the first element that a selector finds."""
         self.ask(f"document.querySelector({json.dumps(selector)}).click()")
+
+    def wait(self, condition: str, seconds: float = 60) -> None:
+        """Wait until an expression is true in the page."""
+        wait_for(lambda: self.ask(f"Boolean({condition})"), seconds, condition)
+
+    def wait_and_click(self, selector: str, seconds: float = 60) -> None:
+        """Click an element as soon as it is there and can be used."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        self.wait(f"{found} && !{found}.disabled && {found}.getClientRects().length", seconds)
+        self.click(selector)
 
     def press(self, key: str, code: int) -> None:
         """Press a key."""

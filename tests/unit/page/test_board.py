@@ -1,11 +1,13 @@
 """What viewers are sent."""
 
-from bidsloom.page.board import View, differences, next_view
+from bidsloom.page.board import View, differences, live_cells, next_view
 from bidsloom.page.memory import Folder
+from bidsloom.records.unit_state import UnitState
+from bidsloom.reporting.unit_states import Row
 
 
 def cells(**states):
-    return {unit: {"unit": unit, "state": state, "detail": None} for unit, state in states.items()}
+    return {unit: live_cells(Row(unit, UnitState(state)), None) for unit, state in states.items()}
 
 
 def test_viewers_are_sent_what_they_lack():

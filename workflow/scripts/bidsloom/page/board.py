@@ -23,7 +23,13 @@ from ..records.cancellations import list_cancelled
 from ..records.merge_outcome import read_merge_outcome
 from ..reporting.live_status import Sources, read_sources, settle_rows
 from ..reporting.report import changing_facts, fixed_facts
-from ..reporting.report_page import describe_detail, describe_states, in_columns, unit_cells
+from ..reporting.report_page import (
+    NO_ROW,
+    describe_detail,
+    describe_states,
+    in_columns,
+    unit_cells,
+)
 from ..reporting.status_text import minutes_left
 from ..reporting.unit_states import Row
 from .memory import Memory, stamp
@@ -192,8 +198,8 @@ def next_view(
 def differences(view: View, since: int | None) -> dict[str, Any]:
     """What a viewer lacks who has seen version `since`; None has seen nothing."""
     if since is None or since > view.version or since < view.listed:
-        columns = in_columns(view.cells.values())
-        details = columns.pop("detail", [])
+        columns = in_columns(view.cells.values(), names=live_cells(NO_ROW, None))
+        details = columns.pop("detail")
         return {
             "full": True,
             "facts": dict(view.facts),

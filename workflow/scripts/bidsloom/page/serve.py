@@ -22,6 +22,7 @@ from .application import make_application
 from .studies import Studies
 
 THREADS = 8
+BACKLOG = 64
 # The port on the reader's own machine, in the line that is shown.
 SHOWN_PORT = 8000
 # A longer path does not fit into the address of a Unix socket.
@@ -62,12 +63,13 @@ def serve(
             f"and open http://localhost:{SHOWN_PORT}/ in a browser.",
             "The socket is for you alone.",
         ]
+    # Who connects from now on is answered once the server runs.
+    listener.listen(BACKLOG)
     print("\n".join([*told, "Ctrl-C ends the page; what it started goes on."]), flush=True)
     logging.getLogger("waitress").setLevel(logging.ERROR)
     # With a handler: what is started here gets the default again, and Ctrl-C can stop it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    # A terminal that is closed does not end it by chance.
     try:
         waitress.serve(app, sockets=[listener], threads=THREADS, ident=None, channel_timeout=60)
     except KeyboardInterrupt:

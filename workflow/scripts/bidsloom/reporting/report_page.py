@@ -30,6 +30,8 @@ USAGE += ["run_seconds", "fetch_seconds", "lock_seconds", "push_seconds"]
 LOGS = 2000
 # Of one unit it names at most so many entries that were not saved, or were changed.
 ENTRIES = 50
+# Has the properties of every row.
+NO_ROW = Row("", UnitState.WAITING)
 # Unit -> kind of files -> links to them.
 Links = Mapping[str, Mapping[str, Sequence[Link]]]
 # Colour codes of terminals, and other characters that no text needs.
@@ -102,7 +104,10 @@ def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages, links: Links) -
         "pages": [
             pages.of_unit(row.unit) if row.state is UnitState.MERGED else None for row in rows
         ],
-        "units": in_columns(unit_cells(row, cause_of.get(row.unit)) for row in rows),
+        "units": in_columns(
+            (unit_cells(row, cause_of.get(row.unit)) for row in rows),
+            names=unit_cells(NO_ROW, None),
+        ),
         "details": describe_details(rows, links),
     }
 
@@ -134,10 +139,9 @@ def unit_cells(row: Row, cause: int | None) -> dict[str, Any]:
     }
 
 
-def in_columns(units: Iterable[Mapping[str, Any]]) -> dict[str, list]:
+def in_columns(units: Iterable[Mapping[str, Any]], *, names: Iterable[str]) -> dict[str, list]:
     """A list for each property, in place of a mapping for each unit."""
     units = list(units)
-    names = units[0] if units else unit_cells(Row("", UnitState.WAITING), None)
     return {name: [unit[name] for unit in units] for name in names}
 
 
