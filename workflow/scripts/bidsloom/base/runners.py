@@ -135,6 +135,19 @@ def call(
     return done.stdout
 
 
+def start_detached(
+    cmd: list[str], *, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen:
+    """Start a program in a session of its own, which lives on when this process ends.
+
+    It prints to nobody: a program that should be heard writes a file.
+    """
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(
+        cmd, cwd=cwd, env=env, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+    )
+
+
 def call_large(cmd: list[str], *, cwd: Path, stdin: str) -> bytes:
     """As `call`, where much goes in or comes out.
 

@@ -69,18 +69,9 @@ def read_study(
     Raises `ConfigFailure` with every fault.
     """
     base = base or Path.cwd()
-    lines = getattr(config, "lines", {}) if lines is None else lines
-    problems: list[WorkflowFailure] = []
-    config = plain(restore_on(config), problems)
-    if not checked:
-        # Not at the top of the module, for the sake of those who need none of it.
-        from .faults import find_faults
-
-        # What is said of a value is not said twice: another one took its place.
-        known = {key_of(problem) for problem in problems}
-        problems += [p for p in find_faults(config, base) if key_of(p) not in known]
+    config, problems = examine(config, base=base, lines=lines, checked=checked)
     if problems:
-        raise ConfigFailure(place_faults(problems, lines))
+        raise ConfigFailure(problems)
     filled = fill_defaults(config, load_schema())
     use_credentials(os.environ, filter(None, map(credential_of, urls_of(filled))))
     common, datalad = filled["common"], filled["datalad"]
@@ -127,6 +118,27 @@ def read_study(
         prove_units=filled["prove"]["units"],
         prove_seed=filled["prove"].get("seed"),
     )
+
+
+def examine(
+    config: Mapping,
+    *,
+    base: Path,
+    lines: Mapping[str, str] | None = None,
+    checked: bool = False,
+) -> tuple[Any, list[WorkflowFailure]]:
+    """A configuration in plain values, and all its faults; the arguments are `read_study`'s."""
+    lines = getattr(config, "lines", {}) if lines is None else lines
+    problems: list[WorkflowFailure] = []
+    config = plain(restore_on(config), problems)
+    if not checked:
+        # Not at the top of the module, for the sake of those who need none of it.
+        from .faults import find_faults
+
+        # What is said of a value is not said twice: another one took its place.
+        known = {key_of(problem) for problem in problems}
+        problems += [p for p in find_faults(config, base) if key_of(p) not in known]
+    return config, place_faults(problems, lines)
 
 
 def read_selection(subjects: Mapping, base: Path) -> Selection:

@@ -250,6 +250,11 @@ class ResultsFolder:
         return self.pages / unit
 
     @property
+    def actions(self) -> Path:
+        """The folder of commands that were started from the page (`page.runs`)."""
+        return self.path / "actions"
+
+    @property
     def proof(self) -> Path:
         """What came out of the last proof (`records.proof`)."""
         return self.path / "proof.json"
