@@ -16,6 +16,7 @@ from ..base.files import write_text
 from ..base.paths import STANDALONE
 from ..base.runners import call_datalad, call_git, call_git_lines, call_git_success
 from ..config import Study
+from ..config.layout import MADE_FROM
 from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
 from ..containers.runtimes import PACK, call_format
 from ..datasets.annex import SUBDATASET, annexed_keys
@@ -37,12 +38,14 @@ from ..datasets.registered import (
     further_setting,
 )
 from ..datasets.stores import MAIN, REMOTE, last_line, read_setting
-from ..records.fingerprints import MADE_FROM, made_from
+from ..records.fingerprints import made_from
 from ..units.further_inputs import known_inputs
 
 # The setting with the image's id, beside those that containers-add writes.
 IMAGE_ID = "bidsloom-id"
 PACK_SCRIPT = STANDALONE / "pack_outputs.py"
+# Folders of a BIDS study dataset that hold datasets of their own.
+BIDS_FOLDERS = ("sourcedata", "derivatives")
 README = """\
 # {name}
 
@@ -125,13 +128,9 @@ def write_scaffolding(
         for path, folder in imported_folders(study, further)
     )
     write_text(dataset / "README.md", readme)
-    description = {
-        "Name": study.name,
-        "BIDSVersion": "1.10.0",
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": app}],
-    }
+    description = {"Name": study.name, "BIDSVersion": "1.11.1", "DatasetType": "study"}
     write_text(dataset / "dataset_description.json", json.dumps(description, indent=2) + "\n")
+    write_ignore_file(study, further)
     made = json.dumps(made_from(study, image_id), indent=1, sort_keys=True)
     write_text(dataset / MADE_FROM, f"{made}\n")
     settings = dataset / ".datalad" / "config"
@@ -150,6 +149,21 @@ def write_scaffolding(
         written.append(PACK)
     call_git(["add", "--", *written], cwd=dataset)
     commit_changes(dataset, f"Register the input at {commit[:10]}")
+
+
+def write_ignore_file(study: Study, further: Mapping[str, str]) -> None:
+    """Stage `.bidsignore`, which names folders for which BIDS has no place in a study dataset."""
+    paths = [study.input_path, *further, *study.container.outputs]
+    if study.container.dataset:
+        paths.append(CONTAINERS_PATH)
+    roots = {path.partition("/")[0] for path in paths}
+    ignored = sorted(root for root in roots if root not in BIDS_FOLDERS)
+    path = study.dataset / ".bidsignore"
+    if ignored:
+        write_text(path, "".join(f"/{root}/\n" for root in ignored))
+        call_git(["add", "--", path.name], cwd=study.dataset)
+    else:
+        call_git(["rm", "-q", "-f", "--ignore-unmatch", "--", path.name], cwd=study.dataset)
 
 
 def register_subdataset(study: Study, path: str, url: str, commit: str, *, source: Path) -> None:

@@ -11,7 +11,7 @@ from ..base.errors import CommandError
 from ..base.runners import call_git, call_git_lines
 from ..units.listing import find_withdrawn
 from .attempts import read_attempts
-from .fingerprints import MADE_FROM, changed_causes, describe_changes, made_from
+from .fingerprints import changed_causes, describe_changes, made_from
 from .job_record import read_superseded
 from .merge_outcome import read_merge_outcome
 from .open_study import OpenStudy
