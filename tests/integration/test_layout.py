@@ -32,4 +32,4 @@ def test_store_of_the_old_default_goes_on(workspace):
     assert {"probe"} == layout(workspace)
     files = git("ls-tree", "--name-only", "main", cwd=workspace.store).splitlines()
     assert "derivatives" not in files
-    assert "/probe/" == git("show", "main:.bidsignore", cwd=workspace.store)
+    assert "/probe" == git("show", "main:.bidsignore", cwd=workspace.store)

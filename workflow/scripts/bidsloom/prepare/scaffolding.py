@@ -152,7 +152,7 @@ def write_scaffolding(
 
 
 def write_ignore_file(study: Study, further: Mapping[str, str]) -> None:
-    """Stage `.bidsignore`, which names folders for which BIDS has no place in a study dataset."""
+    """Stage `.bidsignore`, with the folders for which a BIDS study dataset has no names."""
     paths = [study.input_path, *further, *study.container.outputs]
     if study.container.dataset:
         paths.append(CONTAINERS_PATH)
@@ -160,7 +160,8 @@ def write_ignore_file(study: Study, further: Mapping[str, str]) -> None:
     ignored = sorted(root for root in roots if root not in BIDS_FOLDERS)
     path = study.dataset / ".bidsignore"
     if ignored:
-        write_text(path, "".join(f"/{root}/\n" for root in ignored))
+        # bids-validator takes a folder by its name without a slash.
+        write_text(path, "".join(f"/{root}\n" for root in ignored))
         call_git(["add", "--", path.name], cwd=study.dataset)
     else:
         call_git(["rm", "-q", "-f", "--ignore-unmatch", "--", path.name], cwd=study.dataset)

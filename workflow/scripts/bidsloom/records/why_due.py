@@ -9,6 +9,7 @@ from typing import Any
 
 from ..base.errors import CommandError
 from ..base.runners import call_git, call_git_lines
+from ..config.layout import MADE_FROM
 from ..units.listing import find_withdrawn
 from .attempts import read_attempts
 from .fingerprints import changed_causes, describe_changes, made_from
