@@ -210,9 +210,7 @@ def main() -> int:
         "GeneratedBy": [{"Name": "imagestats", "Version": VERSION}],
     }
     target = args.output_dir / "dataset_description.json"
-    # One that is there already may say more; that of a computation that is repeated does.
-    if not target.exists():
-        target.write_text(json.dumps(description, indent=2) + "\n")
+    target.write_text(json.dumps(description, indent=2) + "\n")
     (args.output_dir / "README.md").write_text(README)
     (args.output_dir / ".bidsignore").write_text(NOT_YET_IN_BIDS)
     for label in args.participant_label:

@@ -122,6 +122,7 @@ def read_study(
             parallel_jobs=filled["report"]["parallel_jobs"],
             price_per_core_hour=filled["report"].get("price_per_core_hour"),
             unit_pages=filled["report"]["unit_pages"],
+            validate=filled["report"]["validate"],
         ),
         notify=Notify(
             ends=tuple(filled["notify"]["on"]),

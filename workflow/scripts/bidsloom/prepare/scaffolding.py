@@ -17,8 +17,9 @@ from ..base.paths import STANDALONE
 from ..base.runners import call_datalad, call_git, call_git_lines, call_git_success
 from ..config import Study
 from ..config.layout import MADE_FROM
+from ..containers.call_ending import PACK
 from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
-from ..containers.runtimes import PACK, call_format
+from ..containers.runtimes import Runtime, call_format, choose_runtime
 from ..datasets.annex import SUBDATASET, annexed_keys
 from ..datasets.attributes import ATTRIBUTES
 from ..datasets.clones import pin_containers
@@ -49,11 +50,27 @@ BIDS_FOLDERS = ("sourcedata", "derivatives")
 README = """\
 # {name}
 
-Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a unit.
+Results of the BIDS App `{app}` on the subjects of the BIDS dataset in `{input_path}`.
+They lie in {outputs}, and `dataset_description.json` there says which versions made them.
 
-    git log --all-match --grep 'Bidsloom-Unit: sub-01'   # the commit of a unit
-    datalad get {output}/sub-01                          # fetch its files
-    datalad rerun <commit>                               # compute them again
+## How they were made
+
+The input is `{input_path}` at commit {commit}, the container image is `{image}`.
+Each {unit} was computed by itself.
+Its commit has the record of `datalad containers-run`: the command, what it read, what it wrote.
+
+    git log --all-match --grep 'Bidsloom-Unit: sub-01'
+
+## Get one subject
+
+    datalad get {output}{session}/sub-01
+
+## Compute one subject again
+
+    datalad rerun <commit>
+
+This fetches the subject's input and the image, and runs the recorded command{program}.
+Where the app writes the same bytes again, there is nothing to save.
 """
 
 
@@ -121,8 +138,19 @@ def write_scaffolding(
     """Commit rules, settings and the registered inputs, where they changed."""
     dataset = study.dataset
     write_text(dataset / ".gitattributes", ATTRIBUTES)
-    app, output = study.container.name, study.container.outputs[0]
-    readme = README.format(name=study.name, app=app, input_path=study.input_path, output=output)
+    runtime = choose_runtime(study)
+    readme = README.format(
+        name=study.name,
+        app=study.container.name,
+        input_path=study.input_path,
+        outputs=" and ".join(f"`{path}`" for path in study.container.outputs),
+        output=study.container.outputs[0],
+        session="/ses-pre" if study.by_session and study.container.session_folders else "",
+        commit=commit[:10],
+        image=image_path(study),
+        unit="session" if study.by_session else "subject",
+        program="" if runtime is Runtime.NONE else f" with {runtime.value}",
+    )
     readme += "".join(
         ABOUT_FOLDER.format(path=path, folder=shlex.quote(str(folder)), remote=FOLDER_REMOTE)
         for path, folder in imported_folders(study, further)
