@@ -15,7 +15,12 @@ from bidsloom.base.runners import set_up_environment
 from bidsloom.checks.findings import Finding, failures, fault_findings, findings_table
 from bidsloom.config import Study, read_study
 from bidsloom.main_process.ending import conclude_run, describe_check, load_addresses
-from bidsloom.main_process.opening import look_around, open_study, remove_old_check
+from bidsloom.main_process.opening import (
+    fetch_layout,
+    look_around,
+    open_study,
+    remove_old_check,
+)
 from bidsloom.main_process.start_message import Reasons, describe_start
 from bidsloom.records.open_study import OpenStudy
 from bidsloom.reporting.notifications import Addresses
@@ -83,7 +88,6 @@ def end_with(problems: list[WorkflowFailure]) -> None:
 
 def look_at_study(study: Study) -> OpenStudy:
     """The study with its units, or the end of Snakemake."""
-    set_up_environment()
     if ONLY_CHECK:
         findings, opened = look_around(study, here=HERE, telling=True)
         FOUND.extend(findings)
@@ -130,6 +134,9 @@ try:
     STUDY = read_study(config, lines=KEY_LINES)
     # A SLURM job parses this file twice; only the main process looks at the dataset.
     if makes_jobs():
+        set_up_environment()
+        fetch_layout(STUDY)
+        STUDY = read_study(config, lines=KEY_LINES, checked=True)
         ADDRESSES = load_addresses(STUDY)
         OPENED = look_at_study(STUDY)
 except ConfigFailure as e:

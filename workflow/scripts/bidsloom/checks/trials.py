@@ -1,16 +1,14 @@
 """Small trials of what jobs do, before the first job.
 
-They start the container, fetch one file from the input, and push a commit to
-the output store and read it back, each in the way that jobs do it.  Each trial
-works in its own folder on the scratch disk.
+They fetch one file from the input, and push a commit to the output store and
+read it back, each in the way that jobs do it.  Each trial works in its own
+folder on the scratch disk.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shlex
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,22 +22,9 @@ from ..base.runners import (
     call_git,
     call_git_records,
     call_git_success,
-    end_children,
     read_objects,
 )
 from ..config import Study
-from ..containers.image import find_image, image_path
-from ..containers.runtimes import (
-    Runtime,
-    call_format,
-    choose_runtime,
-    git_folders,
-    job_environment,
-    mount_places,
-    scratch_folder,
-    start_failure,
-    write_environment_file,
-)
 from ..datasets.annex import SYMLINK, is_annexed, key_size, link_key
 from ..datasets.locks import locked
 from ..datasets.output_datasets import check_writable
@@ -47,113 +32,12 @@ from ..datasets.pushes import outlive_locks, publish_command
 from ..datasets.stores import BASE, Store, StoreKind, is_git_directory, last_line, list_remote_heads
 from ..datasets.subdatasets import install
 from ..datasets.thin_clones import CLONE, lay_out_steps, remotes_of
-from ..records.prepared import read_prepared
 from ..units.subject_datasets import Part, find_parts, input_commit
 from ..units.unit import Unit
 from .findings import Caution
+from .trial_folder import trial_folder
 
-# An image of some GB on a busy file system needs minutes to start.
-CONTAINER_SECONDS = 600
 AS_NOBODY = ["-c", "user.name=bidsloom", "-c", "user.email=bidsloom"]
-
-
-@contextlib.contextmanager
-def trial_folder(study: Study) -> Iterator[Path]:
-    """A temporary folder on the scratch disk, removed after the trial.
-
-    Raises `WorkflowFailure` where it cannot be made.
-    """
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="bidsloom-check-", dir=study.work_dir))
-    except OSError as e:
-        raise WorkflowFailure(
-            f"common.work_dir {study.work_dir} cannot be written to: {e.strerror}.",
-            hint="it must exist where jobs run, be writable and have space.",
-        ) from e
-    try:
-        yield folder
-    finally:
-        end_children()
-        remove_tree(folder)
-
-
-# --- the container ----------------------------------------------------------
-
-
-def try_container(study: Study) -> str:
-    """Start the app as jobs do, and return what it prints for `--version` or `--help`.
-
-    Raises `WorkflowFailure` where it does not start, and `Caution` where it
-    answers neither, or the image is not here yet.
-    """
-    prepared = read_prepared(study)
-    image = find_image(study, prepared=prepared.image if prepared else None)
-    if image is None:
-        raise Caution(
-            f"The image {study.container.image} is not here yet.",
-            hint="snakemake --cores 1 prepare_study fetches it; then check again.",
-        )
-    runtime = choose_runtime(study)
-    with trial_folder(study) as folder:
-        dataset = folder / "dataset"
-        lay_out_app(study, runtime, dataset, image)
-        for flag in ("--version", "--help"):
-            try:
-                said = start_app(study, runtime, dataset, flag)
-            except CommandError as e:
-                ended = e
-            else:
-                return f"answers {flag}: {(said.strip() or '(nothing)').splitlines()[0][:100]}"
-    name, lines = study.container.name, ended.stderr.splitlines()
-    words = start_failure(runtime, ended.exit_code, lines)
-    # A shell ends with 126 or 127 where it cannot run, or cannot find, a program.
-    if words or ended.exit_code < 0 or ended.exit_code in (126, 127):
-        raise WorkflowFailure(
-            f"{name} does not start: {words or last_line(ended.stderr)}",
-            hint="check that container.image is complete, and that container.runtime, call_fmt and "
-            "executable are right.",
-            failure_class=FailureClass.NODE_FAILURE,
-        )
-    raise Caution(
-        f"{name} answers neither --version nor --help (exit code {ended.exit_code}): "
-        f"{last_line(ended.stderr)[:200]}",
-        hint="a BIDS App should; if it does when you start it by hand, check container.executable.",
-    )
-
-
-def lay_out_app(study: Study, runtime: Runtime, dataset: Path, image: Path) -> None:
-    """Make a folder with everything that the call format needs of a job's clone."""
-    link = dataset / image_path(study)
-    link.parent.mkdir(parents=True)
-    link.symlink_to(image)
-    folders, files = mount_places(study, runtime, scratch_folder(dataset) / "tmp")
-    for path in [*folders, *(dataset / closed for closed in git_folders(study))]:
-        path.mkdir(parents=True, exist_ok=True)
-    for path in files:
-        path.touch()
-
-
-def start_app(study: Study, runtime: Runtime, dataset: Path, *arguments: str) -> str:
-    """Run the app with some arguments by the study's call format, and return what it prints.
-
-    Raises `CommandError` where it fails or takes too long.
-    """
-    image = image_path(study)
-    # It is formatted twice: first as containers-run does it, then as DataLad's run does.
-    once = call_format(study).format(
-        python=sys.executable,
-        img=image,
-        cmd=shlex.join(arguments),
-        img_dspath=".",
-        img_dirpath=str(Path(image).parent),
-    )
-    line = once.format(pwd=dataset, dspath=dataset, tmpdir=scratch_folder(dataset) / "tmp")
-    write_environment_file(study, runtime, scratch_folder(dataset))
-    environment = job_environment(study, runtime, scratch_folder(dataset))
-    command = ["/bin/sh", "-c", line]
-    return call(command, cwd=dataset, env=environment, timeout=CONTAINER_SECONDS).decode(
-        errors="replace"
-    )
 
 
 # --- the input --------------------------------------------------------------

@@ -5,6 +5,7 @@ request         CPUs, memory and time of a job
 results_folder  every path of `results/<study>/`
 loading         YAML or JSON files, read strictly, with the lines of their keys
 text_files      their text: encoding, size, control characters
+layout          the output folder of a study that names none
 reading         from a mapping to a `Study`
 faults          everything that is wrong with a configuration, found in one pass
 plain_values    faults of any value: its kind, hidden characters, huge numbers

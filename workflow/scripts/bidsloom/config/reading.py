@@ -17,6 +17,7 @@ from typing import Any
 from ..base.credentials import credential_of, use_credentials
 from ..base.errors import ConfigFailure, WorkflowFailure
 from .expects import read_expects
+from .layout import default_outputs
 from .loading import key_of, place_faults
 from .plain_values import plain
 from .request import Request
@@ -73,10 +74,13 @@ def read_study(
     if problems:
         raise ConfigFailure(problems)
     filled = fill_defaults(config, load_schema())
+    container = filled["container"]
+    name = filled.get("study", container["name"])
+    files = ResultsFolder(base / "results" / name)
+    if "outputs" not in container:
+        container["outputs"] = default_outputs(files.dataset, container["name"])
     use_credentials(os.environ, filter(None, map(credential_of, urls_of(filled))))
     common, datalad = filled["common"], filled["datalad"]
-    name = filled.get("study", filled["container"]["name"])
-    files = ResultsFolder(base / "results" / name)
     return Study(
         name=name,
         results=files.path,
@@ -109,6 +113,7 @@ def read_study(
             parallel_jobs=filled["report"]["parallel_jobs"],
             price_per_core_hour=filled["report"].get("price_per_core_hour"),
             unit_pages=filled["report"]["unit_pages"],
+            validate=filled["report"]["validate"],
         ),
         notify=Notify(
             ends=tuple(filled["notify"]["on"]),
@@ -246,7 +251,7 @@ def output_repositories(config: Mapping) -> dict[str, str]:
     container = config["container"]
     found = {}
     further = config["datalad"]["output_repos"]
-    for n, output in enumerate(container.get("outputs", [container["name"]])):
+    for n, output in enumerate(container["outputs"]):
         if isinstance(output, Mapping):
             found[output["path"]] = output["repo"]
         else:

@@ -54,6 +54,11 @@ class ResultsFolder:
         return self.path / "image.json"
 
     @property
+    def app(self) -> Path:
+        """The app's version and its image's labels, and the image that they are of."""
+        return self.path / "app.json"
+
+    @property
     def units(self) -> Path:
         """The units as they were listed last, with those left out."""
         return self.path / "units.json"
@@ -253,6 +258,11 @@ class ResultsFolder:
     def actions(self) -> Path:
         """The folder of commands that were started from the page (`page.runs`)."""
         return self.path / "actions"
+
+    @property
+    def bids(self) -> Path:
+        """What bids-validator found in the merged results (`checks.merged_bids`)."""
+        return self.path / "bids.json"
 
     @property
     def proof(self) -> Path:

@@ -164,12 +164,14 @@ class Resources:
 class ReportOptions:
     """Numbers for the report's estimates; without a price it shows no cost.
 
-    `unit_pages` is of how many units the report copies their own pages.
+    `unit_pages` is of how many units the report copies their own pages;
+    `validate` says that bids-validator looks at the merged results.
     """
 
     parallel_jobs: int
     price_per_core_hour: float | None
     unit_pages: int = 50
+    validate: bool = True
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ..base.errors import CommandError, FailureClass
 from ..base.files import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
 from ..base.paths import PACKED, REPOSITORY
 from ..base.runners import call, call_annex, call_git, call_git_records, call_git_success
+from ..checks.merged_bids import describe_merged_bids
 from ..config import Study
 from ..config.expects import suggest_set
 from ..config.request import Request
@@ -126,6 +127,7 @@ def changing_facts(study: Study, rows: list[Row]) -> dict[str, Any]:
         "crashes": [asdict(crash) for crash in find_crashes(study, rows)],
         "sizing": describe_sizing(study, rows),
         "proof": describe_proof(read_proof(study)),
+        "bids": describe_merged_bids(study) if study.report.validate else None,
     }
 
 

@@ -541,6 +541,16 @@ function drawProof() {
     h("ul.notes", {}, proof.lines.map(text => h("li", {}, text))));
 }
 
+// --- whether it is BIDS -----------------------------------------------------------------
+
+function drawBids() {
+  const bids = data.bids;
+  if (!bids) return noSection("bids");
+  const verdict = bids.valid ? "It found no errors." : "";
+  section("bids", "BIDS", `${bids.validator} looked at the merged results: ${bids.sample}. ${verdict}`,
+    h("ul.notes", {}, bids.lines.map(text => h("li", {}, text))));
+}
+
 // --- what ran -------------------------------------------------------------------------
 
 function drawProvenance() {
@@ -567,7 +577,7 @@ function drawProvenance() {
 // --- the page ---------------------------------------------------------------------------
 
 // The order of the page, and what each part is drawn from.
-const PARTS = ["work", "causes", "crashes", "units", "resources", "sizing", "excluded", "proof", "what"];
+const PARTS = ["work", "causes", "crashes", "units", "resources", "sizing", "excluded", "proof", "bids", "what"];
 function take(told) {
   data = told;
   units = data.units;
@@ -591,6 +601,7 @@ function drawReport(told) {
   drawResources();
   drawSizing();
   drawProof();
+  drawBids();
   drawProvenance();
   sections.sort(([a], [b]) => PARTS.indexOf(a) - PARTS.indexOf(b));
   drawNav();

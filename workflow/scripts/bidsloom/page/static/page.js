@@ -153,6 +153,7 @@ function drawChanges(facts, changed, full) {
   if (any("causes", "crashes")) drawFindings();
   if (any("sizing")) { drawResources(); drawSizing(); }
   if (any("proof")) drawProof();
+  if (any("bids")) drawBids();
   if (any("main", "input_commit", "versions", "command")) drawProvenance();
   if (any("causes", "activity") || changed.length) { if (any("activity")) drawn.forEach(old => { if (view.open.has(units.unit[old.i])) old.told = ""; }); refreshRows(); }
 }
