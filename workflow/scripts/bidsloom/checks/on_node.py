@@ -22,9 +22,10 @@ from ..units.unit import Units
 from .at_start import checks_on_machine, name_of, scratch_check, tell_runtime
 from .bids_validator import has_validator, validate_sample
 from .findings import Check, Finding, failures, run_checks, write_findings
+from .input_trials import try_input
 from .lock_file import check_lock
 from .machine import check_modules, check_work_dir
-from .trials import try_container, try_input, try_store
+from .trials import try_container, try_store
 
 
 def check_this_node(study: Study) -> list[Finding]:
