@@ -23,10 +23,11 @@ from .app import try_container
 from .at_start import checks_on_machine, name_of, scratch_check, tell_runtime
 from .bids_validator import has_validator, validate_sample
 from .findings import Check, Finding, failures, run_checks, write_findings
+from .input_trials import try_input
 from .lock_file import check_lock
 from .machine import check_modules, check_work_dir
 from .merged_bids import tell_merged_bids
-from .trials import try_input, try_store
+from .store_trial import try_store
 
 
 def check_this_node(study: Study) -> list[Finding]:
