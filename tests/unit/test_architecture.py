@@ -16,7 +16,7 @@ FLOORS = [
     ["commands"],
     ["main_process"],
     ["reporting"],
-    ["scheduling", "proof"],
+    ["scheduling", "proof", "handover"],
     ["prepare", "job", "merge"],
     ["checks"],
     ["records"],

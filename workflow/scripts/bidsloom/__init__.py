@@ -7,6 +7,7 @@ commands       what people type: bidsloom new, status, cancel, job, schema
 main_process   opens a study when Snakemake starts, and concludes it
 reporting      states, status, report, messages
 scheduling     requests, retries, batches, SLURM  |  proof: compute again, compare
+               |  handover: plain files for others
 prepare        the study dataset  |  job: one unit  |  merge: into main
 checks         what a machine needs before a job
 records        results/<study>/, fingerprints, why due
