@@ -61,6 +61,7 @@ include: "workflow/rules/subject.smk"
 include: "workflow/rules/merge.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/prove.smk"
+include: "workflow/rules/export.smk"
 
 
 localrules:
@@ -74,6 +75,7 @@ localrules:
     merge,
     write_report,
     report,
+    export,
 
 
 # Every unit processed, merged, verified and reported.

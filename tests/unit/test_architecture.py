@@ -17,7 +17,7 @@ FLOORS = [
     ["page"],
     ["main_process"],
     ["reporting"],
-    ["scheduling", "proof"],
+    ["scheduling", "proof", "handover"],
     ["prepare", "job", "merge"],
     ["checks"],
     ["records"],

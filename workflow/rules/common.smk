@@ -14,7 +14,12 @@ from bidsloom.base.paths import SCRIPTS
 from bidsloom.base.runners import set_up_environment
 from bidsloom.checks.findings import Finding, failures, fault_findings, findings_table
 from bidsloom.config import Study, read_study
-from bidsloom.main_process.ending import conclude_run, describe_check, load_addresses
+from bidsloom.main_process.ending import (
+    conclude_run,
+    describe_check,
+    describe_last_export,
+    load_addresses,
+)
 from bidsloom.main_process.opening import (
     fetch_layout,
     look_around,
@@ -109,6 +114,8 @@ def end_run(*, success: bool, logs: list[str]) -> None:
     try:
         for text in conclude_run(STUDY, ADDRESSES, success=success, complete=IS_WHOLE, logs=logs):
             print(text, file=sys.stderr)
+        if success and "export" in typed().targets:
+            print("\n".join(describe_last_export(STUDY)), file=sys.stderr)
     except WorkflowFailure as e:
         sys.exit(error_message([e]))
 

@@ -8,6 +8,7 @@ page           the live page of studies, and its API
 main_process   opens a study when Snakemake starts, and concludes it
 reporting      states, status, report, messages
 scheduling     requests, retries, batches, SLURM  |  proof: compute again, compare
+               |  handover: plain files for others
 prepare        the study dataset  |  job: one unit  |  merge: into main
 checks         what a machine needs before a job
 records        results/<study>/, fingerprints, why due

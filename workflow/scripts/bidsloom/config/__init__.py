@@ -18,6 +18,7 @@ environment     `hpc.environment`: what a job gets, and what the app alone
 sbatch          `hpc.sbatch` as arguments
 expects         when a result is complete: `container.expects`, built-in sets, nipoppy's trackers
 expects_faults  faults of these patterns
+export_faults   faults of the section `export`
 values          single values: memory, times, paths, flags
 """
 

@@ -12,6 +12,7 @@ from .amounts import find_amount_faults, find_length_faults
 from .call_format import find_call_format_faults
 from .environment import find_environment_faults
 from .expects_faults import find_expects_faults
+from .export_faults import find_export_faults
 from .layout import new_output
 from .places import find_place_faults
 from .plain_values import shown
@@ -55,6 +56,7 @@ def find_faults(config: Any, base: Path) -> Iterator[WorkflowFailure]:
     yield from find_hpc_faults(config)
     yield from find_place_faults(config, base)
     yield from find_expects_faults(config, base)
+    yield from find_export_faults(config, base)
 
 
 def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:

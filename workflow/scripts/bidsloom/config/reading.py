@@ -27,6 +27,7 @@ from .schema import load_schema
 from .study import (
     Bind,
     Container,
+    Export,
     FurtherInput,
     FurtherOutput,
     Notify,
@@ -122,6 +123,7 @@ def read_study(
         ),
         prove_units=filled["prove"]["units"],
         prove_seed=filled["prove"].get("seed"),
+        export=read_export(filled, base),
     )
 
 
@@ -222,6 +224,23 @@ def read_container(filled: Mapping, base: Path) -> Container:
         on_incomplete=container.get("on_incomplete"),
         leave_out=tuple(container["leave_out"]),
         evidence=(*expected.crash_files, *container["evidence"]),
+    )
+
+
+def read_export(filled: Mapping, base: Path) -> Export:
+    """Where merged results are laid out as plain files, by the section `export`."""
+    export = filled["export"]
+    words = {True: "yes", False: "no"}
+    return Export(
+        to=optional_path(export["to"], base),
+        zipped=export["form"] == "zip",
+        remote=tuple(
+            (name, words[value] if isinstance(value, bool) else str(value))
+            for name, value in sorted(export.get("remote", {}).items())
+        ),
+        output=export["output"].strip("/"),
+        leave_out=tuple(export["leave_out"]),
+        check_content=export["check"] == "content",
     )
 
 

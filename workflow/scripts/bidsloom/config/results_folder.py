@@ -265,6 +265,16 @@ class ResultsFolder:
         return self.path / "bids.json"
 
     @property
+    def exported(self) -> Path:
+        """What the last export did (`records.export_outcome`)."""
+        return self.path / "export.json"
+
+    @property
+    def export_clone(self) -> Path:
+        """The clone from which git-annex exports; it knows what was exported."""
+        return self.path / "export"
+
+    @property
     def proof(self) -> Path:
         """What came out of the last proof (`records.proof`)."""
         return self.path / "proof.json"

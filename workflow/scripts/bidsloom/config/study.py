@@ -212,6 +212,22 @@ class Notify:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Where and how merged results are laid out as plain files; neither `to` nor `remote`: nowhere.
+
+    `remote` are the settings of a git-annex special remote.  `output` is the
+    output that is exported, empty for the complete output dataset.
+    """
+
+    to: Path | None = None
+    zipped: bool = False
+    remote: tuple[tuple[str, str], ...] = ()
+    output: str = ""
+    leave_out: tuple[str, ...] = ()
+    check_content: bool = False
+
+
+@dataclass(frozen=True)
 class Study:
     """One input dataset x one BIDS App x its output dataset."""
 
@@ -239,6 +255,7 @@ class Study:
     notify: Notify
     prove_units: int
     prove_seed: int | None
+    export: Export = Export()
 
     @property
     def files(self) -> ResultsFolder:
