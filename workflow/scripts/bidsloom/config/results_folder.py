@@ -241,6 +241,11 @@ class ResultsFolder:
         return self.path / "report.tsv"
 
     @property
+    def processing_status(self) -> Path:
+        """The table of nipoppy and Neurobagel (`reporting.processing_status`)."""
+        return self.path / "processing_status.tsv"
+
+    @property
     def report_data(self) -> Path:
         """The report for programs."""
         return self.path / "report.json"

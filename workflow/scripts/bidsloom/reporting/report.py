@@ -34,6 +34,7 @@ from ..units.selection import BEYOND
 from ..units.unit_tables import read_unit
 from .causes import find_causes
 from .crashes import find_crashes
+from .processing_status import write_processing_status
 from .report_page import Pages, render_page
 from .sizing import size_study
 from .sizing_words import describe_estimates, describe_limits, describe_method, describe_proposals
@@ -59,6 +60,7 @@ def write_report(study: Study) -> list[Row]:
     links = collect_links(study, rows)
     units = [{**row.to_json(), **describe_links(links.get(row.unit, {}))} for row in rows]
     write_tsv(study.files.report_table, COLUMNS, map(table_row, units))
+    write_processing_status(study, rows)
     write_json(study.files.report_data, {**facts, "units": units})
     page = render_page(facts, rows, pages=find_pages(study, facts["main"]), links=links)
     write_text(study.files.report_page, page)
