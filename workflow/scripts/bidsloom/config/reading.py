@@ -90,6 +90,7 @@ def read_study(
         input_url=resolve_url(datalad["input_repo"], base),
         input_version=datalad["input_version"],
         input_path=datalad["input_path"],
+        input_folder=datalad["input_folder"],
         shared_paths=tuple(datalad["shared_paths"]),
         imports=resolve_path(datalad["import_folder"], base),
         further_inputs=tuple(
@@ -300,6 +301,7 @@ def read_further_input(given: Mapping, base: Path, *, clone: Path) -> FurtherInp
         flag=(*flag, "{path}") if len(flag) == 1 else flag,
         required=given.get("required", True),
         shared=tuple(given.get("shared_paths", [])),
+        folder=given.get("folder", ""),
     )
 
 

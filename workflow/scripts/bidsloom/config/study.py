@@ -15,6 +15,16 @@ from .results_folder import ResultsFolder
 SUBJECT = "{subject}"
 
 
+def tree_of(commit: str, folder: str) -> str:
+    """The tree of a commit's folder as git names it; an empty folder is the commit itself."""
+    return f"{commit}:{folder}" if folder else commit
+
+
+def join(folder: str, path: str) -> str:
+    """A path below a folder; each of them may be empty."""
+    return "/".join(filter(None, [folder, path]))
+
+
 @dataclass(frozen=True)
 class Bind:
     """A file or folder of the machine, and where the app sees it."""
@@ -94,7 +104,8 @@ class FurtherInput:
     `flag` names it on the app's command line; `{path}` there stands for its
     path.  `shared` are folders that every unit gets.  With `{subject}` in
     `url` it is a pattern of datasets, one a subject, which are registered
-    below `path`.
+    below `path`.  `folder` of the dataset, if it is not empty, has the folders
+    of the subjects.
     """
 
     path: str
@@ -104,6 +115,11 @@ class FurtherInput:
     flag: tuple[str, ...]
     required: bool
     shared: tuple[str, ...]
+    folder: str = ""
+
+    def tree(self, commit: str) -> str:
+        """The tree with the subjects' folders, as git names it."""
+        return tree_of(commit, self.folder)
 
     @property
     def is_pattern(self) -> bool:
@@ -238,6 +254,7 @@ class Study:
     input_url: str
     input_version: str
     input_path: str
+    input_folder: str
     shared_paths: tuple[str, ...]
     imports: Path
     further_inputs: tuple[FurtherInput, ...]
@@ -271,6 +288,15 @@ class Study:
     def input(self) -> Path:
         """The study's clone of the input dataset, without a work tree."""
         return self.files.input
+
+    @property
+    def bids_path(self) -> str:
+        """The BIDS dataset that is processed, in the output dataset."""
+        return join(self.input_path, self.input_folder)
+
+    def input_tree(self, commit: str) -> str:
+        """The BIDS dataset at a commit of the input, as git names its tree."""
+        return tree_of(commit, self.input_folder)
 
     @property
     def containers(self) -> Path:

@@ -188,7 +188,7 @@ def pin_input(study: Study, *, anew: bool = True) -> str:
 
 def parts_to_skip(study: Study) -> set[str]:
     """Folders at the root of the input that no job sees; of a plain one they are not imported."""
-    seen = {path.partition("/")[0] for path in study.shared_paths}
+    seen = {path.partition("/")[0] for path in (*study.shared_paths, study.input_folder)}
     return {"derivatives", "sourcedata"} - seen
 
 
@@ -292,7 +292,14 @@ def pin_one(study: Study, further: FurtherInput, *, anew: bool) -> str:
             return source.commit
         return registered_further(study, further) or resolve_version(clone, url, version, key=key)
 
-    return pin(clone, source, version, key=key, resolve=resolve)
+    commit = pin(clone, source, version, key=key, resolve=resolve)
+    if not call_git_success(["cat-file", "-e", further.tree(commit)], cwd=clone):
+        raise WorkflowFailure(
+            f"The further input {url} has no folder {further.folder} at {commit[:10]}.",
+            hint=f"correct folder of datalad.inputs; list its files: git -C '{clone}' ls-tree "
+            f"-d --name-only {commit} derivatives/",
+        )
+    return commit
 
 
 def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:

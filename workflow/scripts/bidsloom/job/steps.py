@@ -86,8 +86,10 @@ def late_input_steps(job: Job, clone: Path) -> Iterator[Step]:
         return
     raw = job.sources[0]
     place = clone / raw.path
-    named = find_named(raw.clone, raw.commit, job.unit, disk=place)
-    if late := [path for path in named.paths if path not in raw.paths]:
+    tree, disk = job.study.input_tree(raw.commit), place / job.study.input_folder
+    named = find_named(raw.clone, tree, job.unit, disk=disk)
+    paths = [job.in_input(path) for path in named.paths]
+    if late := [path for path in paths if path not in raw.paths]:
         raw.paths.extend(late)
         keys = annexed_keys(raw.clone, raw.commit, raw.paths)
         yield from further_paths_steps(
