@@ -198,8 +198,12 @@ def tell_merged_bids(study: Study) -> str:
 
 
 def describe_merged_bids(study: Study) -> dict[str, Any] | None:
-    """What a report says of it; None where nothing was validated."""
-    found = validate_merged(study)
+    """What a report says of what main holds now; None where nothing was validated."""
+    return describe_validation(validate_merged(study))
+
+
+def describe_validation(found: MergedBids | None) -> dict[str, Any] | None:
+    """What a report says of what was found; None where nothing was validated."""
     if found is None:
         return None
     return {

@@ -23,6 +23,7 @@ TARGETS = {
     "report": ("report",),
     "job_scripts": ("job_scripts",),
     "prove": ("prove",),
+    "export": ("export",),
     "unlock": ("--unlock",),
     "retry": (),
 }

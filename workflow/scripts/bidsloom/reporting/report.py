@@ -15,7 +15,7 @@ from ..base.errors import CommandError, FailureClass
 from ..base.files import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
 from ..base.paths import PACKED, REPOSITORY
 from ..base.runners import call, call_annex, call_git, call_git_records, call_git_success
-from ..checks.merged_bids import describe_merged_bids
+from ..checks.merged_bids import describe_merged_bids, describe_validation, read_merged_bids
 from ..config import Study
 from ..config.expects import suggest_set
 from ..config.request import Request
@@ -93,7 +93,8 @@ def with_own_time(row: Row, study: Study) -> Row:
 
 def study_facts(study: Study, rows: list[Row]) -> dict:
     """What the report says of the study as a whole."""
-    return {**fixed_facts(study), **changing_facts(study, rows)}
+    facts = {**fixed_facts(study), **changing_facts(study, rows), **costly_facts(study, rows)}
+    return {**facts, "bids": describe_merged_bids(study) if study.report.validate else None}
 
 
 def fixed_facts(study: Study) -> dict[str, Any]:
@@ -126,10 +127,16 @@ def changing_facts(study: Study, rows: list[Row]) -> dict[str, Any]:
         "main": read_merge_outcome(study).main,
         "counts": count_states(rows),
         "causes": [{**asdict(cause), "units": list(cause.units)} for cause in causes],
+        "proof": describe_proof(read_proof(study)),
+        "bids": describe_validation(read_merged_bids(study)) if study.report.validate else None,
+    }
+
+
+def costly_facts(study: Study, rows: list[Row]) -> dict[str, Any]:
+    """What also changes with each job, and takes a while of thousands of units."""
+    return {
         "crashes": [asdict(crash) for crash in find_crashes(study, rows)],
         "sizing": describe_sizing(study, rows),
-        "proof": describe_proof(read_proof(study)),
-        "bids": describe_merged_bids(study) if study.report.validate else None,
     }
 
 
