@@ -14,6 +14,8 @@ schema_faults   faults by the schema
 places          faults of paths and URLs, alone and together
 amounts         faults of memory, time, and lengths of command lines
 call_format     faults of `container.call_fmt`
+content_faults  faults of `datalad.output_content`
+secret_variables  `datalad.credentials_file`, and other variables with credentials
 environment     `hpc.environment`: what a job gets, and what the app alone
 sbatch          `hpc.sbatch` as arguments
 expects         when a result is complete: `container.expects`, built-in sets, nipoppy's trackers

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..base.credentials import credential_of, use_credentials
+from ..base.credentials import credential_of, use_credentials, use_variables
 from ..base.errors import ConfigFailure, WorkflowFailure
+from ..base.git_settings import connect_for_ria
 from .expects import read_expects
 from .layout import default_outputs
 from .loading import key_of, place_faults
@@ -24,6 +25,7 @@ from .request import Request
 from .results_folder import ResultsFolder
 from .sbatch import parse_sbatch, split_constraint
 from .schema import load_schema
+from .secret_variables import secret_variables
 from .study import (
     Bind,
     Container,
@@ -81,6 +83,9 @@ def read_study(
     if "outputs" not in container:
         container["outputs"] = default_outputs(files.dataset, container["name"])
     use_credentials(os.environ, filter(None, map(credential_of, urls_of(filled))))
+    use_variables(os.environ, secret_variables(filled["datalad"], base))
+    if any(url.startswith("ria+ssh://") for url in urls_of(filled)):
+        connect_for_ria(os.environ)
     common, datalad = filled["common"], filled["datalad"]
     return Study(
         name=name,
@@ -98,12 +103,17 @@ def read_study(
             for given in datalad["inputs"]
         ),
         output_url=resolve_url(datalad["output_repos"][0], base),
+        output_content=tuple(
+            (key, str(value).lower() if isinstance(value, bool) else str(value))
+            for key, value in datalad["output_content"].items()
+        ),
         group_store=datalad["shared"] == "group",
         further_outputs=tuple(
             FurtherOutput(path, resolve_url(url, base), files.further_output(path))
             for path, url in output_repositories(filled).items()
             if url
         ),
+        wait_minutes=datalad["wait_minutes"],
         lock_file=optional_path(datalad["lock_file"], base),
         shared_files=tuple(datalad["shared_files"]),
         by_session=filled["subjects"]["processing_level"] == "session",

@@ -259,8 +259,10 @@ class Study:
     imports: Path
     further_inputs: tuple[FurtherInput, ...]
     output_url: str
+    output_content: tuple[tuple[str, str], ...]
     group_store: bool
     further_outputs: tuple[FurtherOutput, ...]
+    wait_minutes: float
     lock_file: Path | None
     shared_files: tuple[str, ...]
     by_session: bool

@@ -16,7 +16,6 @@ from ..datasets.annex import annexed_keys, is_annexed
 from ..datasets.branches import format_trailers, head_of
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import publish_command
-from ..datasets.stores import StoreKind
 from ..datasets.thin_clones import further_paths_steps
 from ..units.named_files import find_named
 from .app_command import app_command, filter_file, unit_filter
@@ -164,7 +163,7 @@ def push_content_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator
         return
     place, store = clone / target.path, target.store
     remote = store.content_remote
-    if store.kind is StoreKind.BARE:
+    if store.holds_objects:
         # `annex copy` to the store itself would make it commit to its
         # git-annex branch once a job; this writes the same files in place.
         remote = STORE_CONTENT

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..base.errors import FailureClass, WorkflowFailure
+from ..base.patience import patient
 from ..base.space import space_needed
 from ..config import Study
 from ..datasets.branches import (
@@ -56,7 +57,7 @@ def merge_branches(study: Study) -> MergeOutcome:
     Writes and returns what was done.  A unit whose content never arrived loses
     its record, so that the next run computes it again.
     """
-    with space_needed("The merge", written_folders(study)):
+    with space_needed("The merge", written_folders(study)), patient(study.wait_minutes):
         return merge_all(study)
 
 
