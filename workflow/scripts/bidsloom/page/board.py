@@ -125,7 +125,11 @@ class Board:
         sources = Sources((), (), None)
         if study.results.exists():
             sources = read_sources(
-                study, warn=warnings.append, collect=self._memory.rows, read=self._memory.store
+                study,
+                warn=warnings.append,
+                collect=self._memory.rows,
+                read=self._memory.store,
+                ask=self._memory.queue,
             )
         files = study.files
         others = [stamp(path) for path in (files.run, files.proof, files.bids, files.subjects)]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from ..base.errors import WorkflowFailure
 from ..config import Study
 from ..datasets.output_datasets import main_output
 from ..records.attempts import Attempt, read_attempts
@@ -15,6 +16,7 @@ from ..records.job_record import JobRecord, read_record_file
 from ..records.unit_state import UnitState
 from ..reporting.live_status import StoreContents, read_store
 from ..reporting.unit_states import Notes, Row, collect_rows, describe_unit, list_units
+from ..scheduling.in_progress import Work, find_queued
 
 Value = TypeVar("Value")
 # A folder may change once more within the same tick of its file system's clock.
@@ -83,6 +85,8 @@ class Memory:
         self._described: dict[str, tuple[tuple, Row, Notes]] = {}
         self._units: tuple[object, list[str]] = (None, [])
         self._made_from: object = None
+        # When it was asked, how long that took, and what it said.
+        self._queue: tuple[float, float, list[Work] | WorkflowFailure | None] = (0.0, 0.0, None)
         self._held: StoreContents | None = None
         self._asked = -STORE_SECONDS
 
@@ -128,6 +132,24 @@ class Memory:
             # With the notes themselves: another object could get their ids.
             known = self._described[unit] = (told, row, notes)
         return known[1]
+
+    def queue(self, study: Study) -> Sequence[Work]:
+        """The jobs in SLURM's queue; a slow one is asked less often.
+
+        Raises `WorkflowFailure` where SLURM does not answer.
+        """
+        now = time.monotonic()
+        asked, took, found = self._queue
+        # Asking takes a tenth of the time at most: others wait for the same answers.
+        if found is None or now - asked > 9 * took:
+            try:
+                found = find_queued(study)
+            except WorkflowFailure as e:
+                found = e
+            self._queue = (time.monotonic(), time.monotonic() - now, found)
+        if isinstance(found, WorkflowFailure):
+            raise WorkflowFailure(found.message, hint=found.hint)
+        return found
 
     def store(self, study: Study) -> StoreContents | None:
         """What the output store holds; one on another machine is asked now and then."""

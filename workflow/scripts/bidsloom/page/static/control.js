@@ -115,7 +115,7 @@ function drawControl() {
     : activity && activity.locked ? "If no run is at work on another machine: More, Unlock; then start." : "";
   for (const action of Object.keys(ACTIONS)) {
     const button = document.getElementById(`do-${action}`);
-    if (button) button.disabled = Boolean(run);
+    if (button) button.disabled = Boolean(run) || (data.faults || []).length > 0;
   }
   document.getElementById("do-start").hidden = Boolean(run);
   document.getElementById("do-stop").hidden = !run;
