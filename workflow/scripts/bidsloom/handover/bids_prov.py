@@ -21,12 +21,12 @@ from ..base.datalad_run import RECORD_END, RECORD_START
 from ..base.files import digest, read_json, write_json, write_text, write_tsv
 from ..base.runners import call, call_git_lines, read_objects
 from ..config import Study
+from ..config.layout import MADE_FROM
 from ..datasets.annex import SUBDATASET, entry_key
 from ..datasets.branches import Result, read_ledger, read_stand_ins
 from ..datasets.output_datasets import list_outputs
 from ..datasets.stored_files import ResultFiles, list_result_files
 from ..datasets.stores import REMOTE_MAIN
-from ..records.fingerprints import MADE_FROM
 
 UNITS_AT_ONCE = 100
 TIME = "%Y-%m-%dT%H:%M:%SZ"
