@@ -126,6 +126,7 @@ def read_study(
             price_per_core_hour=filled["report"].get("price_per_core_hour"),
             unit_pages=filled["report"]["unit_pages"],
             validate=filled["report"]["validate"],
+            prov=filled["report"]["prov"],
         ),
         notify=Notify(
             ends=tuple(filled["notify"]["on"]),

@@ -280,6 +280,25 @@ class ResultsFolder:
         return self.path / "export"
 
     @property
+    def provenance(self) -> Path:
+        """The folder of the merged results' provenance, as it is in a dataset's `prov/`."""
+        return self.path / "prov"
+
+    def provenance_of(self, label: str) -> Path:
+        """The provenance of one unit, by its label there."""
+        return self.provenance / f"prov-{label}"
+
+    @property
+    def provenance_index(self) -> Path:
+        """Unit -> the commit that its provenance is written from."""
+        return self.path / "prov.json"
+
+    @property
+    def renewal(self) -> Path:
+        """The commands that make the stores anew, without those who were erased."""
+        return self.path / "renew_stores.sh"
+
+    @property
     def proof(self) -> Path:
         """What came out of the last proof (`records.proof`)."""
         return self.path / "proof.json"

@@ -181,13 +181,15 @@ class ReportOptions:
     """Numbers for the report's estimates; without a price it shows no cost.
 
     `unit_pages` is of how many units the report copies their own pages;
-    `validate` says that bids-validator looks at the merged results.
+    `validate` says that bids-validator looks at the merged results, `prov` that
+    the provenance of each is written.
     """
 
     parallel_jobs: int
     price_per_core_hour: float | None
     unit_pages: int = 50
     validate: bool = True
+    prov: bool = False
 
 
 @dataclass(frozen=True)

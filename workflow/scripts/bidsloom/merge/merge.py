@@ -22,6 +22,7 @@ from ..datasets.branches import (
     Result,
     list_heads,
     list_results,
+    read_erased,
 )
 from ..datasets.clones import fetch_output
 from ..datasets.locks import exclusive, locked, wait_for_stores
@@ -35,7 +36,7 @@ from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.completeness import expects_digest
 from ..units.listing import find_withdrawn, known_units, read_units
 from ..units.output_folders import result_folders
-from ..units.unit import GROUP
+from ..units.unit import GROUP, subject_of
 from .about_results import know_results
 from .decisions import Found, find_lost, ledger_after, list_done, list_fresh, list_void
 from .describe import describe, list_descriptions
@@ -49,6 +50,9 @@ from .weave import Weave, decide
 from .write_main import Change, write_main
 
 log = logging.getLogger(__name__)
+
+# Why a result that a job pushed after its subject was erased is not merged.
+ERASED = "the subject was erased; erase it again to remove this result, too"
 
 
 def merge_branches(study: Study) -> MergeOutcome:
@@ -86,7 +90,7 @@ def merge_all(study: Study) -> MergeOutcome:
             shared=shared_patterns(study),
             removed=removed,
         )
-        weave.left |= lost
+        weave.left |= lost | dict.fromkeys(found.erased, ERASED)
         # Before they are removed from main: a result without a record is found in the store.
         delete_records(study, removed)
         ledger = ledger_after(found, [b.result for b in weave.merged], removed)
@@ -129,7 +133,12 @@ def fetch_stores(study: Study) -> Found:
     own = [result for kind in RESULT_BRANCHES for result in on_branches[kind][""]]
     units = {*ledger, *(result.unit for result in own)}
     gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
-    fresh = list_fresh({kind: on_branches[kind][""] for kind in RESULT_BRANCHES}, ledger, gone)
+    subjects = read_erased(targets[-1].dataset, places[-1].start)
+    erased = sorted(unit for unit in units if subject_of(unit) in subjects)
+    gone = [unit for unit in gone if unit not in erased]
+    fresh = list_fresh(
+        {kind: on_branches[kind][""] for kind in RESULT_BRANCHES}, ledger, {*gone, *erased}
+    )
     announced = read_unit_results(
         targets,
         fresh,
@@ -140,7 +149,7 @@ def fetch_stores(study: Study) -> Found:
         },
     )
     accepted = list_heads(targets[-1].dataset, prefix, app, BranchKind.ACCEPTED)
-    return Found(places, on_branches, announced, accepted, gone)
+    return Found(places, on_branches, announced, accepted, gone, erased)
 
 
 def asked_units(study: Study) -> set[str]:
