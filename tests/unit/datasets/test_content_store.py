@@ -77,3 +77,18 @@ def test_what_a_machine_lacks_is_said(content, words, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(WorkflowFailure, match=words):
         check_credentials(store_in(content))
+
+
+def test_content_goes_where_rclone_brings_it(monkeypatch, tmp_path):
+    """With the real program, configured by variables; a second dataset finds the content there."""
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setenv("RCLONE_CONFIG_LAB_TYPE", "local")
+    prefix = {"rcloneremotename": "lab", "rcloneprefix": str(tmp_path / "disk")}
+    store = store_in({"type": "rclone", "rclonelayout": "lower", **prefix})
+    check_credentials(store)
+    dataset = tmp_path / "dataset"
+    key = make_dataset(dataset)
+    connect_content(store, dataset)
+    call_annex(["copy", "-q", "image", "--to", store.content_remote], cwd=dataset)
+    assert [key] == [path.name for path in (tmp_path / "disk").rglob("*") if path.is_file()]
+    assert set() == missing_keys(store, [key], dataset=dataset)
