@@ -15,7 +15,7 @@ from bidsloom.units.unit_tables import read_unit
 def unit_results(wildcards) -> list[str]:
     """Records of all units, or of the batches in which several are processed."""
     if not IN_BATCHES:
-        return [f"<study>/jobs/{unit}.json" for unit in OPENED.names]
+        return [f"<study>/jobs/{unit}.json" for unit in OPENED.names if unit not in OPENED.waits]
     # By its whole path a record is no output of a rule: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.
     done = [str(STUDY.files.record(name)) for name in sorted(OPENED.done)]
@@ -67,8 +67,12 @@ def units_of(wildcards) -> str:
 
 
 def fingerprint_of(wildcards) -> str:
-    """What a unit's result must be made from; a change makes the unit due again."""
+    """What a unit's result must be made from; a change makes the unit due again.
+
+    What it reads of other studies' results is no part of it: a job knows that
+    when it starts, and a new start sets aside what was made from older ones.
+    """
     if OPENED:
-        return OPENED.fingerprint(wildcards.unit)
+        return OPENED.own_fingerprint(wildcards.unit)
     unit = read_unit(STUDY, wildcards.unit)
     return unit_fingerprint(STUDY, unit, require_prepared(STUDY).image)

@@ -6,6 +6,7 @@ results_folder  every path of `results/<study>/`
 loading         YAML or JSON files, read strictly, with the lines of their keys
 text_files      their text: encoding, size, control characters
 reading         from a mapping to a `Study`
+producers       inputs that are results of other studies
 faults          everything that is wrong with a configuration, found in one pass
 plain_values    faults of any value: its kind, hidden characters, huge numbers
 schema          the schema, and hints that every fault may need

@@ -19,6 +19,7 @@ from ..base.errors import ConfigFailure, WorkflowFailure
 from .expects import read_expects
 from .loading import key_of, place_faults
 from .plain_values import plain
+from .producers import name_producers
 from .request import Request
 from .results_folder import ResultsFolder
 from .sbatch import parse_sbatch, split_constraint
@@ -29,6 +30,7 @@ from .study import (
     FurtherInput,
     FurtherOutput,
     Notify,
+    Producer,
     ReportOptions,
     Requirement,
     Resources,
@@ -41,6 +43,7 @@ from .values import (
     as_list,
     fill_defaults,
     optional_path,
+    output_repositories,
     parse_memory,
     parse_time,
     resolve_path,
@@ -55,6 +58,7 @@ def read_study(
     base: Path | None = None,
     lines: Mapping[str, str] | None = None,
     checked: bool = False,
+    studies: Mapping[str, Mapping] | None = None,
 ) -> Study:
     """The study that a configuration describes.
 
@@ -62,7 +66,8 @@ def read_study(
     `base`, by default the working directory.  `lines` are the places of keys
     in files, for the messages; by default those of a `LoadedConfig`.
     `checked` says that the main process has found no faults: nothing is
-    looked for, which saves a job 0.2 s.
+    looked for, which saves a job 0.2 s.  `studies` are the configurations, by
+    the studies' names, of those that the inputs may name.
     Its URLs are without credentials: from now on, this process' environment
     hands those to git.
 
@@ -71,7 +76,8 @@ def read_study(
     base = base or Path.cwd()
     lines = getattr(config, "lines", {}) if lines is None else lines
     problems: list[WorkflowFailure] = []
-    config = plain(restore_on(config), problems)
+    config, producers = name_producers(plain(restore_on(config), problems), base, studies or {})
+    problems += producers.faults
     if not checked:
         # Not at the top of the module, for the sake of those who need none of it.
         from .faults import find_faults
@@ -97,7 +103,12 @@ def read_study(
         shared_paths=tuple(datalad["shared_paths"]),
         imports=resolve_path(datalad["import_folder"], base),
         further_inputs=tuple(
-            read_further_input(given, base, clone=files.further_input(given["path"]))
+            read_further_input(
+                given,
+                base,
+                clone=files.further_input(given["path"]),
+                producer=producers.known.get(given["path"]),
+            )
             for given in datalad["inputs"]
         ),
         output_url=resolve_url(datalad["output_repos"][0], base),
@@ -225,23 +236,6 @@ def read_request(given: Mapping) -> Request:
     )
 
 
-def output_repositories(config: Mapping) -> dict[str, str]:
-    """Output folder -> its own repository, empty where it has none.
-
-    Older configurations list the further repositories under
-    `datalad.output_repos`, in the order of the outputs.
-    """
-    container = config["container"]
-    found = {}
-    further = config["datalad"]["output_repos"]
-    for n, output in enumerate(container.get("outputs", [container["name"]])):
-        if isinstance(output, Mapping):
-            found[output["path"]] = output["repo"]
-        else:
-            found[output] = further[n] if 0 < n < len(further) else ""
-    return found
-
-
 def urls_of(config: Mapping) -> Iterator[str]:
     """Every path or URL of a dataset, store or image that a configuration names."""
     datalad, container = config["datalad"], config["container"]
@@ -253,7 +247,9 @@ def urls_of(config: Mapping) -> Iterator[str]:
     yield container["image"]
 
 
-def read_further_input(given: Mapping, base: Path, *, clone: Path) -> FurtherInput:
+def read_further_input(
+    given: Mapping, base: Path, *, clone: Path, producer: Producer | None = None
+) -> FurtherInput:
     """A dataset of `datalad.inputs`."""
     flag = tuple(given.get("flag", "").split())
     return FurtherInput(
@@ -264,6 +260,7 @@ def read_further_input(given: Mapping, base: Path, *, clone: Path) -> FurtherInp
         flag=(*flag, "{path}") if len(flag) == 1 else flag,
         required=given.get("required", True),
         shared=tuple(given.get("shared_paths", [])),
+        producer=producer,
     )
 
 

@@ -88,13 +88,37 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Producer:
+    """Another study, whose results are an input.
+
+    `store` is its output store, whose branches announce results of `app`;
+    `output` is the output folder that is read, a dataset of its own where
+    `apart`.  With `group` its group level's result is read, too.
+    """
+
+    name: str
+    results: Path
+    app: str
+    store: str
+    output: str
+    apart: bool = False
+    by_session: bool = False
+    group: bool = False
+
+    @property
+    def files(self) -> ResultsFolder:
+        """The paths of the other study's `results/<study>/`."""
+        return ResultsFolder(self.results)
+
+
+@dataclass(frozen=True)
 class FurtherInput:
     """A dataset beside the raw one, registered at `path` of the output dataset.
 
     `flag` names it on the app's command line; `{path}` there stands for its
     path.  `shared` are folders that every unit gets.  With `{subject}` in
     `url` it is a pattern of datasets, one a subject, which are registered
-    below `path`.
+    below `path`.  `producer` is the study that makes it, if that is named.
     """
 
     path: str
@@ -104,6 +128,12 @@ class FurtherInput:
     flag: tuple[str, ...]
     required: bool
     shared: tuple[str, ...]
+    producer: Producer | None = None
+
+    @property
+    def folder(self) -> str:
+        """The folder of the dataset in which subjects' folders lie; empty for its root."""
+        return self.producer.output if self.producer and not self.producer.apart else ""
 
     @property
     def is_pattern(self) -> bool:
@@ -242,6 +272,11 @@ class Study:
     def files(self) -> ResultsFolder:
         """The paths of `results/<study>/`."""
         return ResultsFolder(self.results)
+
+    @property
+    def produced_inputs(self) -> tuple[FurtherInput, ...]:
+        """The further inputs that are results of other studies."""
+        return tuple(further for further in self.further_inputs if further.producer)
 
     @property
     def dataset(self) -> Path:

@@ -49,6 +49,7 @@ def summarize_due(opened: OpenStudy) -> list[str]:
     """How many units are due, and why, in a few lines."""
     why, done = opened.why, len(opened.done)
     lines = [f"nothing to process: {done} unit(s) are done"]
+    waiting = [f"{unit} {reason}" for unit, reason in opened.waits.items()]
     if why:
         counts = Counter(why.values()).most_common()
         lines = [f"{len(why)} unit(s) to process, {done} done:"]
@@ -56,6 +57,9 @@ def summarize_due(opened: OpenStudy) -> list[str]:
         if len(counts) > REASONS:
             rest = sum(count for _, count in counts[REASONS:])
             lines.append(f"  {rest} for {len(counts) - REASONS} other reasons")
+    lines += waiting[:REASONS]
+    if len(waiting) > REASONS:
+        lines.append(f"and {len(waiting) - REASONS} more wait for results of other studies")
     if opened.withdrawn:
         what = "removed from" if opened.study.remove_withdrawn else "kept in"
         lines.append(f"withdrawn from the input, {what} main: {names_of(opened.withdrawn)}")

@@ -38,6 +38,7 @@ from .decisions import Found, find_lost, ledger_after, list_done, list_fresh, li
 from .hold import Held, choose, list_candidates
 from .main_contents import Contents, read_contents
 from .mains import Place, find_places
+from .produced import find_early, find_mains, keep_joined, kept_joined
 from .publish import publish
 from .remove_branches import remove_branches
 from .weave import Weave, decide
@@ -66,6 +67,9 @@ def merge_all(study: Study) -> MergeOutcome:
         wanted = {record.unit: record.fingerprint for record in recorded}
         whole, held = choose_results(study, found, wanted=wanted)
         lost = find_lost(recorded, found, {*whole, *held}, asked=asked_units(study))
+        mains = find_mains(study)
+        early = find_early(study, [found.result for found in whole.values()], mains)
+        whole = {unit: found for unit, found in whole.items() if unit not in early}
         removed = [unit for unit in found.gone if unit in found.ledger]
         contents = read_all_contents(found.places, list(whole.values()), removed=removed)
         weave = decide(
@@ -74,14 +78,14 @@ def merge_all(study: Study) -> MergeOutcome:
             shared=shared_patterns(study),
             removed=removed,
         )
-        weave.left |= lost
+        weave.left |= {**lost, **early}
         # Before they are removed from main: a result without a record is found in the store.
         delete_records(study, removed)
-        commits = write_all(found.places, weave, whole)
+        commits = write_all(study, found.places, weave, whole, inputs=mains)
         if any(commits[place.path] != place.main for place in found.places):
             publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
         ledger = ledger_after(found, [b.result for b in weave.merged], removed)
-        remove_done_branches(study, found, ledger, wanted=wanted)
+        remove_done_branches(study, found, ledger, wanted=wanted, commits=commits)
     note_lost(study, lost)
     outcome = MergeOutcome(
         main=commits[""],
@@ -174,9 +178,17 @@ def read_all_contents(
 
 
 def write_all(
-    places: Sequence[Place], weave: Weave, announced: Mapping[str, UnitResult]
+    study: Study,
+    places: Sequence[Place],
+    weave: Weave,
+    announced: Mapping[str, UnitResult],
+    *,
+    inputs: Mapping[str, str],
 ) -> dict[str, str]:
-    """Write the commits of each dataset's main; returns path -> commit."""
+    """Write the commits of each dataset's main; returns path -> commit.
+
+    `inputs` are the commits to be registered of other studies' results.
+    """
     links: dict[str, str] = {}
     targets = [place.target for place in places]
     for place in places:
@@ -193,17 +205,23 @@ def write_all(
         for branch, written in zip(weave.merged, weave.written, strict=True):
             part = announced[branch.result.unit].parts.get(place.path)
             merges.append(Change(branch.result.unit, part, own(written)))
-        links[place.path] = write_main(
+        commit = write_main(
             place,
             removals=[change for change in removals if change.unit in place.ledger],
             merges=[change for change in merges if change.commit or change.files],
-            links={} if place.path else links,
+            links={} if place.path else {**links, **inputs},
         )
+        links[place.path] = keep_joined(place, study.container.name, commit)
     return links
 
 
 def remove_done_branches(
-    study: Study, found: Found, ledger: Mapping[str, Result], *, wanted: Mapping[str, str]
+    study: Study,
+    found: Found,
+    ledger: Mapping[str, Result],
+    *,
+    wanted: Mapping[str, str],
+    commits: Mapping[str, str],
 ) -> None:
     """Delete the branches of results that main holds now, and of removed units."""
     app = study.container.name
@@ -211,6 +229,8 @@ def remove_done_branches(
         for kind in found.on_branches:
             if done := list_done(found, ledger, kind=kind, path=place.path, wanted=wanted):
                 remove_branches(place.target, app, done, kind)
+        if read := kept_joined(place, app, commits[place.path]):
+            remove_branches(place.target, app, read, BranchKind.JOINED)
     if void := list_void(found, ledger):
         remove_branches(found.places[-1].target, app, void, BranchKind.ACCEPTED)
 

@@ -25,7 +25,7 @@ from .unit import LABEL, Unit
 
 # How many folders are passed to one git command.
 FOLDERS_PER_COMMAND = 1000
-_OWNER = re.compile(rf"sub-({LABEL})(?:_ses-({LABEL}))?(?=$|[_.])")
+OWNER = re.compile(rf"sub-({LABEL})(?:_ses-({LABEL}))?(?=$|[_.])")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def choose_entries(
     by_session = any(entry.name.startswith("ses-") for entry in inside)
     entries, own = [], []
     for entry in root:
-        owner = _OWNER.match(entry.name) if "/" not in entry.path else None
+        owner = OWNER.match(entry.name) if "/" not in entry.path else None
         if owner is None:
             entries.append(entry)
             continue
@@ -117,9 +117,10 @@ def read_input_tree(
     Raises `WorkflowFailure` where one of its `shared_paths` is missing.
     """
     tree = InputTree()
+    commit = f"{commit}:{further.folder}" if further.folder else commit
     root = read_entries(further.clone, commit, [])
     for entry in root:
-        owner = _OWNER.match(entry.name)
+        owner = OWNER.match(entry.name)
         if owner and entry.mode != SUBDATASET:
             tree.of_subject[owner[1]].append(entry)
         elif entry.mode not in (FOLDER, SUBDATASET) and not entry.name.startswith(".git"):
@@ -143,7 +144,10 @@ def read_input_tree(
 
 
 def read_entries(repository: Path, commit: str, paths: Iterable[str]) -> list[InputEntry]:
-    """Entries of a commit's root, or at some paths (with a final slash: inside these folders)."""
+    """Entries of a commit's root, or at some paths (with a final slash: inside these folders).
+
+    With `commit:folder` they are those of that folder, and relative to it.
+    """
     entries = []
     command = ["--literal-pathspecs", "ls-tree", "-z", commit, "--", *paths]
     for record in call_git_records(command, cwd=repository):
@@ -158,7 +162,8 @@ def taken_paths(further: FurtherInput, commit: str, unit: Unit) -> list[str]:
 
     Raises `WorkflowFailure` where one of its `shared_paths` is missing.
     """
-    return take_of_unit(further, commit, unit).paths
+    paths = take_of_unit(further, commit, unit).paths
+    return [f"{further.folder}/{path}" for path in paths] if further.folder else paths
 
 
 def take_of_unit(further: FurtherInput, commit: str, unit: Unit) -> Taken:
@@ -180,7 +185,7 @@ def take_of_unit(further: FurtherInput, commit: str, unit: Unit) -> Taken:
 
 def holds_subject(root: Iterable[InputEntry], subject: str) -> bool:
     """Whether a dataset has a folder of a subject."""
-    return any((match := _OWNER.match(e.name)) and match[1] == subject for e in root)
+    return any((match := OWNER.match(e.name)) and match[1] == subject for e in root)
 
 
 def take_whole(root: Iterable[InputEntry], unit: Unit) -> Taken:
@@ -200,7 +205,7 @@ def named_path(further: FurtherInput, commit: str, unit: Unit) -> str:
     if further.is_pattern:
         root = read_entries(one.clone, commit, [])
         return one.path if holds_subject(root, unit.subject) else further.path
-    return one.path
+    return f"{one.path}/{one.folder}" if one.folder else one.path
 
 
 def known_inputs(study: Study, commits: Mapping[str, str]) -> list[FurtherInput]:
@@ -230,6 +235,8 @@ def join_further(
     left: dict[str, str] = {}
     by_session = sorted({unit.subject for unit in joined if unit.session})
     for further in study.further_inputs:
+        if further.producer:
+            continue  # its results are looked at one by one (`offers`)
         tree = InputTree()
         if not further.is_pattern:
             tree = read_input_tree(further, commits[further.path], subjects=by_session)

@@ -17,6 +17,7 @@ from ..datasets.clones import left_out_of
 from .file_names import check_requirements
 from .further_inputs import join_further
 from .named_files import add_named, read_shared
+from .offers import join_offers, read_offers
 from .participants import find_participants, read_labels
 from .selection import (
     NamedSelection,
@@ -67,7 +68,8 @@ def cached_units(
     )
     if study.further_inputs:
         joined, left = join_further(units.units, study, further)
-        excluded = tuple(sorted([*units.excluded, *left]))
+        joined, unoffered = join_offers(joined, study, read_offers(study))
+        excluded = tuple(sorted([*units.excluded, *left, *unoffered]))
         units = dataclasses.replace(units, units=tuple(joined), excluded=excluded)
     units = limit_units(units, study.selection.limit)
     if not units.units:
@@ -117,6 +119,9 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
     selection = dataclasses.asdict(named_selection(study.selection))
     inputs = [dataclasses.astuple(f) for f in study.further_inputs]
     beside = [left_out_of(study.input), study.shared_paths]
+    # Of other studies which units they have; their results are no part of the list.
+    if offers := read_offers(study):
+        beside.append({path: sorted(offer.units) for path, offer in offers.items()})
     # Earlier versions left out subjects that are datasets.
     asked = [commit, dict(further), repr(inputs), study.by_session, selection, *beside]
     return digest([*asked, "subjects' datasets"])
