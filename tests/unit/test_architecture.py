@@ -14,6 +14,7 @@ LIBRARY = REPOSITORY / "workflow" / "scripts" / "bidsloom"
 # From top to bottom; rooms of one floor do not know each other.
 FLOORS = [
     ["commands"],
+    ["chains"],
     ["main_process"],
     ["reporting"],
     ["scheduling", "proof"],

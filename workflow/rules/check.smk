@@ -45,5 +45,5 @@ rule check_lock:
 # The table is printed last of all.
 rule check:
     input:
-        "<study>/checked.json",
-        "<study>/lock_checked.json" if STUDY.lock_file and not HERE else [],
+        check_files(),
+    localrule: True

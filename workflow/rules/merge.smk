@@ -14,11 +14,13 @@ rule merge_branches:
         unit_results,
         "<study>/subjects.tsv",
         "<study>/excluded.tsv",
+        merges_before,
     output:
         "<study>/merged.txt",
     log:
         "<study>/logs/merge_branches.log",
     retries: 0
+    localrule: True
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         remove_withdrawn=STUDY.remove_withdrawn,
@@ -62,6 +64,7 @@ rule merge_group:
     log:
         "<study>/logs/merge_group.log",
     retries: 0
+    localrule: True
     message:
         "Merge the group's result"
     script:
@@ -77,6 +80,7 @@ rule merge:
     log:
         "<study>/logs/merge.log",
     retries: 0
+    localrule: True
     message:
         "Merge the finished job branches"
     script:

@@ -17,6 +17,7 @@ rule write_report:
     log:
         "<study>/logs/write_report.log",
     retries: 0
+    localrule: True
     message:
         "Report on the study"
     script:
@@ -30,6 +31,7 @@ rule report:
     log:
         "<study>/logs/report.log",
     retries: 0
+    localrule: True
     message:
         "Report on the study as it stands"
     script:

@@ -11,11 +11,14 @@ OUTPUTS  results/{study}/prepared.json
 
 # Retries are for the units alone: what fails here fails again.
 rule prepare_study:
+    input:
+        files_of_producers("prepared.json"),
     output:
         prepared="<study>/prepared.json",
     log:
         "<study>/logs/prepare_study.log",
     retries: 0
+    localrule: True
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         further=lambda wildcards: OPENED and OPENED.further,
@@ -35,6 +38,7 @@ rule list_subjects:
     log:
         "<study>/logs/list_subjects.log",
     retries: 0
+    localrule: True
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         further=lambda wildcards: OPENED and OPENED.further,
@@ -55,6 +59,7 @@ rule job_scripts:
     log:
         "<study>/logs/job_scripts.log",
     retries: 0
+    localrule: True
     params:
         units=lambda wildcards: OPENED and OPENED.names,
         options=lambda wildcards: sbatch_options(STUDY, PROFILE),

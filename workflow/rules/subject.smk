@@ -27,7 +27,7 @@ rule process_subject:
     params:
         fingerprint=fingerprint_of,
     message:
-        "Process {wildcards.unit}{WHY:{wildcards.unit}}"
+        f"Process {{wildcards.unit}}{{WHY:{STUDY.name} {{wildcards.unit}}}}"
     script:
         "../scripts/process_subject.py"
 

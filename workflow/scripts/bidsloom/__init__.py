@@ -4,6 +4,7 @@ The library behind the workflow's rules; it knows nothing of Snakemake.  Its
 rooms, from top to bottom:
 
 commands       what people type: bidsloom new, status, cancel, job, schema
+chains         several studies in one run
 main_process   opens a study when Snakemake starts, and concludes it
 reporting      states, status, report, messages
 scheduling     requests, retries, batches, SLURM  |  proof: compute again, compare

@@ -16,16 +16,21 @@ NAMES = 10
 
 
 class Reasons:
-    """For a rule's message: `{WHY:sub-01}` is why that unit is due, after a colon.
+    """For a rule's message: `{WHY:mystudy sub-01}` is why that unit is due, after a colon.
 
     In a param or a resource it would make finished units due again.
     """
 
-    def __init__(self, why: Mapping[str, str]) -> None:
-        self.why = why
+    def __init__(self) -> None:
+        self.why: dict[str, Mapping[str, str]] = {}
 
-    def __format__(self, unit: str) -> str:
-        reason = self.why.get(unit)
+    def add(self, study: str, why: Mapping[str, str]) -> None:
+        """Add why units of a study are due."""
+        self.why[study] = why
+
+    def __format__(self, named: str) -> str:
+        study, _, unit = named.rpartition(" ")
+        reason = self.why.get(study, {}).get(unit)
         return f": {reason}" if reason else ""
 
 
