@@ -1,6 +1,7 @@
 """What people type: `bidsloom new`, `status`, `cancel`, `job`, `schema`.
 
 accept        merge results that are not complete, as they are
+chosen        the studies that a command is about, of a chain too
 command_line  the command `bidsloom`
 job           one unit by hand; also `process_subject.py`
 new_study     a folder for a new study
