@@ -53,16 +53,16 @@ class ChainSpace:
     root: Path
     studies: dict[str, ChainStudy] = field(default_factory=dict)
     extra: dict = field(default_factory=dict)
+    plain: dict = field(default_factory=dict)
 
     def add(self, name: str, input_dataset: Path, *reads: str, **config) -> ChainStudy:
         """Add a study that reads the results of some others."""
-        plain = make_workspace(self.root, input_dataset) if not self.studies else None
-        first = plain or next(iter(self.studies.values()))
-        made = ChainStudy(self.root, copy.deepcopy(first.config), name=name)
+        if not self.studies:
+            self.plain = make_workspace(self.root, input_dataset).config
+        made = ChainStudy(self.root, copy.deepcopy(self.plain), name=name)
         made.switches.mkdir()
         made.config["study"] = name
         made.config["datalad"]["output_repos"] = [f"out put/{name}.git"]
-        made.config["datalad"].pop("inputs", None)
         if reads:
             made.config["datalad"]["inputs"] = [
                 {"study": other, "flag": "--derivatives"} for other in reads
