@@ -34,7 +34,7 @@ def status(chain, *args):
 
 def test_what_is_not_complete_holds_up_its_own_next_steps(chain):
     """It says so at each step; once it is accepted, the next steps of that unit follow."""
-    first, second, third = chain.studies.values()
+    first, _second, third = chain.studies.values()
     assert 1 == chain.snakemake(check=False).returncode
     assert ["01", "03"] == third.runs()
     assert ["sub-01", "sub-03"] == third.ledger()
@@ -68,4 +68,6 @@ def test_what_is_not_complete_holds_up_its_own_next_steps(chain):
     chain.snakemake()
     assert ["01", "02", "03"] == third.runs()
     assert 0 == status(chain).returncode
-    assert {"01": 1, "02": 1, "03": 1} == {label: first.runs().count(label) for label in first.runs()}
+    assert {"01": 1, "02": 1, "03": 1} == {
+        label: first.runs().count(label) for label in first.runs()
+    }

@@ -57,7 +57,7 @@ def name_producers(
             inputs += [] if found else [given]
             continue
         try:
-            producer, repo = read_producer(given, key, base, studies, own=study_name(config))
+            producer, repo = read_producer(given, key, base, studies, reader=config)
         except ConfigFailure as e:
             producers.faults += e.problems
             continue
@@ -138,9 +138,11 @@ def find_config(text: str, key: str, base: Path, studies: Mapping[str, Mapping])
 
 
 def read_producer(
-    given: Mapping, key: str, base: Path, studies: Mapping[str, Mapping], *, own: str
+    given: Mapping, key: str, base: Path, studies: Mapping[str, Mapping], *, reader: Mapping
 ) -> tuple[Producer, str]:
     """The study that an input names, and the repository that is read, as its config writes it.
+
+    `reader` is the configuration of the study that names it.
 
     Raises `ConfigFailure`.
     """
@@ -158,7 +160,7 @@ def read_producer(
             "that file has no study's config (container.name or datalad.output_repos is missing).",
             "name the config file of the study that makes the input.",
         )
-    if name == own:
+    if name == study_name(reader):
         raise fault("that is this study itself.", "name the study that makes the input.")
     try:
         filled = fill_defaults(dict(config), load_schema())
@@ -168,12 +170,20 @@ def read_producer(
     output = given.get("output") or next(iter(outputs))
     if output not in outputs:
         raise fault(f"it has no output {output!r}.", nearest(str(output), list(outputs)))
-    for option, why in (
-        ("archive", "packs its results in archives, which no app reads"),
-        ("session_folders", "writes a folder for each session, in which no app looks for subjects"),
-    ):
-        if container.get(option):
-            raise fault(f"it {why} (container.{option}).", "change that in its config.")
+    by_session = filled["subjects"]["processing_level"] == "session"
+    session_folders = by_session and filled["container"]["session_folders"]
+    if container.get("archive"):
+        raise fault(
+            "it packs its results in archives, which no app reads (container.archive).",
+            "change that in its config.",
+        )
+    reads_sessions = value_at(reader, "subjects", "processing_level") == "session"
+    if session_folders and (given.get("group") or not reads_sessions):
+        raise fault(
+            "it writes a folder for each session, in which no app looks for a subject's sessions "
+            "together.",
+            "set container.session_folders: false in its config, with a new output store.",
+        )
     if given.get("group") and not container.get("group_level"):
         raise fault(
             f"{key}.group is set, but it has no group level.",
@@ -186,7 +196,8 @@ def read_producer(
         store=resolve_url(store, base),
         output=output,
         apart=bool(outputs[output]),
-        by_session=filled["subjects"]["processing_level"] == "session",
+        by_session=by_session,
         group=bool(given.get("group")),
+        session_folders=session_folders,
     )
     return producer, outputs[output] or store

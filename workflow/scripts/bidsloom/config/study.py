@@ -93,7 +93,9 @@ class Producer:
 
     `store` is its output store, whose branches announce results of `app`;
     `output` is the output folder that is read, a dataset of its own where
-    `apart`.  With `group` its group level's result is read, too.
+    `apart`.  With `group` its group level's result is read, too; with
+    `session_folders` each session lies in a folder of its own there, and
+    `session` is that of the one that is read.
     """
 
     name: str
@@ -104,6 +106,13 @@ class Producer:
     apart: bool = False
     by_session: bool = False
     group: bool = False
+    session_folders: bool = False
+    session: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the output dataset in which subjects' folders lie."""
+        return f"{self.output}/{self.session}" if self.session else self.output
 
     @property
     def files(self) -> ResultsFolder:
@@ -133,7 +142,15 @@ class FurtherInput:
     @property
     def folder(self) -> str:
         """The folder of the dataset in which subjects' folders lie; empty for its root."""
-        return self.producer.output if self.producer and not self.producer.apart else ""
+        if not self.producer:
+            return ""
+        return self.producer.session if self.producer.apart else self.producer.folder
+
+    def at_session(self, session: str | None) -> FurtherInput:
+        """The input as a unit of a session reads it: where each has a folder, in that one."""
+        if not (self.producer and self.producer.session_folders and session):
+            return self
+        return replace(self, producer=replace(self.producer, session=f"ses-{session}"))
 
     @property
     def is_pattern(self) -> bool:

@@ -15,7 +15,13 @@ from ..datasets.stores import MAIN, is_git_directory
 from ..datasets.thin_clones import share_remotes
 from ..units.completeness import is_accepted
 from ..units.offers import DUE, Offer
-from ..units.produced_files import announcing_repository, announcing_store, mark_units, producer_of
+from ..units.produced_files import (
+    announcing_repository,
+    announcing_store,
+    content_store,
+    mark_units,
+    producer_of,
+)
 from ..units.unit import GROUP, Unit
 from .job_record import JobRecord, read_record, read_record_file
 from .merge_outcome import read_merge_outcome
@@ -36,7 +42,13 @@ def find_offers(study: Study, together: Mapping[str, OpenStudy]) -> dict[str, Of
     for further in study.produced_inputs:
         producer = producer_of(further)
         opened = together.get(producer.name)
-        offers[further.path] = offer_of_run(opened, producer) if opened else offer_of_store(further)
+        if not opened:
+            offers[further.path] = offer_of_store(further)
+            continue
+        offer = offers[further.path] = offer_of_run(opened, producer)
+        # Of a store that is not mounted, results are looked at in the study's own clone.
+        if any(offer.units.values()) and not content_store(further).repository:
+            connect_producer(further)
     return offers
 
 

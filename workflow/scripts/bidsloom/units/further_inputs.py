@@ -162,6 +162,7 @@ def taken_paths(further: FurtherInput, commit: str, unit: Unit) -> list[str]:
 
     Raises `WorkflowFailure` where one of its `shared_paths` is missing.
     """
+    further = further.at_session(unit.session)
     paths = take_of_unit(further, commit, unit).paths
     return [f"{further.folder}/{path}" for path in paths] if further.folder else paths
 
@@ -201,7 +202,7 @@ def take_whole(root: Iterable[InputEntry], unit: Unit) -> Taken:
 
 def named_path(further: FurtherInput, commit: str, unit: Unit) -> str:
     """What the app is told of a further input: the folder that has the subject's folder."""
-    one = further.of(unit.subject)
+    one = further.of(unit.subject).at_session(unit.session)
     if further.is_pattern:
         root = read_entries(one.clone, commit, [])
         return one.path if holds_subject(root, unit.subject) else further.path

@@ -75,13 +75,16 @@ def digest_results(further: FurtherInput, results: Iterable[tuple[str, str]]) ->
     repository = store.repository or further.clone
     if not store.repository:
         fetch_commits(repository, store.git_url, parts.values())
-    held = read_folder_of_each(repository, parts.values(), further.folder)
-    return {
-        f"{unit} {commit}": digest_entries(
-            unit, held.get(parts.get(commit, ""), {}), further.shared
-        )
-        for unit, commit in results
-    }
+    digests = {}
+    # Each session may have a folder of its own.
+    for session in {split_name(unit)[1] for unit, _ in results}:
+        here = [(u, c) for u, c in results if split_name(u)[1] == session]
+        known = [parts[commit] for _, commit in here if commit in parts]
+        held = read_folder_of_each(repository, known, further.at_session(session).folder)
+        for unit, commit in here:
+            own = held.get(parts.get(commit, ""), {})
+            digests[f"{unit} {commit}"] = digest_entries(unit, own, further.shared)
+    return digests
 
 
 def digest_entries(unit: str, held: Mapping[str, Entry], shared: Iterable[str]) -> str:
