@@ -24,7 +24,7 @@ def describe_awaited(study: Study, waiting: Iterable[str]) -> dict[str, str]:
         found = (
             why_awaited(producer_of(further), needed)
             for further in study.produced_inputs
-            if name in units and offers[further.path].live
+            if name in units and further.path in offers and offers[further.path].live
             for needed in offers[further.path].results_behind(further, units[name])
         )
         if reason := next(filter(None, found), ""):
