@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from helpers.chains import ChainSpace
 from helpers.studies import git, make_input, run
@@ -30,7 +32,8 @@ def test_a_longitudinal_chain(chain):
     both = {f"sub-01/ses-{s}/sub-01_ses-{s}_desc-probe.dat" for s in "ab"}
     seen = base.report_of("sub-01")["sourcedata/cross/cross"]
     assert both <= set(seen)
-    seen = long.report_of("sub-01_ses-b")
+    page = "main:long/ses-b/sub-01/ses-b/sub-01_ses-b_desc-probe.json"
+    seen = json.loads(git("show", page, cwd=long.store))
     assert {"sub-01/sub-01_desc-probe.dat"} <= set(seen["sourcedata/base/base"])
     assert both & set(seen["sourcedata/cross/cross"]) == {
         "sub-01/ses-b/sub-01_ses-b_desc-probe.dat"

@@ -35,7 +35,8 @@ def result_files() -> dict[str, str]:
     if IN_BATCHES:
         files = {u.name: file_of_batch(batch) for batch in BATCHES for u in batch}
     else:
-        due = [unit for unit in OPENED.names if unit not in {*OPENED.done, *OPENED.waits}]
+        settled = {*OPENED.done, *OPENED.waits}
+        due = (unit for unit in OPENED.names if unit not in settled)
         files = {unit: f"<study>/jobs/{unit}.json" for unit in due}
     files[GROUP] = "<study>/group_merged.txt"
     return dict(zip(files, spelled_out(files.values()), strict=True))

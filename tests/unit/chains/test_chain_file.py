@@ -24,13 +24,14 @@ STUDY = {
 def write(tmp_path):
     """Write a study's config file, and return its name."""
 
-    def write_study(name: str, *reads, file: str = "", **datalad) -> str:
+    def write_study(name: str, *reads, file: str = "", level: str = "subject", **datalad) -> str:
         config = copy.deepcopy(STUDY)
         config["study"] = name
         config["container"]["name"] = "app"
         config["container"]["outputs"] = ["out"]
         config["datalad"]["output_repos"] = [f"{name}.git"]
         config["datalad"] |= datalad
+        config["subjects"] = {"processing_level": level}
         if reads:
             config["datalad"]["inputs"] = [
                 read if isinstance(read, dict) else {"study": read} for read in reads
@@ -141,6 +142,16 @@ def test_bad_inputs(tmp_path, write, given, said):
     """An input is a study or a repository."""
     (problem,) = faults(tmp_path, studies=[write("a"), write("b", given)])
     assert said in problem
+
+
+def test_sessions_read_the_folders_of_sessions(tmp_path, write):
+    """A study of subjects would find only one of them in each: it is refused."""
+    files = [write("a", level="session"), write("b", "a", level="session")]
+    chain = read_chain({"studies": files}, tmp_path / "chain.yaml", base=tmp_path)
+    (further,) = chain.steps[1].study.further_inputs
+    assert ("out", "out/ses-pre") == (further.folder, further.at_session("pre").folder)
+    (said,) = faults(tmp_path, studies=[*files, write("c", "a")])
+    assert "it writes a folder for each session" in said
 
 
 def test_a_dataset_with_faults_leaves_the_others(tmp_path, write):
