@@ -68,6 +68,8 @@ except ConfigFailure as e:
 except WorkflowFailure as e:
     end_with([e])
 
+# What messages start with, where a run has several studies.
+WHICH = f"{STUDY.name}: " if STEP else ""
 # Messages are formatted with the names of the outermost Snakefile.
 WHY = OUTERMOST.setdefault("WHY", Reasons())
 if OPENED:
@@ -77,5 +79,4 @@ ADAPTED = bool(OPENED) and adapt_slurm(STUDY, config, here=HERE, in_chain=bool(S
 if OPENED and not ONLY_CHECK:
     if IN_BATCHES := STUDY.resources.units_per_job > 1 or len(OPENED.names) > MANY:
         BATCHES = replace_batches(OPENED, units_a_job(), busy=is_busy())
-    which = f"{STUDY.name}: " if STEP else ""
-    print(f"bidsloom: {which}" + "\n".join(describe_start(OPENED)), file=sys.stderr)
+    print(f"bidsloom: {WHICH}" + "\n".join(describe_start(OPENED)), file=sys.stderr)

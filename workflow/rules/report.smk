@@ -19,7 +19,7 @@ rule write_report:
     retries: 0
     localrule: True
     message:
-        "Report on the study"
+        WHICH + "Report on the study"
     script:
         "../scripts/write_report.py"
 
@@ -33,6 +33,6 @@ rule report:
     retries: 0
     localrule: True
     message:
-        "Report on the study as it stands"
+        WHICH + "Report on the study as it stands"
     script:
         "../scripts/write_report.py"
