@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests of SLURM mostly wait: one worker more than there are CPUs.
 WORKERS = $(shell echo $$(( $$(nproc 2> /dev/null || echo 2) + 1 )))
 
-.PHONY: demo test test-more test-apps test-fuzz test-kills bench bench-peers lint format docs setup setup-tests clean-demo
+.PHONY: demo test test-more test-apps test-fuzz test-kills bench bench-peers lint format docs setup setup-page setup-tests clean-demo
 
 demo: setup
 	@bash demo/run.sh
@@ -56,8 +56,10 @@ docs: setup-tests
 	$(BIN)/python tools/describe_config.py > config/README.md
 	$(BIN)/sphinx-build -q -W --keep-going -n -E -d .cache/docs docs site
 
-# What a study needs; and in addition what tests, linters and the documentation need.
+# What a study needs; what the live page needs beside it; and all that tests, linters
+# and the documentation need.
 setup: .venv/made
+setup-page: .venv/made-page
 setup-tests: .venv/made-tests
 
 .venv/made: requirements.txt
@@ -66,7 +68,12 @@ setup-tests: .venv/made-tests
 	$(BIN)/python -m compileall -q .venv || true
 	@touch $@
 
-.venv/made-tests: requirements-test.txt .venv/made
+.venv/made-page: requirements-page.txt .venv/made
+	$(BIN)/pip install -qq --disable-pip-version-check -r requirements-page.txt
+	$(BIN)/python -m compileall -q .venv || true
+	@touch $@
+
+.venv/made-tests: requirements-test.txt requirements-page.txt .venv/made
 	$(BIN)/pip install -qq --disable-pip-version-check -r requirements-test.txt
 	$(BIN)/python -m compileall -q .venv || true
 	@touch $@

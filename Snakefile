@@ -69,6 +69,7 @@ else:
     include: "workflow/rules/merge.smk"
     include: "workflow/rules/report.smk"
     include: "workflow/rules/prove.smk"
+    include: "workflow/rules/export.smk"
 
     # Each by name: a report of a failed run must not pass for the study.
     WHOLE = [unit_results, last_results, "<study>/report.html"]

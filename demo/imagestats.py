@@ -5,7 +5,8 @@
 
 Writes a BIDS derivative: per image a JSON file with its statistics and a PNG
 of its middle slice, per bold series also a TSV of the mean of every volume
-and a NIfTI map of temporal signal-to-noise, per subject an HTML page.
+and a NIfTI map of temporal signal-to-noise, per subject an HTML page; `.bidsignore` lists those for
+which BIDS has no names.
 Needs nothing but Python, so that the file itself can serve as a container
 image; the same input gives the same bytes.
 """
@@ -22,6 +23,20 @@ import zlib
 from pathlib import Path
 
 VERSION = "1.0.0"
+README = """\
+# imagestats
+
+Statistics of every voxel of a subject's images, a map of temporal signal-to-noise
+and the mean of each volume; `sub-<label>.html` is the subject's page.
+"""
+# What BIDS has no names for.
+NOT_YET_IN_BIDS = """\
+*.html
+figures
+*_desc-stats_*
+*_boldmap.nii.gz
+*_timeseries.tsv
+"""
 
 # NIfTI-1 datatype code -> array typecode.
 TYPECODES = {2: "B", 4: "h", 8: "i", 16: "f", 64: "d", 256: "b", 512: "H", 768: "I"}
@@ -196,6 +211,8 @@ def main() -> int:
     }
     target = args.output_dir / "dataset_description.json"
     target.write_text(json.dumps(description, indent=2) + "\n")
+    (args.output_dir / "README.md").write_text(README)
+    (args.output_dir / ".bidsignore").write_text(NOT_YET_IN_BIDS)
     for label in args.participant_label:
         subject = label.removeprefix("sub-")
         root = args.bids_dir / f"sub-{subject}"

@@ -15,6 +15,9 @@ python demo/make_dataset.py demo/bids
 before=$(git --git-dir demo/derivatives.git rev-parse -q --verify main 2>/dev/null || true)
 snakemake --cores all --quiet all
 after=$(git --git-dir demo/derivatives.git rev-parse main)
+folder=derivatives/imagestats
+# A store that an earlier version made keeps its folder.
+git --git-dir demo/derivatives.git cat-file -e "main:$folder" 2>/dev/null || folder=imagestats
 
 echo
 if [ "$before" = "$after" ]; then
@@ -33,6 +36,6 @@ if [ "${identity:-}" = borrowed ]; then
     echo "    git config --global user.email you@example.org"
 fi
 echo "    datalad clone demo/derivatives.git demo/look && cd demo/look"
-echo "    datalad get imagestats/sub-01                  # fetch one subject's files"
+echo "    datalad get $folder/sub-01      # fetch one subject's files"
 echo "    datalad rerun \$(git log -1 --format=%H --grep 'Bidsloom-Unit: sub-01')"
 echo "Then edit config/config.yaml for a study of your own, and: snakemake -n"

@@ -23,6 +23,12 @@ COMMANDS = {
         --work-dir /tmp/work --skip-bids-validation --notrack""",
     "freesurfer": """sourcedata/raw freesurfer participant --participant_label 01
         --n_cpus 4 --license_file /tmp/freesurfer_license.txt --skip_bids_validator""",
+    "xcp-d": """sourcedata/fmriprep xcp_d participant --participant-label 01
+        --mode linc --input-type fmriprep --nprocs 4 --omp-nthreads 2 --mem-mb 16384
+        --work-dir /tmp/work --fs-license-file /tmp/freesurfer_license.txt --notrack""",
+    "fitlins": """sourcedata/raw fitlins participant --participant-label 01
+        --derivatives sourcedata/fmriprep --model sourcedata/raw/models/model-task_smdl.json
+        --space MNI152NLin2009cAsym --n-cpus 2 --mem-gb 8 --work-dir /tmp/work""",
 }
 
 
@@ -49,6 +55,9 @@ def test_example_is_complete(name, tmp_path, sessions, images):
     (tmp_path / "license.txt").write_text("a licence")
     config["common"]["work_dir"] = "scratch"
     config["datalad"] |= {"input_repo": str(sessions), "output_repos": ["store"]}
+    for further in config["datalad"].get("inputs", []):
+        further["repo"] = str(sessions)
+    config["datalad"].pop("shared_paths", None)
     container = config["container"]
     container["image"] = str(images.of("apptainer"))
     places = {"freesurfer_license": "license.txt", "templateflow_home": "templates"}

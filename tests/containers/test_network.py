@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from bidsloom.checks.trials import lay_out_app, start_app
+from bidsloom.checks.app import lay_out_app, start_app
 from bidsloom.config import read_study
 from bidsloom.containers.runtimes import Runtime
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .waiting import limit
+from .waiting import limit, wait_for
 
 # No sandbox, since tests may run as root; no word to anybody.
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -110,8 +110,10 @@ class Browser:
         elif method == "Log.entryAdded" and facts["entry"]["level"] in ("error", "warning"):
             self.complaints.append(facts["entry"]["text"])
 
-    def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
-        """Load a page and wait until its script has run."""
+    def open(
+        self, page: Path | str, *, width: int = 1280, height: int = 900, dark: bool = False
+    ) -> None:
+        """Load a page, by its file or its URL, and wait until its script has run."""
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=False,
@@ -119,7 +121,7 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
         self._loaded = False
-        self.send("Page.navigate", url=path.as_uri())
+        self.send("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not self._loaded:
             self._note(self._receive())
 
@@ -139,6 +141,16 @@ class Browser:
     def click(self, selector: str) -> None:
         """Click the first element that a selector finds."""
         self.ask(f"document.querySelector({json.dumps(selector)}).click()")
+
+    def wait(self, condition: str, seconds: float = 60) -> None:
+        """Wait until an expression is true in the page."""
+        wait_for(lambda: self.ask(f"Boolean({condition})"), seconds, condition)
+
+    def wait_and_click(self, selector: str, seconds: float = 60) -> None:
+        """Click an element as soon as it is there and can be used."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        self.wait(f"{found} && !{found}.disabled && {found}.getClientRects().length", seconds)
+        self.click(selector)
 
     def press(self, key: str, code: int) -> None:
         """Press a key."""

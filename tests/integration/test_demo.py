@@ -26,11 +26,11 @@ def test_demo_from_nothing_and_again(tmp_path):
     issues = json.loads(told)["issues"]["issues"]
     assert [issue["code"] for issue in issues if issue["severity"] == "error"] == []
     store = root / "demo" / "derivatives.git"
-    files = git("ls-tree", "-r", "--name-only", "main", "imagestats/", cwd=store).splitlines()
+    files = git("ls-tree", "-r", "--name-only", "main", "derivatives/", cwd=store).splitlines()
     for name in ("sub-01.html", "sub-03/figures/sub-03_ses-pre_T1w.png"):
-        assert f"imagestats/{name}" in files
+        assert f"derivatives/imagestats/{name}" in files
     stats = json.loads(
-        git("show", "main:imagestats/sub-01/anat/sub-01_desc-stats_T1w.json", cwd=store)
+        git("show", "main:derivatives/imagestats/sub-01/anat/sub-01_desc-stats_T1w.json", cwd=store)
     )
     assert stats["Shape"] == [24, 41, 25]
     # The report knows where a subject's page and its figures are.

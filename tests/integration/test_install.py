@@ -67,8 +67,8 @@ def test_a_new_study_runs_to_its_merged_end(installation, study):
     assert "process_subject" in listed.stdout + listed.stderr
     done = installation.run("snakemake", "--cores", "2", cwd=study)
     assert "4 merged" in done.stdout + done.stderr
-    files = git("ls-tree", "-r", "--name-only", "main", "imagestats/", cwd=study / "store.git")
-    assert "imagestats/sub-01.html" in files.splitlines()
+    files = git("ls-tree", "-r", "--name-only", "main", "derivatives/", cwd=study / "store.git")
+    assert "derivatives/imagestats/sub-01.html" in files.splitlines()
     assert installation.run("bidsloom", "status", cwd=study).returncode == 0
     again = installation.run("snakemake", "-n", cwd=study)
     assert "Nothing to be done" in again.stdout + again.stderr

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from helpers.cluster import Cluster, missing_programs
 from helpers.studies import REPOSITORY, STATUS_SCRIPT, Workspace, make_input, make_workspace, run
-from helpers.waiting import limit, wait_for
+from helpers.waiting import wait_for
 
 INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
 
@@ -56,14 +56,7 @@ class ClusterStudy(Workspace):
     def command(self, *args) -> list[str]:
         # From the repository root, by the profile's name alone.
         return [
-            *(
-                "timeout",
-                f"--kill-after={limit(10)}",
-                str(limit(400)),
-                "snakemake",
-                "--profile",
-                "slurm",
-            ),
+            *("snakemake", "--profile", "slurm"),
             *("--directory", str(self.root), "--configfile", str(self.write_config())),
             *("--slurm-init-seconds-before-status-checks", "3"),
             *map(str, args),
@@ -71,12 +64,12 @@ class ClusterStudy(Workspace):
 
     def snakemake(self, *args, check=True, **kwargs):
         environment = self.cluster.environment
-        return run(*self.command(*args), cwd=REPOSITORY, env=environment, check=check, timeout=420)
+        return run(*self.command(*args), cwd=REPOSITORY, env=environment, check=check, timeout=400)
 
     def start(self, *args) -> subprocess.Popen:
         with (self.root / "snakemake.out").open("w") as out:
             return subprocess.Popen(
-                self.command(*args)[3:],
+                self.command(*args),
                 cwd=REPOSITORY,
                 env={**os.environ, **self.cluster.environment},
                 stdout=out,

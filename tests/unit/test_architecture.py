@@ -14,10 +14,10 @@ LIBRARY = REPOSITORY / "workflow" / "scripts" / "bidsloom"
 # From top to bottom; rooms of one floor do not know each other.
 FLOORS = [
     ["commands"],
-    ["chains"],
+    ["chains", "page"],
     ["main_process"],
     ["reporting"],
-    ["scheduling", "proof"],
+    ["scheduling", "proof", "handover"],
     ["prepare", "job", "merge"],
     ["checks"],
     ["records"],

@@ -10,6 +10,7 @@ from bidsloom.base.paths import SNAKEFILE
 from bidsloom.chains.chain_file import read_chain
 from bidsloom.chains.run import conclude_chain, describe_checks, open_chain, running_steps
 from bidsloom.main_process.ending import load_addresses
+from bidsloom.main_process.opening import fetch_layout
 from bidsloom.scheduling.node_call import write_job_config
 
 CHAIN_FILE = Path([*workflow.overwrite_configfiles, "config/config.yaml"][0])
@@ -33,6 +34,11 @@ def end_run(*, success: bool, logs: list[str]) -> None:
 
 try:
     CHAIN = read_chain(config, CHAIN_FILE)
+    if makes_jobs():
+        set_up_environment()
+        for step in CHAIN.steps:
+            fetch_layout(step.study)
+        CHAIN = read_chain(config, CHAIN_FILE, checked=True)
     REFUSED.update(CHAIN.refused)
     CHAIN_STEPS = running_steps(CHAIN)
     if makes_jobs():

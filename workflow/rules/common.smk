@@ -5,7 +5,13 @@ What all rules of a study share: the study, its units, and how its run ends.
 from bidsloom.base.errors import ConfigFailure, WorkflowFailure, error_message
 from bidsloom.config import read_study
 from bidsloom.config.producers import study_name
-from bidsloom.main_process.ending import conclude_run, describe_check, load_addresses
+from bidsloom.main_process.ending import (
+    conclude_run,
+    describe_check,
+    describe_last_export,
+    load_addresses,
+)
+from bidsloom.main_process.opening import fetch_layout
 from bidsloom.main_process.start_message import Reasons, describe_start
 from bidsloom.reporting.notifications import Addresses
 from bidsloom.scheduling.batches import BATCH, batch_name, replace_batches
@@ -41,6 +47,8 @@ def end_run(*, success: bool, logs: list[str]) -> None:
     try:
         for text in conclude_run(STUDY, ADDRESSES, success=success, complete=IS_WHOLE, logs=logs):
             print(text, file=sys.stderr)
+        if success and "export" in typed().targets:
+            print("\n".join(describe_last_export(STUDY)), file=sys.stderr)
     except WorkflowFailure as e:
         sys.exit(error_message([e]))
 
@@ -59,6 +67,9 @@ try:
         STUDY = read_study(config, lines=KEY_LINES)
         # A SLURM job parses this file twice; only the main process looks at the dataset.
         if makes_jobs():
+            set_up_environment()
+            fetch_layout(STUDY)
+            STUDY = read_study(config, lines=KEY_LINES, checked=True)
             ADDRESSES = load_addresses(STUDY)
             OPENED = look_at_study(STUDY)
             # Studies that read its results know it by its name.

@@ -3,11 +3,12 @@
 The library behind the workflow's rules; it knows nothing of Snakemake.  Its
 rooms, from top to bottom:
 
-commands       what people type: bidsloom new, status, cancel, job, schema
-chains         several studies in one run
+commands       what people type: bidsloom new, status, page, cancel, job, schema
+chains         several studies in one run  |  page: the live page of studies, and its API
 main_process   opens a study when Snakemake starts, and concludes it
 reporting      states, status, report, messages
 scheduling     requests, retries, batches, SLURM  |  proof: compute again, compare
+               |  handover: plain files for others
 prepare        the study dataset  |  job: one unit  |  merge: into main
 checks         what a machine needs before a job
 records        results/<study>/, fingerprints, why due

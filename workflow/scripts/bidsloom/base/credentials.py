@@ -111,10 +111,20 @@ def without_credentials(environment: MutableMapping[str, str]) -> Iterator[None]
 
 
 def access_hint(url: str, said: str) -> str | None:
-    """How to set up a credential, where a server asked for one that is missing or wrong."""
+    """How to get access where a server asked for a credential, or is not trusted."""
+    untrusted = (
+        r"certificate verification failed|certificate verify failed|SSL certificate problem"
+        r"|CertificateUnknown|UnknownCa|certificate has unknown CA"
+    )
+    if re.search(untrusted, said):
+        return (
+            "the server's certificate is of an authority that this machine does not know. Ask "
+            "for its file, and name it: git config --global http.sslCAInfo /path/of/authority.pem "
+            "(or set GIT_SSL_CAINFO); git and git-annex read both."
+        )
     asked = (
         r"could not read (Username|Password)|terminal prompts disabled|Authentication failed"
-        r"|error: 40[13]\b|HTTP (Error )?40[13]\b|Permission denied \(publickey"
+        r"|error: 40[13]\b|Unauthorized|HTTP (Error )?40[13]\b|Permission denied \(publickey"
     )
     if not re.search(asked, said):
         return None

@@ -59,13 +59,16 @@ class CommandError(Exception):
     Caught only to add meaning; what reaches the user is a `WorkflowFailure`.
     """
 
-    def __init__(self, cmd: list[str], cwd: str, exit_code: int, stderr: str) -> None:
+    def __init__(
+        self, cmd: list[str], cwd: str, exit_code: int, stderr: str, stdout: str = ""
+    ) -> None:
         cmd, stderr = [hide_credentials(word) for word in cmd], hide_credentials(stderr)
         super().__init__(cmd, cwd, exit_code, stderr)
         self.cmd = cmd
         self.cwd = cwd
         self.exit_code = exit_code
         self.stderr = stderr
+        self.stdout = stdout
 
     def __str__(self) -> str:
         return (

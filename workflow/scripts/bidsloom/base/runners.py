@@ -24,6 +24,7 @@ import psutil
 
 from .errors import CommandError, WorkflowFailure
 from .git_settings import compose_settings, isolate, parse_settings
+from .paths import STANDALONE
 
 # A job may be started by absolute path, without its environment activated;
 # git finds `git-annex` through PATH.  The link is not resolved: it is in the
@@ -61,7 +62,7 @@ def set_up_environment(extra: Mapping[str, str] | None = None) -> None:
         os.environ["PATH"] = os.pathsep.join([TOOL_DIR, *path])
     os.environ["LC_ALL"] = "C.UTF-8"
     os.environ.update(extra or {})
-    isolate(os.environ, compose_settings(read_settings()))
+    isolate(os.environ, [*compose_settings(read_settings()), *netrc_settings()])
     os.environ["DATALAD_UI_PROGRESSBAR"] = "none"
     # DataLad would connect before git does, without the account's GIT_SSH_COMMAND.
     os.environ["DATALAD_SSH_MULTIPLEX__CONNECTIONS"] = "0"
@@ -88,6 +89,16 @@ def read_settings() -> list[tuple[str, str]]:
             hint="correct the file that git names, or the GIT_CONFIG_* variables.",
         ) from e
     return list(parse_settings(listed.decode(errors="surrogateescape")))
+
+
+def netrc_settings() -> list[tuple[str, str]]:
+    """The credential helper that lets git-annex use `~/.netrc` too; none without that file."""
+    try:
+        there = (Path.home() / ".netrc").exists()
+    except (OSError, RuntimeError):
+        return []
+    helper = shlex.join([sys.executable, "-I", str(STANDALONE / "netrc_credential.py")])
+    return [("credential.helper", f"!{helper}")] if there else []
 
 
 def git_version() -> str:
@@ -135,6 +146,19 @@ def call(
     return done.stdout
 
 
+def start_detached(
+    cmd: list[str], *, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen:
+    """Start a program in a session of its own, which lives on when this process ends.
+
+    It prints to nobody: a program that should be heard writes a file.
+    """
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(
+        cmd, cwd=cwd, env=env, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+    )
+
+
 def call_large(cmd: list[str], *, cwd: Path, stdin: str) -> bytes:
     """As `call`, where much goes in or comes out.
 
@@ -156,10 +180,10 @@ def call_large(cmd: list[str], *, cwd: Path, stdin: str) -> bytes:
 def refuse_failed(cmd: list[str], cwd: Path, code: int, stdout: bytes, stderr: bytes) -> None:
     """Raise a `CommandError` where a program's exit code is not 0."""
     if code:
-        told = stderr.decode(errors="replace")
+        told, printed = stderr.decode(errors="replace"), stdout.decode(errors="replace")
         # git-annex prints some of its errors on standard output.
-        said = told if told.strip() else stdout.decode(errors="replace")[-2000:]
-        raise CommandError(cmd, str(cwd), code, said)
+        said = told if told.strip() else printed[-2000:]
+        raise CommandError(cmd, str(cwd), code, said, printed)
 
 
 def call_git(

@@ -77,11 +77,13 @@ def is_chain(config: Any) -> bool:
     return isinstance(config, Mapping) and ("studies" in config or "datasets" in config)
 
 
-def read_chain(config: Mapping, file: Path, *, base: Path | None = None) -> Chain:
+def read_chain(
+    config: Mapping, file: Path, *, base: Path | None = None, checked: bool = False
+) -> Chain:
     """The chain that a file describes; config files that it names are beside it.
 
     Other relative paths, and the `results` folder, are relative to `base`, by
-    default the working directory.
+    default the working directory.  `checked` is as for `read_study`.
 
     Raises `ConfigFailure` with every fault of the file, and of its studies
     where it names no datasets.
@@ -94,7 +96,7 @@ def read_chain(config: Mapping, file: Path, *, base: Path | None = None) -> Chai
     refused: dict[str, list[WorkflowFailure]] = {}
     for dataset in datasets:
         try:
-            steps += read_steps(templates, dataset, base)
+            steps += read_steps(templates, dataset, base, checked=checked)
         except ConfigFailure as e:
             if "datasets" not in config:
                 raise
@@ -170,7 +172,9 @@ def read_templates(names: Sequence[str], file: Path) -> dict[Path, LoadedConfig]
     return found
 
 
-def read_steps(templates: Mapping[Path, LoadedConfig], dataset: str, base: Path) -> list[Step]:
+def read_steps(
+    templates: Mapping[Path, LoadedConfig], dataset: str, base: Path, *, checked: bool = False
+) -> list[Step]:
     """The studies of one dataset, in the order in which they can run.
 
     Raises `ConfigFailure` with every fault of them.
@@ -183,7 +187,8 @@ def read_steps(templates: Mapping[Path, LoadedConfig], dataset: str, base: Path)
     steps, problems = [], []
     for path, config in filled.items():
         try:
-            study = read_study(config, base=base, lines=templates[path].lines, studies=known)
+            lines = templates[path].lines
+            study = read_study(config, base=base, lines=lines, checked=checked, studies=known)
             steps.append(Step(study, config, path, dataset))
         except ConfigFailure as e:
             problems += [label(problem, path.name) for problem in e.problems]

@@ -1,4 +1,4 @@
-"""The errors that bids-validator finds in a sample of subjects.
+"""What bids-validator finds in a sample of subjects: of the input, or of any dataset.
 
 The validator needs a work tree.  Making one of 50,000 subjects, or of a remote
 dataset, would take too long.  So some subjects are checked out, without the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from pathlib import Path
 
 from ..base.errors import CommandError
 from ..base.files import read_json
@@ -19,7 +20,7 @@ from ..datasets.thin_clones import CLONE, LAY_OUT
 from ..units.tree import read_root
 from ..units.unit import Units
 from .findings import Caution
-from .trials import trial_folder
+from .trial_folder import trial_folder
 
 VALIDATOR = "bids-validator-deno"
 SUBJECTS = 10
@@ -57,7 +58,7 @@ def validate_sample(study: Study, units: Units) -> str:
         return "not validated: every subject is a dataset of its own"
     files = [name for name, (mode, _) in root.items() if mode not in (FOLDER, SUBDATASET)]
     others = any(name.startswith("sub-") and name not in subjects for name in root)
-    errors, without_text = find_errors(study, units.commit, [*files, *subjects])
+    errors, without_text = find_issues(study, study.input, units.commit, [*files, *subjects])
     errors = [e for e in errors if counts(e["code"], others=others, without_text=without_text)]
     validated = f"{len(subjects)} of {len(processed)} subject(s)"
     if errors:
@@ -69,32 +70,44 @@ def validate_sample(study: Study, units: Units) -> str:
     return f"{validated}: no errors{' in file names' if without_text else ''}"
 
 
-def find_errors(study: Study, commit: str, paths: list[str]) -> tuple[list[dict], bool]:
-    """The validator's errors in some paths of the input, and whether text files are annexed.
+def find_issues(
+    study: Study,
+    repository: Path,
+    commit: str,
+    paths: list[str],
+    *,
+    folder: str = "",
+    warnings: bool = False,
+) -> tuple[list[dict], bool]:
+    """The validator's errors in some paths of a commit, and whether text files are annexed.
 
-    Nothing is fetched, so the validator cannot read annexed text files.
+    `folder` is the dataset's in the repository, if it is not its root;
+    `warnings` are returned too if that is asked for.  Nothing is fetched, so the
+    validator cannot read annexed text files.
 
     Raises `Caution` where the validator does not work.
     """
-    with trial_folder(study) as folder:
-        raw, report = folder / "bids", folder / "report.json"
+    with trial_folder(study) as trial:
+        clone, report = trial / "bids", trial / "report.json"
+        dataset = clone / folder
         try:
-            call([*CLONE, str(study.input), str(raw)], cwd=folder)
-            call(["sh", "-c", LAY_OUT, "lay-out", commit, *paths], cwd=raw)
+            call([*CLONE, str(repository), str(clone)], cwd=trial)
+            call(["sh", "-c", LAY_OUT, "lay-out", commit, *paths], cwd=clone)
             call(
-                [VALIDATOR, "--ignoreWarnings", "--ignoreNiftiHeaders", "--format", "json"]
-                + ["--outfile", str(report), str(raw)],
-                cwd=folder,
+                [VALIDATOR, "--ignoreNiftiHeaders", "--format", "json"]
+                + [*([] if warnings else ["--ignoreWarnings"]), "--outfile", str(report)]
+                + [str(dataset)],
+                cwd=trial,
                 timeout=300,
             )
         except CommandError as e:
             # It also ends with an exit code other than 0 where the dataset has errors.
             if not report.exists():
                 raise Caution(f"{VALIDATOR} wrote no report: {e.stderr.strip()[:200]}") from e
-        texts = [path for suffix in ("json", "tsv") for path in raw.rglob(f"*.{suffix}")]
+        texts = [path for suffix in ("json", "tsv") for path in dataset.rglob(f"*.{suffix}")]
         issues = read_json(report)["issues"]["issues"]
-        errors = [issue for issue in issues if issue["severity"] == "error"]
-        return errors, any(not path.exists() for path in texts)
+        found = [i for i in issues if warnings or i["severity"] == "error"]
+        return found, any(not path.exists() for path in texts)
 
 
 def counts(code: str, *, others: bool, without_text: bool) -> bool:

@@ -19,12 +19,15 @@ from ..datasets.output_datasets import list_outputs
 from ..records.prepared import read_prepared
 from ..units.listing import cached_units, subjects_of_patterns
 from ..units.unit import Units
+from .app import try_container
 from .at_start import checks_on_machine, name_of, scratch_check, tell_runtime
 from .bids_validator import has_validator, validate_sample
 from .findings import Check, Finding, failures, run_checks, write_findings
+from .input_trials import try_input
 from .lock_file import check_lock
 from .machine import check_modules, check_work_dir
-from .trials import try_container, try_input, try_store
+from .merged_bids import tell_merged_bids
+from .store_trial import try_store
 
 
 def check_this_node(study: Study) -> list[Finding]:
@@ -113,4 +116,9 @@ def trials(study: Study, units: Units) -> Iterator[Check]:
     if has_validator():
         yield Check(
             "BIDS", "no errors by bids-validator", tell=lambda: validate_sample(study, units)
+        )
+        yield Check(
+            "BIDS of the results",
+            "no errors by bids-validator",
+            tell=lambda: tell_merged_bids(study),
         )

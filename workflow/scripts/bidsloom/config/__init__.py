@@ -5,6 +5,7 @@ request         CPUs, memory and time of a job
 results_folder  every path of `results/<study>/`
 loading         YAML or JSON files, read strictly, with the lines of their keys
 text_files      their text: encoding, size, control characters
+layout          the output folder of a study that names none
 reading         from a mapping to a `Study`
 producers       inputs that are results of other studies
 faults          everything that is wrong with a configuration, found in one pass
@@ -18,6 +19,7 @@ environment     `hpc.environment`: what a job gets, and what the app alone
 sbatch          `hpc.sbatch` as arguments
 expects         when a result is complete: `container.expects`, built-in sets, nipoppy's trackers
 expects_faults  faults of these patterns
+export_faults   faults of the section `export`
 values          single values: memory, times, paths, flags
 """
 

@@ -12,6 +12,8 @@ from .amounts import find_amount_faults, find_length_faults
 from .call_format import find_call_format_faults
 from .environment import find_environment_faults
 from .expects_faults import find_expects_faults
+from .export_faults import find_export_faults
+from .layout import new_output
 from .places import find_place_faults
 from .plain_values import shown
 from .sbatch import find_sbatch_faults
@@ -54,6 +56,7 @@ def find_faults(config: Any, base: Path) -> Iterator[WorkflowFailure]:
     yield from find_hpc_faults(config)
     yield from find_place_faults(config, base)
     yield from find_expects_faults(config, base)
+    yield from find_export_faults(config, base)
 
 
 def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
@@ -190,7 +193,8 @@ def find_repetitions(config: Mapping) -> Iterator[WorkflowFailure]:
         places.append(("container.dataset", "containers"))
     further = as_list(value_at(config, "datalad", "inputs") or [])
     places += [("datalad.inputs", value_at(given, "path")) for given in further]
-    outputs = as_list(value_at(config, "container", "outputs") or [])
+    name = value_at(config, "container", "name")
+    outputs = as_list(value_at(config, "container", "outputs") or [new_output(str(name))])
     outputs = [value_at(output, "path") or output for output in outputs]
     places += [("container.outputs", output) for output in outputs]
     named: list[tuple[str, str]] = []

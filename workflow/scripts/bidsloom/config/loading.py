@@ -45,9 +45,16 @@ def read_config(path: Path) -> LoadedConfig:
     Raises `ConfigFailure` where the file cannot be read, or is not one YAML or
     JSON mapping.
     """
-    content, lines = load_file(
-        path, what="The config file", named_by="--configfile (or --config, with bidsloom)"
-    )
+    named_by = "--configfile (or --config, with bidsloom)"
+    return parse_config(path, read_text(path, what="The config file", named_by=named_by))
+
+
+def parse_config(path: Path, text: str) -> LoadedConfig:
+    """The mapping in a text that is, or may become, the configuration file at `path`.
+
+    Raises `ConfigFailure` where it is not one YAML or JSON mapping.
+    """
+    content, lines = parse_text(path, text)
     if content is None:
         raise fault(path, "is empty", "start from config/template.yaml.")
     if not isinstance(content, dict):
@@ -88,7 +95,11 @@ def load_file(path: Path, *, what: str, named_by: str) -> tuple[Any, dict[str, i
     Raises `ConfigFailure`; `what` the file is, and the option or key that it
     is `named_by`, are for its message.
     """
-    text = read_text(path, what=what, named_by=named_by)
+    return parse_text(path, read_text(path, what=what, named_by=named_by))
+
+
+def parse_text(path: Path, text: str) -> tuple[Any, dict[str, int]]:
+    """The value in the text of a YAML or JSON file, and the lines of its keys."""
     if path.suffix.lower() == ".json" or text.lstrip().startswith(("{", "[")):
         try:
             return load_json(path, text)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigFailure, WorkflowFailure
+from .layout import default_outputs
 from .loading import read_config
 from .plain_values import shown
 from .results_folder import ResultsFolder
@@ -164,6 +165,9 @@ def read_producer(
         raise fault("that is this study itself.", "name the study that makes the input.")
     try:
         filled = fill_defaults(dict(config), load_schema())
+        if "outputs" not in filled["container"]:
+            dataset = ResultsFolder(base / "results" / name).dataset
+            filled["container"]["outputs"] = default_outputs(dataset, container["name"])
         outputs = output_repositories(filled)
     except (AttributeError, KeyError, TypeError, ValueError) as e:
         raise fault("that config has faults.", f"snakemake --configfile {text} -n") from e

@@ -17,9 +17,10 @@ from typing import Any
 from ..base.credentials import credential_of, use_credentials
 from ..base.errors import ConfigFailure, WorkflowFailure
 from .expects import read_expects
+from .layout import default_outputs
 from .loading import key_of, place_faults
 from .plain_values import plain
-from .producers import name_producers
+from .producers import Producers, name_producers
 from .request import Request
 from .results_folder import ResultsFolder
 from .sbatch import parse_sbatch, split_constraint
@@ -27,6 +28,7 @@ from .schema import load_schema
 from .study import (
     Bind,
     Container,
+    Export,
     FurtherInput,
     FurtherOutput,
     Notify,
@@ -74,24 +76,19 @@ def read_study(
     Raises `ConfigFailure` with every fault.
     """
     base = base or Path.cwd()
-    lines = getattr(config, "lines", {}) if lines is None else lines
-    problems: list[WorkflowFailure] = []
-    config, producers = name_producers(plain(restore_on(config), problems), base, studies or {})
-    problems += producers.faults
-    if not checked:
-        # Not at the top of the module, for the sake of those who need none of it.
-        from .faults import find_faults
-
-        # What is said of a value is not said twice: another one took its place.
-        known = {key_of(problem) for problem in problems}
-        problems += [p for p in find_faults(config, base) if key_of(p) not in known]
+    config, producers, problems = look_over(
+        config, base=base, lines=lines, checked=checked, studies=studies
+    )
     if problems:
-        raise ConfigFailure(place_faults(problems, lines))
+        raise ConfigFailure(problems)
     filled = fill_defaults(config, load_schema())
+    container = filled["container"]
+    name = filled.get("study", container["name"])
+    files = ResultsFolder(base / "results" / name)
+    if "outputs" not in container:
+        container["outputs"] = default_outputs(files.dataset, container["name"])
     use_credentials(os.environ, filter(None, map(credential_of, urls_of(filled))))
     common, datalad = filled["common"], filled["datalad"]
-    name = filled.get("study", filled["container"]["name"])
-    files = ResultsFolder(base / "results" / name)
     return Study(
         name=name,
         results=files.path,
@@ -129,6 +126,7 @@ def read_study(
             parallel_jobs=filled["report"]["parallel_jobs"],
             price_per_core_hour=filled["report"].get("price_per_core_hour"),
             unit_pages=filled["report"]["unit_pages"],
+            validate=filled["report"]["validate"],
         ),
         notify=Notify(
             ends=tuple(filled["notify"]["on"]),
@@ -137,7 +135,37 @@ def read_study(
         ),
         prove_units=filled["prove"]["units"],
         prove_seed=filled["prove"].get("seed"),
+        export=read_export(filled, base),
     )
+
+
+def examine(config: Mapping, *, base: Path) -> tuple[Any, list[WorkflowFailure]]:
+    """A configuration in plain values, and all its faults; the arguments are `read_study`'s."""
+    config, _, problems = look_over(config, base=base)
+    return config, problems
+
+
+def look_over(
+    config: Mapping,
+    *,
+    base: Path,
+    lines: Mapping[str, str] | None = None,
+    checked: bool = False,
+    studies: Mapping[str, Mapping] | None = None,
+) -> tuple[Any, Producers, list[WorkflowFailure]]:
+    """As `examine`, with the studies that inputs name; the arguments are `read_study`'s."""
+    lines = getattr(config, "lines", {}) if lines is None else lines
+    problems: list[WorkflowFailure] = []
+    config, producers = name_producers(plain(restore_on(config), problems), base, studies or {})
+    problems += producers.faults
+    if not checked:
+        # Not at the top of the module, for the sake of those who need none of it.
+        from .faults import find_faults
+
+        # What is said of a value is not said twice: another one took its place.
+        known = {key_of(problem) for problem in problems}
+        problems += [p for p in find_faults(config, base) if key_of(p) not in known]
+    return config, producers, place_faults(problems, lines)
 
 
 def read_selection(subjects: Mapping, base: Path) -> Selection:
@@ -216,6 +244,23 @@ def read_container(filled: Mapping, base: Path) -> Container:
         on_incomplete=container.get("on_incomplete"),
         leave_out=tuple(container["leave_out"]),
         evidence=(*expected.crash_files, *container["evidence"]),
+    )
+
+
+def read_export(filled: Mapping, base: Path) -> Export:
+    """Where merged results are laid out as plain files, by the section `export`."""
+    export = filled["export"]
+    words = {True: "yes", False: "no"}
+    return Export(
+        to=optional_path(export["to"], base),
+        zipped=export["form"] == "zip",
+        remote=tuple(
+            (name, words[value] if isinstance(value, bool) else str(value))
+            for name, value in sorted(export.get("remote", {}).items())
+        ),
+        output=export["output"].strip("/"),
+        leave_out=tuple(export["leave_out"]),
+        check_content=export["check"] == "content",
     )
 
 

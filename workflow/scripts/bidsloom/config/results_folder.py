@@ -54,6 +54,11 @@ class ResultsFolder:
         return self.path / "image.json"
 
     @property
+    def app(self) -> Path:
+        """The app's version and its image's labels, and the image that they are of."""
+        return self.path / "app.json"
+
+    @property
     def units(self) -> Path:
         """The units as they were listed last, with those left out."""
         return self.path / "units.json"
@@ -253,6 +258,26 @@ class ResultsFolder:
     def pages_of(self, unit: str) -> Path:
         """Copies of a unit's own pages, and of the files that they name."""
         return self.pages / unit
+
+    @property
+    def actions(self) -> Path:
+        """The folder of commands that were started from the page (`page.runs`)."""
+        return self.path / "actions"
+
+    @property
+    def bids(self) -> Path:
+        """What bids-validator found in the merged results (`checks.merged_bids`)."""
+        return self.path / "bids.json"
+
+    @property
+    def exported(self) -> Path:
+        """What the last export did (`records.export_outcome`)."""
+        return self.path / "export.json"
+
+    @property
+    def export_clone(self) -> Path:
+        """The clone from which git-annex exports; it knows what was exported."""
+        return self.path / "export"
 
     @property
     def proof(self) -> Path:

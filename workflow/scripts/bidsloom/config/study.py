@@ -211,12 +211,14 @@ class Resources:
 class ReportOptions:
     """Numbers for the report's estimates; without a price it shows no cost.
 
-    `unit_pages` is of how many units the report copies their own pages.
+    `unit_pages` is of how many units the report copies their own pages;
+    `validate` says that bids-validator looks at the merged results.
     """
 
     parallel_jobs: int
     price_per_core_hour: float | None
     unit_pages: int = 50
+    validate: bool = True
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,22 @@ class Notify:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Where and how merged results are laid out as plain files; neither `to` nor `remote`: nowhere.
+
+    `remote` are the settings of a git-annex special remote.  `output` is the
+    output that is exported, empty for the complete output dataset.
+    """
+
+    to: Path | None = None
+    zipped: bool = False
+    remote: tuple[tuple[str, str], ...] = ()
+    output: str = ""
+    leave_out: tuple[str, ...] = ()
+    check_content: bool = False
+
+
+@dataclass(frozen=True)
 class Study:
     """One input dataset x one BIDS App x its output dataset."""
 
@@ -284,6 +302,7 @@ class Study:
     notify: Notify
     prove_units: int
     prove_seed: int | None
+    export: Export = Export()
 
     @property
     def files(self) -> ResultsFolder:

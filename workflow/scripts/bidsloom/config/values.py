@@ -109,7 +109,7 @@ def output_repositories(config: Mapping) -> dict[str, str]:
     container = config["container"]
     found = {}
     further = config["datalad"]["output_repos"]
-    for n, output in enumerate(container.get("outputs", [container["name"]])):
+    for n, output in enumerate(container["outputs"]):
         if isinstance(output, Mapping):
             found[output["path"]] = output["repo"]
         else:

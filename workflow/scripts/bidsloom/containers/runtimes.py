@@ -24,13 +24,12 @@ from ..base.files import write_text
 from ..config import Study
 from ..config.environment import is_for_app_alone
 from ..config.study import Bind, Container
+from .call_ending import with_ending
 from .isolation import LOCALHOST, OWN_NETWORK, check_charliecloud, without_network
 
 # Variable with options, quoted for a shell, for runtimes that read none from variables.
 OPTIONS = "BIDSLOOM_OPTIONS"
 DOCKER_OPTIONS = "${{{{BIDSLOOM_OPTIONS:---tmpfs /tmp}}}}"
-# Packs a unit's files, with `container.archive`; a file of the output dataset.
-PACK = "code/pack_outputs.py"
 # Where the app finds them.  They are below `/tmp` because not every image has a
 # mount point for them, and not every runtime can make one.
 LICENSE = "/tmp/freesurfer_license.txt"
@@ -142,11 +141,7 @@ def call_format(study: Study) -> str:
 
     Raises `WorkflowFailure` where no runtime is found.
     """
-    container = study.container
-    call = container.call_fmt or isolating_call(study)
-    if container.archive:
-        call = f"( {call} ) && python3 -I {PACK} {shlex.join(container.outputs)}"
-    return call
+    return with_ending(study, study.container.call_fmt or isolating_call(study))
 
 
 def isolating_call(study: Study) -> str:

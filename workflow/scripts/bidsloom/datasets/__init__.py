@@ -19,5 +19,6 @@ subdataset_trees  what a commit of a subdataset holds, without its content
 subdatasets      where subdatasets of an input come from, and how they are installed
 thin_clones      commands for a clone that holds one unit
 trees            trees of git, read and written without an index
+web_remotes      annexes on web servers that git-annex could not read at first
 unit_results     a unit's result over all datasets that it was written to
 """

@@ -33,6 +33,7 @@ from .stores import (
     store_at,
 )
 from .thin_clones import share_remotes
+from .web_remotes import look_again, may_be_unread
 
 # The memory of git grows with the files of the branches that it fetches together.
 BRANCHES_PER_FETCH = 500
@@ -244,6 +245,9 @@ def pin(
     if source.left_out:
         asked["left_out"] = dict(source.left_out)
     known = read_json(memory) or {}
+    if target.exists() and may_be_unread(target):
+        look_again(target)
+        share_remotes(target)
     if target.exists() and {k: v for k, v in known.items() if k != "commit"} == asked:
         return known["commit"]
     if target.exists() and known.get("url") != url:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -12,6 +13,7 @@ from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import Step, call, call_annex, call_git_records
 from ..base.text import a_few, printable
+from ..datasets.web_remotes import list_unread, look_again
 from ..units.subject_datasets import Part
 from .failures import is_full, no_space, was_ended
 from .unit_job import Job
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 INHERITED = re.compile(
     r"(.*\.(json|tsv|bval|bvec)|(README|CHANGES|LICENSE|CITATION)[^/]*|\.bidsignore)$"
 )
+
+# What git-annex says besides the reason.
+BESIDE = re.compile(r"failed to download content|\(Note that these git remotes .*?\)")
 
 
 def get_inputs(job: Job, step: Step) -> None:
@@ -42,6 +47,11 @@ def get_inputs(job: Job, step: Step) -> None:
             raise
         failed = e
     paths = step.argv[step.argv.index("--") + 1 :]
+    before, unread = list_unread(step.cwd), look_again(step.cwd)
+    if len(unread) < len(before):
+        with contextlib.suppress(CommandError):
+            call(step.argv, cwd=step.cwd)
+            return
     missing = list_missing(step.cwd, paths)
     part = part_of(job, step)
     folder, named = (part.inside, []) if part else (job.unit.folder, job.needed_beside)
@@ -54,8 +64,8 @@ def get_inputs(job: Job, step: Step) -> None:
         names = a_few([printable(path) for path in needed], 3) or "its files"
         raise WorkflowFailure(
             f"{job.unit.name} could not get {names} of {source}: "
-            f"{describe_places(step.cwd, needed[:1]) or failed.stderr.strip()}",
-            hint=access_hint(source, failed.stderr)
+            f"{'; '.join([describe_places(step.cwd, needed[:1]), *unread.values()])}",
+            hint=access_hint(source, "\n".join([failed.stderr, *unread.values()]))
             or f"see what git-annex knows, in a clone of {source}: git annex whereis "
             f"'{printable(needed[0]) if needed else '.'}'",
             failure_class=FailureClass.INPUT_UNAVAILABLE,
@@ -86,16 +96,16 @@ def describe_places(repository: Path, paths: Sequence[str]) -> str:
     try:
         told = call_annex(["get", "--json", "--json-error-messages", "--", *paths], cwd=repository)
     except CommandError as e:
-        told = e.stderr
+        told = e.stdout
     said: list[str] = []
     for line in told.splitlines():
         try:
             result = json.loads(line)
         except ValueError:
             continue
-        said += [" ".join(m.split()) for m in result.get("error-messages", []) if m.strip()]
-        said += [str(result["note"])] if result.get("note") else []
-    return "; ".join(dict.fromkeys(said)) or "no repository is known to have a copy"
+        said += [*result.get("error-messages", []), result.get("note") or ""]
+    words = (BESIDE.sub("", " ".join(message.split())).strip() for message in said)
+    return "; ".join(dict.fromkeys(filter(None, words))) or "no repository is known to have a copy"
 
 
 def part_of(job: Job, step: Step) -> Part | None:

@@ -12,8 +12,8 @@ from ..base.credentials import without_credentials
 from ..base.datalad_run import run_in_container
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import Step, call, call_git, node_name
+from ..containers.call_ending import PACK
 from ..containers.runtimes import (
-    PACK,
     job_environment,
     scratch_folder,
     start_failure,

@@ -7,10 +7,13 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..base.errors import CommandError, WorkflowFailure, error_message
+from ..base.text import a_few
 from ..checks.findings import Finding, failures, findings_table, read_findings
 from ..config import Study
+from ..handover.export import describe_export
 from ..job.scratch import sweep_stored
 from ..merge.merge import merge_branches
+from ..records.export_outcome import read_export_outcome
 from ..records.unit_state import UnitState
 from ..reporting.notifications import (
     Addresses,
@@ -20,6 +23,9 @@ from ..reporting.notifications import (
 )
 from ..reporting.report import note_run, write_report
 from ..reporting.unit_states import collect_rows, refuse_unsettled, summarize_rows
+
+# So many units are named that an export lacks.
+NAMED = 10
 
 
 def load_addresses(study: Study) -> Addresses:
@@ -83,6 +89,19 @@ def conclude_failure(study: Study, *, logs: Sequence[str]) -> str:
     note_run(study, outcome="failed", log=", ".join(logs))
     rows = write_report(study)
     return f"{problem}\n{summarize_rows(rows, study)}"
+
+
+def describe_last_export(study: Study) -> Iterator[str]:
+    """What the target `export` did, and which units are not in it."""
+    outcome = read_export_outcome(study)
+    if outcome is None:
+        return
+    yield "\nExport: " + "\n  ".join(describe_export(outcome))
+    rows = collect_rows(study)
+    left = [r for r in rows if r.state is not UnitState.MERGED and not r.state.is_outside]
+    if left:
+        named = a_few([f"{row.unit} ({row.state})" for row in left], NAMED)
+        yield f"  not merged, so not in it: {named}"
 
 
 def notify(study: Study, addresses: Addresses, *, success: bool) -> list[str]:

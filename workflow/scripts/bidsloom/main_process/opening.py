@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import sys
@@ -14,10 +15,11 @@ from ..checks.at_start import checks_at_start, scratch_check
 from ..checks.findings import Check, Finding, Level, failures, run_checks
 from ..checks.subject_datasets import subject_dataset_checks
 from ..config import Study
+from ..config.layout import new_output
 from ..containers.image import identify_image
 from ..datasets.clones import clone_output, pin_further, pin_input
 from ..datasets.locks import exclusive
-from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs
+from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs, main_output
 from ..records.cancellations import remove_cancellations
 from ..records.evidence import remove_evidence
 from ..records.open_study import OpenStudy
@@ -33,6 +35,21 @@ from ..records.reconcile import (
 from ..records.why_due import explain_due, list_withdrawn
 from ..units.listing import cached_units, subjects_of_patterns
 from ..units.offers import write_offers
+
+
+def fetch_layout(study: Study) -> None:
+    """Clone the output dataset of a study that names no output folders, where it has a store.
+
+    `read_study` takes the folders from that clone.  What is wrong with the
+    store is said later, with all other faults.
+    """
+    output = main_output(study)
+    asked = study.container.outputs == (new_output(study.container.name),)
+    if asked and not output.dataset.exists():
+        with contextlib.suppress(WorkflowFailure):
+            if check_output_store(output, study):
+                with exclusive(study):
+                    clone_output(output, study)
 
 
 def open_study(

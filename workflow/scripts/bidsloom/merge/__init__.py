@@ -1,7 +1,10 @@
 """Job branches into main.
 
+about_results    what a study knows of its results
 accept           results that are not complete, merged as they are
 decisions        what is lost, what main holds afterwards, which branches go; pure
+describe         the descriptions of the output dataset and of each output, written to main
+descriptions     what a description lacks, pure
 hold             which results are merged, and which wait because they are not complete
 main_contents    what new results write, and what of main they would change
 mains            the main branch of each dataset, as found

@@ -33,8 +33,12 @@ from ..records.job_record import list_records
 from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.completeness import expects_digest
 from ..units.listing import find_withdrawn, known_units, read_units
+from ..units.output_folders import result_folders
 from ..units.unit import GROUP
+from .about_results import know_results
 from .decisions import Found, find_lost, ledger_after, list_done, list_fresh, list_void
+from .describe import describe, list_descriptions
+from .descriptions import About
 from .hold import Held, choose, list_candidates
 from .main_contents import Contents, read_contents
 from .mains import Place, find_places
@@ -71,7 +75,14 @@ def merge_all(study: Study) -> MergeOutcome:
         early = find_early(study, [found.result for found in whole.values()], mains)
         whole = {unit: found for unit, found in whole.items() if unit not in early}
         removed = [unit for unit in found.gone if unit in found.ledger]
-        contents = read_all_contents(found.places, list(whole.values()), removed=removed)
+        targets = [place.target for place in found.places]
+        units = found.ledger.keys() | whole.keys()
+        contents = read_all_contents(
+            found.places,
+            list(whole.values()),
+            removed=removed,
+            apart=list_descriptions(targets, result_folders(study, units)),
+        )
         weave = decide(
             list(contents.new.values()),
             held=contents.held,
@@ -81,10 +92,18 @@ def merge_all(study: Study) -> MergeOutcome:
         weave.left |= {**lost, **early}
         # Before they are removed from main: a result without a record is found in the store.
         delete_records(study, removed)
-        commits = write_all(study, found.places, weave, whole, inputs=mains)
+        ledger = ledger_after(found, [b.result for b in weave.merged], removed)
+        commits = write_all(
+            study,
+            found.places,
+            weave,
+            whole,
+            inputs=mains,
+            about=know_results(study),
+            described=list_descriptions(targets, result_folders(study, ledger)),
+        )
         if any(commits[place.path] != place.main for place in found.places):
             publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
-        ledger = ledger_after(found, [b.result for b in weave.merged], removed)
         remove_done_branches(study, found, ledger, wanted=wanted, commits=commits)
     note_lost(study, lost)
     outcome = MergeOutcome(
@@ -155,11 +174,19 @@ def shared_patterns(study: Study) -> list[str]:
 
 
 def read_all_contents(
-    places: Sequence[Place], announced: Sequence[UnitResult], *, removed: Iterable[str]
+    places: Sequence[Place],
+    announced: Sequence[UnitResult],
+    *,
+    removed: Iterable[str],
+    apart: Mapping[str, Sequence[str]],
 ) -> Contents:
-    """What new results write to all datasets together, and what the mains hold of it."""
+    """What new results write to all datasets together, and what the mains hold of it.
+
+    `apart` are the files of each dataset that the merge writes itself.
+    """
     whole = Contents({a.result.unit: Branch(a.result, {}, frozenset()) for a in announced}, {})
     replaced = [*(a.result.unit for a in announced), *removed]
+    links = [place.path for place in places if place.path]
     for place in places:
         found = read_contents(
             place.target.dataset,
@@ -167,7 +194,7 @@ def read_all_contents(
             [a.part(place.path) for a in announced if place.path in a.parts],
             place.ledger,
             replaced=replaced,
-            apart=[] if place.path else [p.path for p in places if p.path],
+            apart=[*apart[place.path], *([] if place.path else links)],
         )
         for parts, known in ((found.new, whole.new), (found.held, whole.held)):
             for unit, part in parts.items():
@@ -184,10 +211,14 @@ def write_all(
     announced: Mapping[str, UnitResult],
     *,
     inputs: Mapping[str, str],
+    about: About | None,
+    described: Mapping[str, Sequence[str]],
 ) -> dict[str, str]:
     """Write the commits of each dataset's main; returns path -> commit.
 
-    `inputs` are the commits to be registered of other studies' results.
+    `inputs` are the commits to be registered of other studies' results,
+    `described` are the descriptions of each dataset, which say what is known
+    `about` the results.
     """
     links: dict[str, str] = {}
     targets = [place.target for place in places]
@@ -211,6 +242,12 @@ def write_all(
             merges=[change for change in merges if change.commit or change.files],
             links={} if place.path else {**links, **inputs},
         )
+        if about is not None:
+            before = {unit: result.commit for unit, result in place.ledger.items()}
+            merged = {change.unit: change.commit for change in merges if change.commit}
+            after = {u: c for u, c in {**before, **merged}.items() if u not in weave.removed}
+            paths = described[place.path]
+            commit = describe(place.target, commit, about, paths=paths, before=before, after=after)
         links[place.path] = keep_joined(place, study.container.name, commit)
     return links
 

@@ -16,8 +16,10 @@ from ..base.files import write_text
 from ..base.paths import STANDALONE
 from ..base.runners import call_datalad, call_git, call_git_lines, call_git_success
 from ..config import Study
+from ..config.layout import MADE_FROM
+from ..containers.call_ending import PACK
 from ..containers.image import ImageKind, image_kind, image_path, key_in_dataset
-from ..containers.runtimes import PACK, call_format
+from ..containers.runtimes import Runtime, call_format, choose_runtime
 from ..datasets.annex import SUBDATASET, annexed_keys
 from ..datasets.attributes import ATTRIBUTES
 from ..datasets.clones import pin_containers
@@ -37,20 +39,38 @@ from ..datasets.registered import (
     further_setting,
 )
 from ..datasets.stores import MAIN, REMOTE, last_line, read_setting
-from ..records.fingerprints import MADE_FROM, made_from
+from ..records.fingerprints import made_from
 from ..units.further_inputs import known_inputs
 
 # The setting with the image's id, beside those that containers-add writes.
 IMAGE_ID = "bidsloom-id"
 PACK_SCRIPT = STANDALONE / "pack_outputs.py"
+# Folders of a BIDS study dataset that hold datasets of their own.
+BIDS_FOLDERS = ("sourcedata", "derivatives")
 README = """\
 # {name}
 
-Results of the BIDS App `{app}` on every subject of `{input_path}`, one commit a unit.
+Results of the BIDS App `{app}` on the subjects of the BIDS dataset in `{input_path}`.
+They lie in {outputs}, and `dataset_description.json` there says which versions made them.
 
-    git log --all-match --grep 'Bidsloom-Unit: sub-01'   # the commit of a unit
-    datalad get {output}/sub-01                          # fetch its files
-    datalad rerun <commit>                               # compute them again
+## How they were made
+
+The input is `{input_path}` at commit {commit}, the container image is `{image}`.
+Each {unit} was computed by itself.
+Its commit has the record of `datalad containers-run`: the command, what it read, what it wrote.
+
+    git log --all-match --grep 'Bidsloom-Unit: sub-01'
+
+## Get one subject
+
+    datalad get {output}{session}/sub-01
+
+## Compute one subject again
+
+    datalad rerun <commit>
+
+This fetches the subject's input and the image, and runs the recorded command{program}.
+Where the app writes the same bytes again, there is nothing to save.
 """
 
 
@@ -118,20 +138,27 @@ def write_scaffolding(
     """Commit rules, settings and the registered inputs, where they changed."""
     dataset = study.dataset
     write_text(dataset / ".gitattributes", ATTRIBUTES)
-    app, output = study.container.name, study.container.outputs[0]
-    readme = README.format(name=study.name, app=app, input_path=study.input_path, output=output)
+    runtime = choose_runtime(study)
+    readme = README.format(
+        name=study.name,
+        app=study.container.name,
+        input_path=study.input_path,
+        outputs=" and ".join(f"`{path}`" for path in study.container.outputs),
+        output=study.container.outputs[0],
+        session="/ses-pre" if study.by_session and study.container.session_folders else "",
+        commit=commit[:10],
+        image=image_path(study),
+        unit="session" if study.by_session else "subject",
+        program="" if runtime is Runtime.NONE else f" with {runtime.value}",
+    )
     readme += "".join(
         ABOUT_FOLDER.format(path=path, folder=shlex.quote(str(folder)), remote=FOLDER_REMOTE)
         for path, folder in imported_folders(study, further)
     )
     write_text(dataset / "README.md", readme)
-    description = {
-        "Name": study.name,
-        "BIDSVersion": "1.10.0",
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": app}],
-    }
+    description = {"Name": study.name, "BIDSVersion": "1.11.1", "DatasetType": "study"}
     write_text(dataset / "dataset_description.json", json.dumps(description, indent=2) + "\n")
+    write_ignore_file(study, further)
     made = json.dumps(made_from(study, image_id), indent=1, sort_keys=True)
     write_text(dataset / MADE_FROM, f"{made}\n")
     settings = dataset / ".datalad" / "config"
@@ -150,6 +177,22 @@ def write_scaffolding(
         written.append(PACK)
     call_git(["add", "--", *written], cwd=dataset)
     commit_changes(dataset, f"Register the input at {commit[:10]}")
+
+
+def write_ignore_file(study: Study, further: Mapping[str, str]) -> None:
+    """Stage `.bidsignore`, with the folders for which a BIDS study dataset has no names."""
+    paths = [study.input_path, *further, *study.container.outputs]
+    if study.container.dataset:
+        paths.append(CONTAINERS_PATH)
+    roots = {path.partition("/")[0] for path in paths}
+    ignored = sorted(root for root in roots if root not in BIDS_FOLDERS)
+    path = study.dataset / ".bidsignore"
+    if ignored:
+        # bids-validator takes a folder by its name without a slash.
+        write_text(path, "".join(f"/{root}\n" for root in ignored))
+        call_git(["add", "--", path.name], cwd=study.dataset)
+    else:
+        call_git(["rm", "-q", "-f", "--ignore-unmatch", "--", path.name], cwd=study.dataset)
 
 
 def register_subdataset(study: Study, path: str, url: str, commit: str, *, source: Path) -> None:

@@ -2,7 +2,7 @@
 
 CPUs, memory, and the paths of files and stores are not part of it: they change
 no result.  The output dataset keeps what its results are made from
-(`MADE_FROM`), so that a change can be named even when `results/` is lost.
+(`config.layout.MADE_FROM`), so that a change can be named even when `results/` is lost.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from ..config import Study
 from ..containers.runtimes import call_format, choose_runtime
 from ..units.unit import GROUP, Unit
 
-# In the scaffolding that job branches start from.
-MADE_FROM = ".datalad/bidsloom.json"
 # Longer values are not shown.
 VALUE_LENGTH = 40
 

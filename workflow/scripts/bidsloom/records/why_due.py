@@ -9,9 +9,10 @@ from typing import Any
 
 from ..base.errors import CommandError, FailureClass
 from ..base.runners import call_git, call_git_lines
+from ..config.layout import MADE_FROM
 from ..units.listing import find_withdrawn
 from .attempts import read_attempts
-from .fingerprints import MADE_FROM, changed_causes, describe_changes, made_from
+from .fingerprints import changed_causes, describe_changes, made_from
 from .job_record import read_superseded
 from .merge_outcome import read_merge_outcome
 from .open_study import OpenStudy

@@ -7,7 +7,7 @@ now, those count.  Reads only, and needs no lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -50,8 +50,28 @@ class StoreContents:
     incomplete: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What was read at one time: the jobs that exist, the notes as rows, and the store."""
+
+    work: tuple[Work, ...]
+    rows: Sequence[Row]
+    held: StoreContents | None
+
+
 def current_rows(study: Study, *, warn: Callable[[WorkflowFailure], None]) -> list[Row]:
     """A row for every unit, as things stand; `warn` gets what could not be read."""
+    return settle_rows(study, read_sources(study, warn=warn))
+
+
+def read_sources(
+    study: Study,
+    *,
+    warn: Callable[[WorkflowFailure], None],
+    collect: Callable[[Study], Sequence[Row]] = collect_rows,
+    read: Callable[[Study], StoreContents | None] | None = None,
+) -> Sources:
+    """Read jobs, notes and store; `collect` and `read` may remember what has not changed."""
     # In this order: a job that ends in between has left its record, and a
     # record's branch was there before it.
     work, held = find_local(study), None
@@ -59,11 +79,17 @@ def current_rows(study: Study, *, warn: Callable[[WorkflowFailure], None]) -> li
         work += find_queued(study)
     except WorkflowFailure as e:
         warn(e)
-    rows = collect_rows(study)
+    rows = collect(study)
     try:
-        held = read_store(study)
+        held = (read or read_store)(study)
     except WorkflowFailure as e:
         warn(e)
+    return Sources(tuple(work), rows, held)
+
+
+def settle_rows(study: Study, sources: Sources) -> list[Row]:
+    """A row for every unit, by what its notes, the store and the jobs say together."""
+    rows, held, work = sources.rows, sources.held, sources.work
     merged = read_merged(study, held)
     if held:
         held = without_merged(held, merged)

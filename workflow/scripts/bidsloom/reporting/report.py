@@ -15,6 +15,7 @@ from ..base.errors import CommandError, FailureClass
 from ..base.files import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
 from ..base.paths import PACKED, REPOSITORY
 from ..base.runners import call, call_annex, call_git, call_git_records, call_git_success
+from ..checks.merged_bids import describe_merged_bids
 from ..config import Study
 from ..config.expects import suggest_set
 from ..config.request import Request
@@ -90,11 +91,14 @@ def with_own_time(row: Row, study: Study) -> Row:
 
 def study_facts(study: Study, rows: list[Row]) -> dict:
     """What the report says of the study as a whole."""
+    return {**fixed_facts(study), **changing_facts(study, rows)}
+
+
+def fixed_facts(study: Study) -> dict[str, Any]:
+    """What stays as it is while jobs run; programs are asked for their versions."""
     prepared = read_prepared(study)
-    causes = find_causes(rows)
     return {
         "study": study.name,
-        "run": read_json(study.files.run),
         "input": study.input_url,
         "input_commit": prepared and prepared.input_commit,
         "app": study.container.name,
@@ -106,15 +110,24 @@ def study_facts(study: Study, rows: list[Row]) -> dict:
         "output": study.output_url,
         "output_folder": study.container.outputs[0],
         "store": main_output(study).store.git_url,
-        "main": read_merge_outcome(study).main,
         "results": str(study.results),
         "versions": tool_versions(prepared.runtime if prepared else Runtime.NONE),
+        "completeness": describe_completeness(study.container),
+    }
+
+
+def changing_facts(study: Study, rows: list[Row]) -> dict[str, Any]:
+    """What a job, a merge or a proof may change."""
+    causes = find_causes(rows)
+    return {
+        "run": read_json(study.files.run),
+        "main": read_merge_outcome(study).main,
         "counts": count_states(rows),
         "causes": [{**asdict(cause), "units": list(cause.units)} for cause in causes],
         "crashes": [asdict(crash) for crash in find_crashes(study, rows)],
-        "completeness": describe_completeness(study.container),
         "sizing": describe_sizing(study, rows),
         "proof": describe_proof(read_proof(study)),
+        "bids": describe_merged_bids(study) if study.report.validate else None,
     }
 
 

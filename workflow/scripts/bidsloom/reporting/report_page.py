@@ -1,8 +1,9 @@
 """The report's page: one file with its data, its style and its script; it loads nothing else.
 
-The template is `report_page.html`.  The data is put into it as JSON, with a
-column for each property of the units: a browser reads 50,000 units in a
-fraction of a second.
+The template is `report_page.html`, style and script are `report_page.css` and
+`report_page.js`, which the live page uses too.  The data is put into it as
+JSON, with a column for each property of the units: a browser reads 50,000
+units in a fraction of a second.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from .unit_pages import Link
 from .unit_states import Row, describe_attempt
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
+STYLE = TEMPLATE.with_suffix(".css")
+SCRIPT = TEMPLATE.with_suffix(".js")
 # What of a unit's usage is shown.
 USAGE = ["memory_mb", "mem_mb", "minutes", "cpus", "busy_cpus", "output_bytes"]
 USAGE += ["run_seconds", "fetch_seconds", "lock_seconds", "push_seconds"]
@@ -27,6 +30,8 @@ USAGE += ["run_seconds", "fetch_seconds", "lock_seconds", "push_seconds"]
 LOGS = 2000
 # Of one unit it names at most so many entries that were not saved, or were changed.
 ENTRIES = 50
+# Has the properties of every row.
+NO_ROW = Row("", UnitState.WAITING)
 # Unit -> kind of files -> links to them.
 Links = Mapping[str, Mapping[str, Sequence[Link]]]
 # Colour codes of terminals, and other characters that no text needs.
@@ -71,8 +76,14 @@ def render_page(
 ) -> str:
     """The report as one self-contained page, with links to the units' own pages beside it."""
     data = page_data(facts, rows, pages=pages, links=links or {})
-    text = TEMPLATE.read_text(encoding="utf-8")
-    return text.replace("@TITLE@", escape(facts["study"])).replace("@DATA@", script_json(data))
+    parts = {
+        "@STYLE@": STYLE.read_text(encoding="utf-8"),
+        "@SCRIPT@": SCRIPT.read_text(encoding="utf-8"),
+        "@TITLE@": escape(facts["study"]),
+        "@DATA@": script_json(data),
+    }
+    # In one pass: what is put in is not looked through.
+    return re.sub("|".join(parts), lambda found: parts[found[0]], TEMPLATE.read_text("utf-8"))
 
 
 def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages, links: Links) -> dict:
@@ -84,37 +95,54 @@ def page_data(facts: dict, rows: Sequence[Row], *, pages: Pages, links: Links) -
     ]
     causes = [{**cause, "units": len(cause["units"])} for cause in facts["causes"]]
     cause_of = {name: n for n, cause in enumerate(facts["causes"]) for name in cause["units"]}
-    usages = [usage_facts(row) for row in rows]
-    columns: dict[str, list] = {
-        "unit": [row.unit for row in rows],
-        "state": [row.state for row in rows],
-        "cause": [cause_of.get(row.unit) for row in rows],
-        "attempts": [row.attempts for row in rows],
-        "seconds": [row.seconds for row in rows],
-        "commit": [row.commit for row in rows],
-    }
-    for name in USAGE:
-        columns[name] = [shortened(usage.get(name)) for usage in usages]
     return {
         **facts,
         "causes": causes,
         "crashes": crashes,
-        "states": {
-            state: {
-                "tone": state.tone,
-                "mark": state.mark,
-                "meaning": state.meaning,
-                "outside": state.is_outside,
-            }
-            for state in UnitState
-        },
+        "states": describe_states(),
         "figures": pages.figures,
         "pages": [
             pages.of_unit(row.unit) if row.state is UnitState.MERGED else None for row in rows
         ],
-        "units": columns,
+        "units": in_columns(
+            (unit_cells(row, cause_of.get(row.unit)) for row in rows),
+            names=unit_cells(NO_ROW, None),
+        ),
         "details": describe_details(rows, links),
     }
+
+
+def describe_states() -> dict[str, dict[str, Any]]:
+    """How the page shows each state."""
+    return {
+        state: {
+            "tone": state.tone,
+            "mark": state.mark,
+            "meaning": state.meaning,
+            "outside": state.is_outside,
+        }
+        for state in UnitState
+    }
+
+
+def unit_cells(row: Row, cause: int | None) -> dict[str, Any]:
+    """What the table and the plots show of a unit; `cause` is the number of its cause."""
+    usage = usage_facts(row)
+    return {
+        "unit": row.unit,
+        "state": row.state,
+        "cause": cause,
+        "attempts": row.attempts,
+        "seconds": row.seconds,
+        "commit": row.commit,
+        **{name: shortened(usage.get(name)) for name in USAGE},
+    }
+
+
+def in_columns(units: Iterable[Mapping[str, Any]], *, names: Iterable[str]) -> dict[str, list]:
+    """A list for each property, in place of a mapping for each unit."""
+    units = list(units)
+    return {name: [unit[name] for unit in units] for name in names}
 
 
 def usage_facts(row: Row) -> dict[str, Any]:
@@ -128,25 +156,30 @@ def describe_details(rows: Sequence[Row], links: Links) -> dict[int, dict]:
     """What the page says of single units, by their position in the list."""
     details, logs = {}, 0
     for n, row in enumerate(rows):
-        told: dict[str, Any] = {
-            "reason": row.reason,
-            "failure_class": row.failure_class,
-            "exit_code": row.exit_code,
-            "next": row.next,
-            "history": [describe_attempt(attempt) for attempt in row.history],
-            "reasons": row.reasons,
-            "left_out": row.left_out[:ENTRIES],
-            "notes": row.notes[:ENTRIES],
-        }
-        for kind, found in links.get(row.unit, {}).items():
-            told[kind] = [asdict(link) for link in found]
-        if row.log and logs < LOGS:
-            told["log"] = [clean(line) for line in row.log]
-            logs += 1
-        told = {name: value for name, value in told.items() if value not in ("", None, (), [])}
+        told = describe_detail(row, links.get(row.unit, {}), log=logs < LOGS)
+        logs += "log" in told
         if told:
             details[n] = told
     return details
+
+
+def describe_detail(
+    row: Row, links: Mapping[str, Sequence[Link]], *, log: bool = True
+) -> dict[str, Any]:
+    """What the page says of an opened unit, without what is empty."""
+    told: dict[str, Any] = {
+        "reason": row.reason,
+        "failure_class": row.failure_class,
+        "exit_code": row.exit_code,
+        "next": row.next,
+        "history": [describe_attempt(attempt) for attempt in row.history],
+        "reasons": row.reasons,
+        "left_out": row.left_out[:ENTRIES],
+        "notes": row.notes[:ENTRIES],
+        "log": [clean(line) for line in row.log] if log else [],
+        **{kind: [asdict(link) for link in found] for kind, found in links.items()},
+    }
+    return {name: value for name, value in told.items() if value not in ("", None, (), [])}
 
 
 def clean(line: str) -> str:

@@ -40,16 +40,23 @@ def status_text(rows: list[Row], study: Study, *, shown: str = "") -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def time_left(rows: Iterable[Row]) -> str:
-    """An estimate of when all is done; nothing where there is nothing to estimate from."""
+def minutes_left(rows: Iterable[Row]) -> int | None:
+    """An estimate of when all is done; None where there is nothing to estimate from."""
     rows = list(rows)
     took = [row.seconds for row in rows if row.seconds]
     running = sum(row.state is UnitState.RUNNING for row in rows)
     left = sum(row.state.is_at_work or row.state is UnitState.WAITING for row in rows)
     if not (took and running):
+        return None
+    return max(1, round(statistics.median(took) * left / running / 60))
+
+
+def time_left(rows: Iterable[Row]) -> str:
+    """The estimate in words; nothing where there is none."""
+    left = minutes_left(rows)
+    if left is None:
         return ""
-    minutes = round(statistics.median(took) * left / running / 60)
-    hours, minutes = divmod(max(1, minutes), 60)
+    hours, minutes = divmod(left, 60)
     return f"; about {f'{hours} h ' if hours else ''}{minutes} min left"
 
 

@@ -100,6 +100,19 @@ def collect_links(study: Study, rows: Sequence[Row]) -> dict[str, dict[str, list
     return found
 
 
+def links_of_unit(study: Study, row: Row) -> dict[str, list[Link]]:
+    """The links of one unit; its pages are copied now, where they are not there yet."""
+    pages = None
+    if row.commit and row.state in SHOWN:
+        pages = copied_pages(study, row.unit, row.commit)
+        if pages is None:
+            pages = copy_each(study, {row.unit: row.commit}).get(row.unit)
+    return {
+        "pages": [Link.to(f"pages/{row.unit}/{page}", page) for page in pages or ()],
+        "evidence": list(evidence_links(study, row.unit))[:LISTED_FILES],
+    }
+
+
 def evidence_links(study: Study, unit: str) -> Iterator[Link]:
     """The files that failed attempts at a unit left: pages first, figures not at all."""
     for attempt, files in list_evidence(study, unit).items():
@@ -121,12 +134,20 @@ def lay_out_pages(study: Study, rows: Sequence[Row]) -> dict[str, list[str]]:
             if path.name not in chosen:
                 shutil.rmtree(path, ignore_errors=True)
     found = {unit: copied_pages(study, unit, commit) for unit, commit in chosen.items()}
-    due = {unit: chosen[unit] for unit, pages in found.items() if pages is None}
+    found |= copy_each(
+        study, {unit: chosen[unit] for unit, pages in found.items() if pages is None}
+    )
+    return {unit: pages for unit, pages in found.items() if pages}
+
+
+def copy_each(study: Study, due: Mapping[str, str]) -> dict[str, list[str] | None]:
+    """Copy the pages of some results (unit -> commit); returns those that could be copied."""
+    found: dict[str, list[str] | None] = {}
     try:
         files = list_result_files(list_outputs(study), due.values())
     except (CommandError, OSError) as e:
         log.warning("the results' own pages cannot be read: %s", e)
-        files = {}
+        return found
     for unit, commit in due.items():
         if commit not in files:
             continue
@@ -134,7 +155,7 @@ def lay_out_pages(study: Study, rows: Sequence[Row]) -> dict[str, list[str]]:
             found[unit] = copy_pages(study, unit, commit, files[commit])
         except (CommandError, OSError, ValueError) as e:
             log.warning("the pages of %s cannot be copied: %s", unit, e)
-    return {unit: pages for unit, pages in found.items() if pages}
+    return found
 
 
 def choose_units(rows: Iterable[Row], limit: int, ages: Mapping[str, float]) -> dict[str, str]:

@@ -89,12 +89,12 @@ class Row:
         }
 
 
-def collect_rows(study: Study) -> list[Row]:
-    """A row for every unit, and for every one left out."""
+def collect_rows(study: Study, notes: Iterable[Notes] | None = None) -> list[Row]:
+    """A row for every unit, and for every one left out; `notes` that were read already."""
     excluded = {row["unit"]: row["reason"] for row in read_tsv(study.files.excluded)}
     rows = describe_units(
         study,
-        read_notes(study),
+        read_notes(study) if notes is None else notes,
         outcome=read_merge_outcome(study),
         left=read_unmerged(study),
         excluded=excluded,
@@ -150,12 +150,15 @@ def describe_withdrawn(unit: str) -> Row:
 
 def read_notes(study: Study) -> Iterator[Notes]:
     """The notes on every unit of the study, in order, and on the group."""
+    for unit in list_units(study):
+        yield Notes(unit, read_record(study, unit), read_attempts(study, unit))
+
+
+def list_units(study: Study) -> list[str]:
+    """The units of the study, in order, and the group."""
     listed = [row["unit"] for row in read_tsv(study.files.subjects)]
     units = listed or [unit.name for unit in read_units(study)]
-    if study.container.group_level:
-        units.append(GROUP)
-    for unit in units:
-        yield Notes(unit, read_record(study, unit), read_attempts(study, unit))
+    return [*units, GROUP] if study.container.group_level else units
 
 
 def describe_unit(

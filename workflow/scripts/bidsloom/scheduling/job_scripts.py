@@ -33,9 +33,7 @@ def write_job_scripts(
     `options` are sbatch's long options without the dashes; empty ones are left
     out.  Returns the folder.
     """
-    # The config may hold secrets: in hpc.environment, and in URLs.
-    text = yaml.safe_dump(plain(restore_on(config), []), sort_keys=False)
-    write_text(study.files.script_config, text, private=True)
+    write_script_config(study, config)
     private = bool(study.resources.environment)
     for unit in units:
         path = study.files.script(unit)
@@ -43,6 +41,15 @@ def write_job_scripts(
         write_text(path, script, private=private)
         path.chmod(0o700 if private else 0o755)
     return study.files.scripts
+
+
+def write_script_config(study: Study, config: Mapping) -> None:
+    """Write the config that job scripts read.
+
+    It may hold secrets: in hpc.environment, and in URLs.
+    """
+    text = yaml.safe_dump(plain(restore_on(config), []), sort_keys=False)
+    write_text(study.files.script_config, text, private=True)
 
 
 def sbatch_options(study: Study, defaults: ProfileDefaults) -> dict[str, object]:

@@ -7,8 +7,8 @@ import yaml
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.base.paths import EXAMPLES, PROFILES, SCHEMA_FILE
 from bidsloom.chains.chain_file import read_chain
-from bidsloom.commands.new_study import list_apps, make_study
 from bidsloom.config import read_config, read_study
+from bidsloom.prepare.study_folder import list_apps, make_study
 
 
 @pytest.mark.parametrize("app", [None, *list_apps()])

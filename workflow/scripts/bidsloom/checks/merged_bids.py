@@ -1,0 +1,222 @@
+"""What bids-validator finds in the merged results, by its codes.
+
+Each output folder is a dataset, and so is the output dataset around them.
+Where many subjects are merged, some of them are validated, and are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..base.files import read_json, write_json
+from ..base.runners import call_git
+from ..base.text import a_few
+from ..config import Study
+from ..datasets.annex import FOLDER, SUBDATASET
+from ..datasets.branches import head_of
+from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
+from ..datasets.stores import REMOTE_MAIN
+from ..datasets.trees import read_entries, read_trees
+from ..records.merge_outcome import read_merge_outcome
+from ..units.output_folders import result_folders
+from .bids_validator import SUBJECTS, VALIDATOR, counts, find_issues, has_validator, sample
+from .findings import Caution
+
+# Datasets whose content BIDS does not prescribe.
+OPAQUE = "sourcedata/"
+# Whatever these hold, it is validated as a dataset of its own, or not at all.
+NOT_OF_IT = ("derivatives", "sourcedata")
+
+
+@dataclass(frozen=True)
+class BidsFinding:
+    """What the validator says of a dataset: a code, how often, and the first path."""
+
+    dataset: str
+    severity: str
+    code: str
+    number: int
+    example: str
+
+
+@dataclass(frozen=True)
+class MergedBids:
+    """What was found in the merged results: in which commits, which subjects, of how many.
+
+    `problem` says why nothing was validated.
+    """
+
+    mains: tuple[str, ...]
+    subjects: tuple[str, ...] = ()
+    merged: int = 0
+    findings: tuple[BidsFinding, ...] = ()
+    problem: str = ""
+
+
+def validate_merged(study: Study) -> MergedBids | None:
+    """Validate what is merged, unless that was done; None where nothing is, or nothing can.
+
+    Writes `results/<study>/bids.json`.
+    """
+    targets = list_outputs(study)
+    units = read_merge_outcome(study).merged
+    heads = {t.path: t.dataset.exists() and head_of(t.dataset, REMOTE_MAIN) for t in targets}
+    mains = {path: head for path, head in heads.items() if head}
+    if not units or len(mains) < len(targets) or study.container.archive or not has_validator():
+        return None
+    known = read_merged_bids(study)
+    if known and known.mains == tuple(mains.values()):
+        return known
+    try:
+        found = validate(study, targets, mains, result_folders(study, units))
+    except Caution as e:
+        found = MergedBids(tuple(mains.values()), problem=e.message)
+    write_json(study.files.bids, asdict(found))
+    return found
+
+
+def read_merged_bids(study: Study) -> MergedBids | None:
+    """What was found last."""
+    value = read_json(study.files.bids)
+    if value is None:
+        return None
+    lists = {name: tuple(value[name]) for name in ("mains", "subjects")}
+    findings = tuple(BidsFinding(**finding) for finding in value["findings"])
+    return MergedBids(**{**value, **lists, "findings": findings})
+
+
+def validate(
+    study: Study, targets: list[OutputDataset], mains: dict[str, str], folders: list[str]
+) -> MergedBids:
+    """Validate the output dataset, and each of the folders with results.
+
+    Raises `Caution` where the validator does not work.
+    """
+    output = targets[-1]
+    files, _ = split_root(output, mains[""], "")
+    findings = [*find_in(study, output, mains[""], "", files, others=True)]
+    all_subjects: set[str] = set()
+    validated: set[str] = set()
+    for folder in folders:
+        if folder.startswith(OPAQUE):
+            continue
+        target = owner_of(folder, targets)
+        inside = target.inside(folder).removeprefix(".")
+        names, subjects = split_root(target, mains[target.path], inside)
+        chosen = sample(subjects, SUBJECTS)
+        own = [name for name in names if subject_in(name) in ("", *chosen)]
+        paths = [f"{inside}/{name}".lstrip("/") for name in [*own, *chosen]]
+        others = len(chosen) < len(subjects)
+        findings += find_in(study, target, mains[target.path], inside, paths, others=others)
+        all_subjects |= set(subjects)
+        validated |= set(chosen)
+    return MergedBids(
+        mains=tuple(mains.values()),
+        subjects=tuple(sorted(validated)),
+        merged=len(all_subjects),
+        findings=tuple(findings),
+    )
+
+
+def split_root(target: OutputDataset, main: str, folder: str) -> tuple[list[str], list[str]]:
+    """What is in a folder of a dataset: files and folders, and the folders of subjects.
+
+    Of the output dataset's own folder, only the files.
+    """
+    tree = call_git(["rev-parse", f"{main}^{{tree}}"], cwd=target.dataset)
+    if folder:
+        entry = read_entries(target.dataset, tree, [folder]).get(folder)
+        if entry is None or entry.mode != FOLDER:
+            return [], []
+        tree = entry.blob
+    found = read_trees(target.dataset, [tree])[tree]
+    subjects = [n for n, e in found.items() if e.mode == FOLDER and n.startswith("sub-")]
+    whole = bool(folder or target.path)
+    names = [
+        name
+        for name, entry in found.items()
+        if entry.mode != SUBDATASET
+        and name not in (*subjects, *NOT_OF_IT, ".datalad")
+        and (whole or entry.mode != FOLDER)
+    ]
+    return names, sorted(subjects)
+
+
+def subject_in(name: str) -> str:
+    """The subject that a file's name starts with, empty where it is of no single one."""
+    return name.partition("_")[0].partition(".")[0] if name.startswith("sub-") else ""
+
+
+def find_in(
+    study: Study,
+    target: OutputDataset,
+    main: str,
+    folder: str,
+    paths: list[str],
+    *,
+    others: bool,
+) -> Iterator[BidsFinding]:
+    """The findings in a dataset, the most frequent first; errors before warnings.
+
+    `others` says that it has files of the dataset that are not among `paths`.
+    """
+    issues, without_text = find_issues(
+        study, target.dataset, main, paths, folder=folder, warnings=True
+    )
+    found: dict[tuple[str, str], list[str]] = {}
+    for issue in issues:
+        if counts(issue["code"], others=others, without_text=without_text):
+            code = " ".join(filter(None, [issue["code"], issue.get("subCode")]))
+            found.setdefault((issue["severity"], code), []).append(issue.get("location", ""))
+    name = target.outside(folder).rstrip("/") or "."
+    for (severity, code), places in sorted(found.items(), key=lambda f: (f[0][0], -len(f[1]))):
+        yield BidsFinding(name, severity, code, len(places), min(places))
+
+
+def tell_merged_bids(study: Study) -> str:
+    """How many subjects were validated, for the table of a check.
+
+    Raises `Caution` where there are errors.
+    """
+    found = validate_merged(study)
+    if found is None:
+        return "nothing is merged that could be validated"
+    errors = [describe_finding(f) for f in found.findings if f.severity == "error"]
+    if found.problem or errors:
+        said = found.problem or f"{describe_sample(found)}: {'; '.join(errors)}"
+        raise Caution(
+            said,
+            hint="these are names and files that the app writes; those that it writes on purpose "
+            "belong in a .bidsignore of its output folder.",
+        )
+    return f"{describe_sample(found)}: no errors"
+
+
+def describe_merged_bids(study: Study) -> dict[str, Any] | None:
+    """What a report says of it; None where nothing was validated."""
+    found = validate_merged(study)
+    if found is None:
+        return None
+    return {
+        "validator": VALIDATOR,
+        "sample": found.problem or describe_sample(found),
+        "valid": not found.problem and all(f.severity != "error" for f in found.findings),
+        "findings": [asdict(finding) for finding in found.findings],
+        "lines": [describe_finding(finding) for finding in found.findings],
+    }
+
+
+def describe_sample(found: MergedBids) -> str:
+    """Which of the merged subjects were validated."""
+    if len(found.subjects) == found.merged:
+        return f"all {found.merged} subject(s)"
+    return f"{len(found.subjects)} of {found.merged} subjects ({a_few(found.subjects, SUBJECTS)})"
+
+
+def describe_finding(finding: BidsFinding) -> str:
+    """A finding in a line."""
+    place = finding.example.lstrip("/")
+    where = "the output dataset" if finding.dataset == "." else finding.dataset
+    return f"{where}: {finding.severity} {finding.code} ({finding.number}), first at {place}"
