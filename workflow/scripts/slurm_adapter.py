@@ -132,8 +132,8 @@ def adapt_slurm(study: Study, config: Mapping, *, here: bool, in_chain: bool = F
             )
         return False
     known = ExecutorPluginRegistry().get_plugin("slurm")
-    parts = getattr(known.executor, "parts", {}) if in_chain else {}
-    parts = {**parts, study.name: Part(study, config)}
+    others = getattr(known.executor, "parts", ()) if in_chain else ()
+    parts = (*others, Part(study, config))
     known.executor = type("StudyExecutor", (SlurmAdapter,), {"parts": parts, "in_chain": in_chain})
     return True
 
@@ -166,12 +166,12 @@ def own_unit(info: Any) -> str:
 class SlurmAdapter(getattr(plugin, "Executor", object)):
     """The plugin's executor, with jobs that need no Snakemake and ends that are seen at once."""
 
-    parts: Mapping[str, Part]
+    parts: tuple[Part, ...]
     in_chain: bool
 
     def __init__(self, workflow: Any, logger: Any) -> None:
         # The plugin's thread starts in its own __init__, and finds these.
-        self.first = next(iter(self.parts.values()))
+        self.first = self.parts[0]
         self.watch = Watch(self.first.study)
         self.ends: dict[str, JobEnd] = {}
         self.failures: dict[str, int] = {}
@@ -200,7 +200,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
             settings.jobname_prefix = prefix
         self.patch_questions()
         super().__post_init__(*args, **kwargs)
-        for part in self.parts.values():
+        for part in self.parts:
             part.setting = CallSetting(
                 directory=Path.cwd(),
                 config=write_job_config(part.study, part.config),
@@ -212,8 +212,8 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
 
     def part_of(self, job: Any) -> Part:
         """The study that a job is of, by its log, which each rule has in `results/<study>/`."""
-        folders = Path(str(job.log[0])).parts[1:2] if job.log else ()
-        return next((self.parts[name] for name in folders if name in self.parts), self.first)
+        folder = Path(str(job.log[0])).parts[1:2] if job.log else ()
+        return next((part for part in self.parts if (part.study.name,) == folder), self.first)
 
     def warn_of_limits(self) -> None:
         """Say where the profile asks for more jobs at once than the controller takes."""
@@ -318,7 +318,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
     def look_at_ends(self) -> None:
         """Read the notes of jobs that ended."""
         found = {}
-        for part in self.parts.values():
+        for part in self.parts:
             found |= take_ends(part.setting.ended) if part.setting else {}
         self.ends |= found
         self.waiting = max(0, self.waiting - len(found))
@@ -472,7 +472,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
     def shutdown(self) -> None:
         """End, and remove the notes of this run."""
         super().shutdown()
-        for part in self.parts.values():
+        for part in self.parts:
             if part.setting:
                 remove_ends(part.setting.ended)
         for array in self.arrays:
