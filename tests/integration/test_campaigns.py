@@ -14,7 +14,7 @@ def test_a_fault_in_one_dataset_stops_that_one_alone(tmp_path):
     for dataset in ("ds1", "ds2"):
         make_input(tmp_path / "data" / dataset, {"01": [None]})
     space = ChainSpace(tmp_path / "my campaign", extra={"datasets": ["ds1", "ds2", "ds3"]})
-    for name, reads in (("prep", ()), ("glm", ("{dataset}-prep",))):
+    for name, reads in (("prep", ()), ("glm", ("prep.yaml",))):
         study = space.add(name, tmp_path / "data" / "{dataset}", *reads)
         study.config["study"] = f"{{dataset}}-{name}"
         study.config["datalad"]["output_repos"] = [f"stores/{{dataset}}-{name}.git"]

@@ -56,6 +56,8 @@ def test_studies_run_after_those_that_they_read(tmp_path, write):
     chain = read_chain({"studies": files}, tmp_path / "chain.yaml", base=tmp_path)
     assert ["a", "b", "c"] == [step.name for step in chain.steps]
     assert "chain" == chain.name
+    # Jobs know the others by name: the file may be a template, and lie elsewhere.
+    assert [{"study": "b"}, {"study": "a"}] == chain.steps[2].config["datalad"]["inputs"]
     (further,) = chain.steps[1].study.further_inputs
     assert ("sourcedata/a", "out", str(tmp_path / "a.git")) == (
         further.path,

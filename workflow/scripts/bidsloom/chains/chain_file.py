@@ -189,7 +189,7 @@ def read_steps(
         try:
             lines = templates[path].lines
             study = read_study(config, base=base, lines=lines, checked=checked, studies=known)
-            steps.append(Step(study, config, path, dataset))
+            steps.append(Step(study, name_inputs(config, known), path, dataset))
         except ConfigFailure as e:
             problems += [label(problem, path.name) for problem in e.problems]
     problems += find_chain_faults(
@@ -198,6 +198,17 @@ def read_steps(
     refuse(problems)
     by_name = {step.name: step for step in steps}
     return [by_name[study.name] for study in order_studies([step.study for step in steps])]
+
+
+def name_inputs(config: Mapping, known: Mapping[str, Mapping]) -> dict[str, Any]:
+    """A configuration whose inputs name other studies by their names, as its jobs know them."""
+    inputs = [
+        {**given, "study": study_name(known[given["study"]])}
+        if given.get("study") in known
+        else given
+        for given in config["datalad"].get("inputs", [])
+    ]
+    return {**config, "datalad": {**config["datalad"], "inputs": inputs}}
 
 
 def label(problem: WorkflowFailure, place: str) -> WorkflowFailure:
