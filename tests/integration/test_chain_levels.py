@@ -48,10 +48,9 @@ def test_a_longitudinal_chain(chain):
     parents = git("log", "-1", "--format=%P", joined, cwd=cross.store).split()
     assert parents == [cross.record(f"sub-01_ses-{s}")["commit"] for s in "ab"]
     git("merge-base", "--is-ancestor", joined, "main", cwd=cross.store)
-    clone = base.clone()
-    head = git("rev-parse", "HEAD", cwd=clone)
-    run("datalad", "-l", "error", "rerun", base.record("sub-01")["commit"], cwd=clone)
-    assert "" == git("diff", "--name-only", head, "HEAD", cwd=clone)
+    clone, commit = base.clone(), base.record("sub-01")["commit"]
+    run("datalad", "-l", "error", "rerun", "--onto", f"{commit}^", commit, cwd=clone)
+    assert "" == git("diff", "--name-only", commit, "HEAD", cwd=clone)
 
     assert "Nothing to be done" in chain.snakemake("-n").stdout
     # Without records, all is found in the stores: what a unit reads has not changed.

@@ -40,11 +40,10 @@ def test_a_chain_runs_as_one(chain):
     # Main registers main of the study that it reads; a rerun in a fresh clone works.
     main = git("rev-parse", "main", cwd=first.store)
     assert main == git("rev-parse", "main:sourcedata/first", cwd=second.store)
-    clone = second.clone()
-    head = git("rev-parse", "HEAD", cwd=clone)
-    run("datalad", "-l", "error", "rerun", record["commit"], cwd=clone)
+    clone, commit = second.clone(), record["commit"]
+    run("datalad", "-l", "error", "rerun", "--onto", f"{commit}^", commit, cwd=clone)
     assert 2 == second.runs().count("01")
-    assert "" == git("diff", "--name-only", head, "HEAD", cwd=clone)
+    assert "" == git("diff", "--name-only", commit, "HEAD", cwd=clone)
 
     # A change of the first study: its units are due, and theirs in the second one.
     first.config["container"]["bids_args"]["note"] = "another"

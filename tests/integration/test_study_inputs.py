@@ -58,12 +58,11 @@ def test_a_study_reads_what_another_one_merged(workspace):
     main = git("rev-parse", "main", cwd=workspace.store)
     assert main == git("rev-parse", "main:sourcedata/probe", cwd=second.store)
     clone = second.clone()
-    head = git("rev-parse", "HEAD", cwd=clone)
     commit = second.record("sub-01")["commit"]
     assert read["sourcedata/probe"] == git("rev-parse", f"{commit}:sourcedata/probe", cwd=clone)
-    run("datalad", "-l", "error", "rerun", commit, cwd=clone)
+    run("datalad", "-l", "error", "rerun", "--onto", f"{commit}^", commit, cwd=clone)
     assert 3 == workspace.runs().count("01")
-    assert "" == git("diff", "--name-only", head, "HEAD", cwd=clone)
+    assert "" == git("diff", "--name-only", commit, "HEAD", cwd=clone)
 
     # Nothing is due again; then one more, and one changed.
     assert "nothing to process: 2 unit(s) are done" in second.snakemake("-n").stderr
