@@ -28,6 +28,12 @@ def chain(tmp_path):
 def test_a_longitudinal_chain(chain):
     """A subject waits for all its sessions, a session for its subject, the last study for all."""
     cross, base, long, last = chain.studies.values()
+    # Before the first study is merged, two sessions are read at a commit that joins them.
+    chain.snakemake("--cores", "2", "results/base/jobs/sub-01.json")
+    joined = base.record("sub-01")["read"]["sourcedata/cross"]
+    parents = git("log", "-1", "--format=%P", joined, cwd=cross.store).split()
+    assert parents == [cross.record(f"sub-01_ses-{s}")["commit"] for s in "ab"]
+    assert "joined/probe/sub-01" in cross.branches()
     chain.snakemake()
     both = {f"sub-01/ses-{s}/sub-01_ses-{s}_desc-probe.dat" for s in "ab"}
     seen = base.report_of("sub-01")["sourcedata/cross/cross"]
@@ -43,10 +49,7 @@ def test_a_longitudinal_chain(chain):
     assert last.record("sub-02")["read"] == {"sourcedata/cross": cross.record("group")["commit"]}
 
     # The commit that joins two sessions is part of the other study's main now.
-    joined = base.record("sub-01")["read"]["sourcedata/cross"]
     assert ["base", "git-annex", "main"] == cross.branches()
-    parents = git("log", "-1", "--format=%P", joined, cwd=cross.store).split()
-    assert parents == [cross.record(f"sub-01_ses-{s}")["commit"] for s in "ab"]
     git("merge-base", "--is-ancestor", joined, "main", cwd=cross.store)
     clone, commit = base.clone(), base.record("sub-01")["commit"]
     run("datalad", "-l", "error", "rerun", "--onto", f"{commit}^", commit, cwd=clone)
