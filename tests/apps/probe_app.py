@@ -140,6 +140,8 @@ if args.switches and (args.switches / "escape").exists():
             pass
 (folder / f"{unit}_desc-probe.json").write_text(json.dumps(report, indent=1))
 (folder / f"{unit}_desc-probe.dat").write_bytes(b"".join(p.read_bytes() for p in files))
+if args.switches and (args.switches / "bids-names").exists():
+    (folder / f"{unit}_desc-probe_T1w.json").write_text("{}")
 page = unit
 if args.switches and (args.switches / "by-subject").exists():
     page = f"sub-{label}"

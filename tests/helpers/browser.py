@@ -166,6 +166,18 @@ class Browser:
         """Type into what has the focus."""
         self.send("Input.insertText", text=text)
 
+    def unnamed_controls(self) -> list[str]:
+        """The roles of fields, buttons and links that a screen reader has no name for."""
+        kinds = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "spinbutton"}
+        kinds |= {"tab", "radio", "img"}
+        return [
+            node["role"]["value"]
+            for node in self.send("Accessibility.getFullAXTree")["nodes"]
+            if not node.get("ignored")
+            and node["role"]["value"] in kinds
+            and not node.get("name", {}).get("value", "").strip()
+        ]
+
     def screenshot(self, path: Path, *, whole: bool = True) -> None:
         """A picture of the page."""
         shown: dict[str, Any] = {}

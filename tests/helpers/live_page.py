@@ -60,7 +60,7 @@ class LivePage:
 
     def ask(
         self, method: str, path: str, value: Any = None, **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
         """Code, headers and content of an answer."""
         connection: http.client.HTTPConnection
         if self.socket:
@@ -73,7 +73,7 @@ class LivePage:
             headers = {"X-CSRF-Token": self.csrf, "Content-Type": "application/json", **headers}
         connection.request(method, path, body=body, headers=headers)
         answer = connection.getresponse()
-        told = answer.status, dict(answer.headers), answer.read()
+        told = answer.status, answer.headers, answer.read()
         connection.close()
         return told
 

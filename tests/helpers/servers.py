@@ -53,7 +53,8 @@ def running_sshd(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """An ssh server with keys of its own below `root`.
 
     Its address (`ssh://user@127.0.0.1:port`), and the variables by which
-    clients use its key and know it.
+    clients use its key and know it.  `PATH` of these stands for ~/.ssh/config,
+    which DataLad reads alone; ssh takes it from the account, whatever HOME is.
     """
     root.mkdir(parents=True)
     for name in ("host", "client"):
@@ -77,6 +78,7 @@ StrictModes no
 UsePAM no
 PasswordAuthentication no
 PermitRootLogin prohibit-password
+Subsystem sftp internal-sftp
 SetEnv "PATH={tools}:{os.environ["PATH"]}" "HOME={root}/home"
 """
     )
@@ -90,7 +92,13 @@ SetEnv "PATH={tools}:{os.environ["PATH"]}" "HOME={root}/home"
     options = f"-o IdentitiesOnly=yes -o UserKnownHostsFile='{root}/known' -i '{root}/client'"
     try:
         wait_for(lambda: answers(port), 20, "the start of sshd")
-        yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}", {"GIT_SSH_COMMAND": f"ssh {options}"}
+        client = root / "bin" / "ssh"
+        client.parent.mkdir()
+        client.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {options} "$@"\n')
+        client.chmod(0o755)
+        variables = {"GIT_SSH_COMMAND": f"ssh {options}"}
+        variables["PATH"] = f"{client.parent}{os.pathsep}{os.environ['PATH']}"
+        yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}", variables
     finally:
         process.terminate()
         process.wait()

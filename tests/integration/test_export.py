@@ -1,5 +1,6 @@
 """Merged results as plain files: in a folder, in zip files, at a special remote."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -8,13 +9,16 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.config import read_study
 from bidsloom.config.study import Export
 from bidsloom.datasets.annex import object_path
+from bidsloom.handover.bids_prov import write_provenance
 from bidsloom.handover.export import export_study
 from bidsloom.records.export_outcome import read_export_outcome
+from helpers.prov_schema import SCHEMAS
 from helpers.studies import git, make_workspace, run
 
 NOTES = ".bidsloom-export"
@@ -297,6 +301,48 @@ def test_folder_of_others_is_refused(made, tmp_path, input_dataset):
         export_study(study_of(made, to=foreign))
     with pytest.raises(WorkflowFailure, match=r"set export\.to to a new folder"):
         export_study(study_of(made))
+
+
+def test_provenance(made, tmp_path):
+    """Each merged unit's run as BIDS-Prov, from its record alone: the same bytes every time."""
+    made.config["report"] = {"prov": True}
+    made.snakemake("--cores", "1", "report")
+    del made.config["report"]
+    study = study_of(made)
+    folder = study.files.provenance
+    first = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
+    names = [f"prov-sub0{n}/prov-sub0{n}_{s}.json" for n in (1, 2) for s in SCHEMAS]
+    assert sorted([*names, "provenance.json", "provenance.tsv"]) == sorted(first)
+    table = first["provenance.tsv"].decode().splitlines()
+    assert ["provenance_label", "prov-sub01", "prov-sub02"] == [ln.split("\t")[0] for ln in table]
+    contents = {name: json.loads(first[name]) for name in names}
+    for name, content in contents.items():
+        jsonschema.validate(content, SCHEMAS[name.rpartition("_")[2].removesuffix(".json")])
+    (act,) = contents["prov-sub01/prov-sub01_act.json"]["Activities"]
+    entities = {e["Id"]: e for e in contents["prov-sub01/prov-sub01_ent.json"]["ProvEntities"]}
+    # All that an activity names is described.
+    described = {*entities}
+    for suffix, kind in (("env", "Environments"), ("soft", "Software")):
+        described |= {o["Id"] for o in contents[f"prov-sub01/prov-sub01_{suffix}.json"][kind]}
+    assert described >= {*act["Used"], *act["AssociatedWith"]}
+    assert "--participant-label 01" in act["Command"]
+    assert entities["bids::sourcedata/raw"]["Digest"] == {
+        "git-commit": git("rev-parse", "HEAD", cwd=made.config["datalad"]["input_repo"])
+    }
+    # What the run wrote, in each dataset of the output, with its checksums.
+    made_by = {e["AtLocation"]: e for e in entities.values() if e.get("GeneratedBy") == act["Id"]}
+    commit = made.record("sub-01")["commit"]
+    written = git("diff-tree", "-r", "--name-only", f"{commit}^", commit, cwd=made.store)
+    surfaces = {"sourcedata/surfaces/sub-01/surf/lh.white", "sourcedata/surfaces/logs/first.txt"}
+    assert {*written.splitlines(), *surfaces} - {"sourcedata/surfaces"} == made_by.keys()
+    data = made_by["probe/sub-01/sub-01_desc-probe.dat"]
+    content = expected_files(made)["probe/sub-01/sub-01_desc-probe.dat"]
+    assert {"MD5": hashlib.md5(content).hexdigest()} == data["Digest"]
+
+    for path in (folder, study.files.provenance_index):
+        run("rm", "-r", path, cwd="/")
+    write_provenance(study)
+    assert first == {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*")}
 
 
 def test_removed_subject_goes(made, tmp_path):

@@ -3,10 +3,12 @@
 import json
 import shutil
 
+import jsonschema
 import pytest
-from helpers.studies import git, make_input, make_workspace, run
+from helpers.studies import REPOSITORY, git, make_input, make_workspace, run
 
 OUTPUT = "derivatives/probe"
+STATUS_SCHEMA = REPOSITORY / "tests/unit/reporting/processing_status.schema.json"
 
 
 def show(workspace, path):
@@ -45,6 +47,7 @@ def study(tmp_path_factory, bids):
     del workspace.config["container"]["outputs"]
     workspace.config["report"]["validate"] = True
     workspace.config["subjects"] = {"include": ["02"]}
+    (workspace.switches / "bids-names").touch()
     workspace.snakemake()
     return workspace
 
@@ -108,6 +111,21 @@ def test_new_study_is_a_described_bids_study_dataset(study):
     assert "BIDS of the results" in table and "NOT_INCLUDED" in table
 
 
+def test_processing_status_after_each_merge(study):
+    """A row for each session, in the form of nipoppy and Neurobagel's digest."""
+    study.snakemake("--cores", "1", "merge")
+    lines = (study.results / "processing_status.tsv").read_text().splitlines()
+    columns, *rows = (line.split("\t") for line in lines)
+    (row,) = (dict(zip(columns, row, strict=True)) for row in rows)
+    jsonschema.validate(row, json.loads(STATUS_SCHEMA.read_text()))
+    assert ("02", "unnamed", "probe", "SUCCESS") == (
+        row["participant_id"],
+        row["session_id"],
+        row["pipeline_name"],
+        row["status"],
+    )
+
+
 def test_readme_says_how_to_get_and_rerun_a_subject(study):
     """And from what it was made; the commands work in a fresh clone."""
     readme = git("show", "main:README.md", cwd=study.store)
@@ -133,3 +151,45 @@ def test_edited_description_stays(study):
     # The other one is still the merge's.
     assert "CC0" == show(study, "dataset_description.json")["License"]
     assert set() == findings(study, ".")
+
+
+def test_results_are_the_input_of_a_second_study(study, tmp_path):
+    """As the dataset that is processed, and as a further input; what is missing is said."""
+    second = make_workspace(tmp_path / "second", study.store)
+    del second.config["container"]["outputs"]
+    datalad = second.config["datalad"]
+    second.config["study"] = second.config["container"]["name"] = "second"
+    given = {"repo": str(study.store), "path": "sourcedata/again", "flag": "--derivatives"}
+    datalad["inputs"] = [given]
+    said = second.snakemake("-n", check=False).stderr
+    assert f"set datalad.input_folder; there are {OUTPUT}" in said
+    datalad["input_folder"] = OUTPUT
+    said = second.snakemake("-n", check=False).stderr
+    assert f"for example folder: {OUTPUT}" in said
+    given["folder"] = OUTPUT
+    second.snakemake()
+    report = show(second, "derivatives/second/sub-02/sub-02_desc-probe.json")
+    sizes = dict(
+        line.split("\t")
+        for line in git(
+            "ls-tree", "-r", "--format=%(path)\t%(objectsize)", f"main:{OUTPUT}", cwd=study.store
+        ).splitlines()
+    )
+    names = ("desc-probe.dat", "desc-probe.json", "desc-probe_T1w.json")
+    assert {f"sub-02/sub-02_{name}" for name in names} == set(report["files"])
+    again = report["sourcedata/again/derivatives/probe"]
+    assert int(sizes["sub-02/sub-02_desc-probe.json"]) == again["sub-02/sub-02_desc-probe.json"]
+    described = show(second, "derivatives/second/dataset_description.json")
+    raw = {"raw": f"../../sourcedata/raw/{OUTPUT}", "again": f"../../sourcedata/again/{OUTPUT}"}
+    assert raw == described["DatasetLinks"]
+    first = show(study, f"{OUTPUT}/dataset_description.json")
+    assert [first[key] for key in ("License", "Authors")] == [
+        described[key] for key in ("License", "Authors")
+    ]
+    # The record fetches the first study's results into a fresh clone.
+    clone = second.clone("again")
+    head = git("rev-parse", "HEAD", cwd=clone)
+    commit = git("log", "-1", "--format=%H", "--grep=Bidsloom-Unit: sub-02", cwd=clone)
+    run("datalad", "-l", "error", "rerun", commit, cwd=clone)
+    changed = git("diff", "--name-only", head, "HEAD", cwd=clone)
+    assert changed in ("", "derivatives/second/logs/CITATION.md")

@@ -16,7 +16,7 @@ FLOORS = [
     ["commands"],
     ["chains", "page"],
     ["main_process"],
-    ["reporting"],
+    ["reporting", "erasure"],
     ["scheduling", "proof", "handover"],
     ["prepare", "job", "merge"],
     ["checks"],

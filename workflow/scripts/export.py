@@ -6,4 +6,4 @@ from bidsloom.handover.export import export_study
 
 if __name__ == "__main__":
     with entry_point(snakemake.log[0]):
-        export_study(read_study(snakemake.config))
+        export_study(read_study(snakemake.config, checked=True))

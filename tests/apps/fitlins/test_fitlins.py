@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 
@@ -17,6 +18,7 @@ from helpers.studies import REPOSITORY, Workspace, git, run
 pytestmark = pytest.mark.apps
 
 IMAGE = REPOSITORY / ".cache" / "fitlins.sif"
+FOLDER = "derivatives/fitlins"
 MAPS = ("effect", "variance", "t", "z")
 # The app convolves in steps of 0.1 s, half a step late.  Then pybids spreads
 # the volumes evenly from the first step to the last, so that each volume's
@@ -83,7 +85,7 @@ def workspace(tmp_path_factory, image) -> Workspace:
 def dataset(workspace):
     """A clone of the output dataset with all its files."""
     clone = workspace.clone()
-    run("datalad", "-l", "error", "get", "fitlins", cwd=clone)
+    run("datalad", "-l", "error", "get", FOLDER, cwd=clone)
     return clone
 
 
@@ -102,7 +104,7 @@ def maps(dataset, hidden) -> dict[str, np.ndarray]:
 def read_maps(dataset, hidden) -> dict[str, np.ndarray]:
     """The maps of the contrast, of all voxels."""
     subject = f"sub-{hidden.subject}"
-    folder = dataset / "fitlins" / "node-run" / subject
+    folder = dataset / FOLDER / "node-run" / subject
     files = {name: f"{subject}_contrast-square_stat-{name}_statmap.nii.gz" for name in MAPS}
     return {name: nibabel.load(folder / file).get_fdata() for name, file in files.items()}
 
@@ -168,7 +170,7 @@ def test_effect_agrees_with_least_squares(maps, hidden):
 
 def test_regressors_are_right(dataset, hidden):
     """The design the app wrote is the one computed here."""
-    folder = dataset / "fitlins" / "node-run" / f"sub-{hidden.subject}"
+    folder = dataset / FOLDER / "node-run" / f"sub-{hidden.subject}"
     file = folder / f"{hidden.prefix}_design.tsv"
     assert file.read_text().splitlines()[0].split("\t")[:2] == ["trial_type.square", "trans_x"]
     written = np.loadtxt(file, skiprows=1)
@@ -196,6 +198,19 @@ def test_scores_tell_the_region_from_noise(maps, hidden):
     expected = glm.normal_score(maps["t"][planted.brain()], freedom=planted.VOLUMES - 3)
     assert np.abs(z - expected)[outside].max() < 0.01
     assert np.abs(z / expected - 1)[inside].max() < 0.05
+
+
+def test_bids_validator_finds_no_fault_of_the_study(workspace):
+    """The output dataset is valid, and so are the descriptions; FitLins' own names are not BIDS."""
+    found = json.loads((workspace.root / "results/planted/bids.json").read_text())
+    assert "" == found["problem"]
+    errors = [f for f in found["findings"] if f["severity"] == "error"]
+    assert {FOLDER} == {f["dataset"] for f in errors}
+    assert not [f for f in errors if "dataset_description" in f["example"]]
+    described = git("show", f"main:{FOLDER}/dataset_description.json", cwd=workspace.store)
+    app, workflow = json.loads(described)["GeneratedBy"]
+    assert ("0.11.0", "apptainer") == (app["Version"], app["Container"]["Type"])
+    assert "bidsloom" == workflow["Name"]
 
 
 def test_rerun_gives_the_same_maps(workspace, dataset):

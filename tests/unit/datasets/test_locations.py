@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from bidsloom.datasets.locations import log_path, with_presence
+from bidsloom.datasets.locations import DEAD, log_path, with_presence
 
 NOW = Decimal("1700000000.5")
 
@@ -34,3 +34,11 @@ def test_clock_that_goes_behind_is_outdone():
 def test_log_path_is_git_annex_own():
     key = "MD5E-s13--8ddd8be4b179a529afa5f2ffae4b9858.txt"
     assert f"b31/446/{key}.log" == log_path(key)
+
+
+def test_content_that_was_removed_for_ever_is_dead():
+    """git-annex no longer looks for it in the store; what others have stays said."""
+    log = "1600000000s 1 other\n1600000001s 1 store\n"
+    wanted = "1600000000s 1 other\n1700000000.5s X store\n"
+    assert wanted == with_presence(log, "store", now=NOW, status=DEAD)
+    assert wanted == with_presence(wanted, "store", now=NOW, status=DEAD)

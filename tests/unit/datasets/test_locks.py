@@ -53,6 +53,7 @@ def test_lock_file_that_cannot_be_opened_names_its_key(tmp_path):
 def study(tmp_path):
     """A study with a further input, a pattern of them, a further output and two mounted stores."""
     return SimpleNamespace(
+        output_content=(),
         name="probe",
         group_store=False,
         results=tmp_path,

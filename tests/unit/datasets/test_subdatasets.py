@@ -4,11 +4,11 @@ import os
 
 import pytest
 from bidsloom.base.errors import WorkflowFailure
+from bidsloom.datasets.stores import git_address
 from bidsloom.datasets.subdatasets import (
     Registry,
     Subdataset,
     candidate_urls,
-    git_url,
     install,
     join_url,
     read_registry,
@@ -62,7 +62,7 @@ def test_relative_urls_are_those_of_git(base, relative, wanted):
 )
 def test_git_reaches_a_ria_store(url, wanted):
     """A RIA URL names a folder of the store."""
-    assert wanted == git_url(url)
+    assert wanted == git_address(url)
 
 
 def test_urls_are_tried_in_datalads_order():

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from bidsloom.config.study import FurtherInput, Producer
+from bidsloom.config.producer import Producer
+from bidsloom.config.study import FurtherInput
 from bidsloom.units.offers import DUE, Offer, join_offers
 from bidsloom.units.produced_files import mark_of
 from helpers.units import unit
@@ -15,7 +16,9 @@ from helpers.units import unit
 def reading(*, required: bool = True, group: bool = False) -> FurtherInput:
     """An input that is made by the study `prep`."""
     producer = Producer("prep", Path("results/prep"), "app", "/prep.git", "out", group=group)
-    return FurtherInput("sourcedata/prep", "/prep.git", "", Path(), (), required, (), producer)
+    return FurtherInput(
+        "sourcedata/prep", "/prep.git", "", Path(), (), required, (), producer=producer
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ rooms, from top to bottom:
 commands       what people type: bidsloom new, status, page, cancel, job, schema
 chains         several studies in one run  |  page: the live page of studies, and its API
 main_process   opens a study when Snakemake starts, and concludes it
-reporting      states, status, report, messages
+reporting      states, status, report, messages  |  erasure: a subject out of the stores
 scheduling     requests, retries, batches, SLURM  |  proof: compute again, compare
                |  handover: plain files for others
 prepare        the study dataset  |  job: one unit  |  merge: into main

@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 USER, PASSWORD = "BIDSLOOM_USER_", "BIDSLOOM_PASSWORD_"
+# The variable with the names of others that hold credentials.
+VARIABLES = "BIDSLOOM_CREDENTIAL_VARIABLES"
 # What these schemes have before the host is a credential; ssh needs the name of the user.
 _WEB = r"\b((?:[A-Za-z][\w+.-]*\+)?(?:https?|ftps?)://)"
 _WEB_URL = re.compile(_WEB + "([^/]*)@", re.IGNORECASE)
@@ -98,10 +100,19 @@ def use_credentials(
         environment["GIT_CONFIG_COUNT"] = str(count)
 
 
+def use_variables(environment: MutableMapping[str, str], variables: Mapping[str, str]) -> None:
+    """Set variables that hold credentials; `without_credentials` removes them."""
+    environment.update(variables)
+    known = environment.get(VARIABLES, "").split()
+    environment[VARIABLES] = " ".join(sorted({*known, *variables}))
+
+
 @contextlib.contextmanager
 def without_credentials(environment: MutableMapping[str, str]) -> Iterator[None]:
     """Remove the credentials from an environment for the time of a block: no app needs them."""
-    held = {name: environment[name] for name in environment if name.startswith((USER, PASSWORD))}
+    own = environment.get(VARIABLES, "").split()
+    names = [n for n in environment if n.startswith((USER, PASSWORD)) or n in own]
+    held = {name: environment[name] for name in names}
     for name in held:
         del environment[name]
     try:

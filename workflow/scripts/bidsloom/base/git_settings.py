@@ -32,6 +32,8 @@ ALLOWED = re.compile(
     re.VERBOSE,
 )
 
+# Where DataLad's shared ssh connections are.
+SOCKETS = "BIDSLOOM_SSH_SOCKETS"
 # A repository of another user that git may work in.
 TRUST = "safe.directory"
 # Variables of git and DataLad that hold: who the user is, and how a place is reached.
@@ -106,6 +108,32 @@ def use_own_ssh(environment: MutableMapping[str, str], settings: list[tuple[str,
         environment["GIT_SSH_COMMAND"] = given[-1]
     if {"GIT_SSH", "GIT_SSH_COMMAND"} & environment.keys():
         environment["GIT_ANNEX_USE_GIT_SSH"] = "1"
+
+
+def connect_for_ria(environment: MutableMapping[str, str]) -> None:
+    """Let DataLad reach RIA stores behind ssh, by connections of this process' own.
+
+    Without a shared connection, DataLad forgets the port of a store, and then
+    waits for ever.  Shared with other jobs, the first job to end would close it.
+    """
+    own = f"/tmp/bidsloom-ssh-{os.getpid()}-"
+    if not environment.get(SOCKETS, "").startswith(own):
+        # A socket's path has at most 107 bytes; some scratch folders are longer.
+        environment[SOCKETS] = tempfile.mkdtemp(prefix=own.removeprefix("/tmp/"), dir="/tmp")
+        atexit.register(shutil.rmtree, environment[SOCKETS], ignore_errors=True)
+    set_up_connections(environment)
+
+
+def set_up_connections(environment: MutableMapping[str, str]) -> None:
+    """Share DataLad's ssh connections in an environment where `connect_for_ria` asked for it.
+
+    Elsewhere DataLad would connect before git does, without the account's
+    GIT_SSH_COMMAND.
+    """
+    sockets = environment.get(SOCKETS)
+    environment["DATALAD_SSH_MULTIPLEX__CONNECTIONS"] = "1" if sockets else "0"
+    if sockets:
+        environment["DATALAD_LOCATIONS_SOCKETS"] = sockets
 
 
 def trust(environment: MutableMapping[str, str], folders: Iterable[str]) -> None:

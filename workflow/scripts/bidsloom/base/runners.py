@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 
 from .errors import CommandError, WorkflowFailure
-from .git_settings import compose_settings, isolate, parse_settings
+from .git_settings import compose_settings, isolate, parse_settings, set_up_connections
 from .paths import STANDALONE
 
 # A job may be started by absolute path, without its environment activated;
@@ -64,8 +64,7 @@ def set_up_environment(extra: Mapping[str, str] | None = None) -> None:
     os.environ.update(extra or {})
     isolate(os.environ, [*compose_settings(read_settings()), *netrc_settings()])
     os.environ["DATALAD_UI_PROGRESSBAR"] = "none"
-    # DataLad would connect before git does, without the account's GIT_SSH_COMMAND.
-    os.environ["DATALAD_SSH_MULTIPLEX__CONNECTIONS"] = "0"
+    set_up_connections(os.environ)
     os.environ["DATALAD_LOG_LEVEL"] = "error"
 
 

@@ -6,6 +6,7 @@ functions named `tell_...` return, for the table, what is there.
 app             starts the app: whether it starts, and which version it is
 at_start        the checks when Snakemake starts, and those of each job
 bids_validator  the errors that bids-validator finds
+content_trial   a check that tries: send a file to the content store
 findings        a check, what it found, and the table of findings
 input_trials    checks that try: fetch a file as jobs do
 lock_file       checks of the lock file, and whether it locks between nodes

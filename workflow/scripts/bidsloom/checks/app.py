@@ -13,7 +13,7 @@ from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import read_json, write_json
 from ..base.runners import call
 from ..config import Study
-from ..containers.image import find_image, image_path
+from ..containers.image import find_image, image_path, prepared_image
 from ..containers.image_labels import labelled_version, read_labels
 from ..containers.runtimes import (
     Runtime,
@@ -136,7 +136,7 @@ def know_app(study: Study, prepared: Prepared) -> AppFacts:
     known = read_json(study.files.app)
     if known and known["image"] == prepared.image:
         return AppFacts(**known)
-    image = find_image(study, prepared=prepared.image)
+    image = prepared_image(study)
     if image is None:
         return AppFacts()
     try:

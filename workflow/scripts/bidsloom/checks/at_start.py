@@ -15,7 +15,13 @@ from ..config import Study
 from ..config.study import SUBJECT
 from ..containers.image import ImageKind, identify_image, image_kind
 from ..containers.runtimes import Runtime, check_runtime, choose_runtime
-from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs
+from ..datasets.content_store import check_credentials
+from ..datasets.output_datasets import (
+    OutputDataset,
+    check_output_store,
+    list_outputs,
+    main_output,
+)
 from ..units.unit import Units
 from .findings import Check
 from .lock_file import check_lock_file
@@ -80,6 +86,7 @@ def checks_at_start(study: Study, *, here: bool) -> Iterator[Check]:
             partial(check_output_store, output, study),
             partial(tell_output_store, output, study),
         )
+    yield from content_checks(study)
     if study.lock_file:
         yield Check(
             "datalad.lock_file",
@@ -102,6 +109,19 @@ def checks_on_machine(study: Study, runtime: Runtime) -> Iterator[Check]:
             lambda: tell_runtime(runtime),
         )
     yield from mount_checks(study, bare=bare)
+    yield from content_checks(study)
+
+
+def content_checks(study: Study) -> Iterator[Check]:
+    """The check of what a content store needs besides git-annex."""
+    store = main_output(study).store
+    if store.content:
+        yield Check(
+            "datalad.output_content",
+            "its program and credentials",
+            lambda: check_credentials(store),
+            lambda: dict(store.content)["type"],
+        )
 
 
 TOOLS = Check("programs", "git 2.31 or newer, git-annex, datalad", check_tools, tell_tools)

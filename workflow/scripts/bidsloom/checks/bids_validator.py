@@ -15,6 +15,7 @@ from ..base.errors import CommandError
 from ..base.files import read_json
 from ..base.runners import call
 from ..config import Study
+from ..config.study import join
 from ..datasets.annex import FOLDER, SUBDATASET
 from ..datasets.thin_clones import CLONE, LAY_OUT
 from ..units.tree import read_root
@@ -50,7 +51,7 @@ def validate_sample(study: Study, units: Units) -> str:
 
     Raises `Caution` where the validator finds errors, or does not work.
     """
-    root = read_root(study.input, units.commit)
+    root = read_root(study.input, study.input_tree(units.commit))
     processed = sorted({f"sub-{unit.subject}" for unit in units.units})
     # Datasets are not cloned for this.
     subjects = sample([name for name in processed if root[name][0] == FOLDER], SUBJECTS)
@@ -58,7 +59,10 @@ def validate_sample(study: Study, units: Units) -> str:
         return "not validated: every subject is a dataset of its own"
     files = [name for name, (mode, _) in root.items() if mode not in (FOLDER, SUBDATASET)]
     others = any(name.startswith("sub-") and name not in subjects for name in root)
-    errors, without_text = find_issues(study, study.input, units.commit, [*files, *subjects])
+    paths = [join(study.input_folder, name) for name in [*files, *subjects]]
+    errors, without_text = find_issues(
+        study, study.input, units.commit, paths, folder=study.input_folder
+    )
     errors = [e for e in errors if counts(e["code"], others=others, without_text=without_text)]
     validated = f"{len(subjects)} of {len(processed)} subject(s)"
     if errors:

@@ -9,6 +9,7 @@ from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import call, call_annex, call_git_records, read_objects
 from ..config import Study
+from ..config.study import join
 from ..datasets.annex import SYMLINK, is_annexed, key_size, link_key
 from ..datasets.stores import last_line
 from ..datasets.subdatasets import install
@@ -27,7 +28,8 @@ def try_input(study: Study, commit: str, unit: Unit) -> str:
     """
     if parts := find_parts(input_commit(study, commit), unit):
         return try_part(study, parts[0])
-    smallest = smallest_file(study.input, commit, unit.folder) if is_annexed(study.input) else None
+    own_folder, annexed = join(study.input_folder, unit.folder), is_annexed(study.input)
+    smallest = smallest_file(study.input, commit, own_folder) if annexed else None
     if smallest is None:
         return "git has all of its content; there is nothing to fetch"
     path, key = smallest

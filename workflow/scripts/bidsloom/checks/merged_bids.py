@@ -14,6 +14,7 @@ from ..base.files import read_json, write_json
 from ..base.runners import call_git
 from ..base.text import a_few
 from ..config import Study
+from ..config.study import join
 from ..datasets.annex import FOLDER, SUBDATASET
 from ..datasets.branches import head_of
 from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
@@ -27,7 +28,7 @@ from .findings import Caution
 # Datasets whose content BIDS does not prescribe.
 OPAQUE = "sourcedata/"
 # Whatever these hold, it is validated as a dataset of its own, or not at all.
-NOT_OF_IT = ("derivatives", "sourcedata")
+NOT_OF_IT = ("derivatives", "sourcedata", ".datalad")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def validate(
     Raises `Caution` where the validator does not work.
     """
     output = targets[-1]
-    files, _ = split_root(output, mains[""], "")
+    files = [path for path, _ in list_root(output, mains[""], "")]
     findings = [*find_in(study, output, mains[""], "", files, others=True)]
     all_subjects: set[str] = set()
     validated: set[str] = set()
@@ -104,10 +105,10 @@ def validate(
             continue
         target = owner_of(folder, targets)
         inside = target.inside(folder).removeprefix(".")
-        names, subjects = split_root(target, mains[target.path], inside)
+        listed = list_root(target, mains[target.path], inside)
+        subjects = sorted({subject for _, subject in listed if subject})
         chosen = sample(subjects, SUBJECTS)
-        own = [name for name in names if subject_in(name) in ("", *chosen)]
-        paths = [f"{inside}/{name}".lstrip("/") for name in [*own, *chosen]]
+        paths = [join(inside, path) for path, subject in listed if subject in ("", *chosen)]
         others = len(chosen) < len(subjects)
         findings += find_in(study, target, mains[target.path], inside, paths, others=others)
         all_subjects |= set(subjects)
@@ -120,32 +121,34 @@ def validate(
     )
 
 
-def split_root(target: OutputDataset, main: str, folder: str) -> tuple[list[str], list[str]]:
-    """What is in a folder of a dataset: files and folders, and the folders of subjects.
+def list_root(target: OutputDataset, main: str, folder: str) -> list[tuple[str, str]]:
+    """(path, subject) of what is in a folder of a dataset; of no single subject: empty.
 
+    Folders that hold subjects' folders, as some apps write them, are opened.
     Of the output dataset's own folder, only the files.
     """
     tree = call_git(["rev-parse", f"{main}^{{tree}}"], cwd=target.dataset)
     if folder:
         entry = read_entries(target.dataset, tree, [folder]).get(folder)
         if entry is None or entry.mode != FOLDER:
-            return [], []
+            return []
         tree = entry.blob
     found = read_trees(target.dataset, [tree])[tree]
-    subjects = [n for n, e in found.items() if e.mode == FOLDER and n.startswith("sub-")]
-    whole = bool(folder or target.path)
-    names = [
-        name
-        for name, entry in found.items()
-        if entry.mode != SUBDATASET
-        and name not in (*subjects, *NOT_OF_IT, ".datalad")
-        and (whole or entry.mode != FOLDER)
-    ]
-    return names, sorted(subjects)
+    files = [name for name, entry in found.items() if entry.mode not in (FOLDER, SUBDATASET)]
+    listed = [(name, subject_in(name)) for name in files]
+    if not folder and not target.path:
+        return listed
+    folders = {n: e.blob for n, e in found.items() if e.mode == FOLDER and n not in NOT_OF_IT}
+    inside = read_trees(target.dataset, folders.values())
+    for name, blob in folders.items():
+        below = [(f"{name}/{child}", subject_in(child)) for child in inside[blob]]
+        opened = not subject_in(name) and any(subject for _, subject in below)
+        listed += below if opened else [(name, subject_in(name))]
+    return listed
 
 
 def subject_in(name: str) -> str:
-    """The subject that a file's name starts with, empty where it is of no single one."""
+    """The subject that a name starts with, empty where it is of no single one."""
     return name.partition("_")[0].partition(".")[0] if name.startswith("sub-") else ""
 
 
@@ -195,8 +198,12 @@ def tell_merged_bids(study: Study) -> str:
 
 
 def describe_merged_bids(study: Study) -> dict[str, Any] | None:
-    """What a report says of it; None where nothing was validated."""
-    found = validate_merged(study)
+    """What a report says of what main holds now; None where nothing was validated."""
+    return describe_validation(validate_merged(study))
+
+
+def describe_validation(found: MergedBids | None) -> dict[str, Any] | None:
+    """What a report says of what was found; None where nothing was validated."""
     if found is None:
         return None
     return {

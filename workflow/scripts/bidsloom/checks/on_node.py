@@ -15,13 +15,14 @@ from ..base.files import write_json
 from ..config import Study
 from ..containers.runtimes import Runtime, choose_runtime
 from ..datasets.clones import pin_further, pin_input
-from ..datasets.output_datasets import list_outputs
+from ..datasets.output_datasets import list_outputs, main_output
 from ..records.prepared import read_prepared
 from ..units.listing import cached_units, subjects_of_patterns
 from ..units.unit import Units
 from .app import try_container
 from .at_start import checks_on_machine, name_of, scratch_check, tell_runtime
 from .bids_validator import has_validator, validate_sample
+from .content_trial import try_content
 from .findings import Check, Finding, failures, run_checks, write_findings
 from .input_trials import try_input
 from .lock_file import check_lock
@@ -104,6 +105,13 @@ def trials(study: Study, units: Units) -> Iterator[Check]:
             name_of(output),
             "a commit can be pushed and read back",
             tell=partial(try_store, study, output.store),
+        )
+    output = main_output(study)
+    if output.store.content:
+        yield Check(
+            "datalad.output_content",
+            "a file can be sent and found",
+            tell=lambda: try_content(study, output),
         )
     prepared = read_prepared(study)
     if prepared and (token := prepared.lock_token):

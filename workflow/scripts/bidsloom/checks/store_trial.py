@@ -23,7 +23,7 @@ from ..config import Study
 from ..datasets.locks import locked
 from ..datasets.output_datasets import check_writable
 from ..datasets.pushes import outlive_locks, publish_command
-from ..datasets.stores import BASE, Store, StoreKind, is_git_directory, last_line, list_remote_heads
+from ..datasets.stores import BASE, Store, StoreKind, last_line, list_remote_heads, store_exists
 from ..datasets.thin_clones import CLONE
 from .findings import Caution
 from .trial_folder import trial_folder
@@ -67,7 +67,7 @@ def try_store(study: Study, store: Store) -> str:
         if back != commit:
             raise store_failure(store, f"pushed {commit[:10]}, found {(back or 'nothing')[:10]}")
         objects = tried.repository and tried.repository / "annex" / "objects"
-        if objects and store.kind is StoreKind.BARE and objects.is_dir():
+        if objects and store.holds_objects and objects.is_dir():
             check_writable(objects)
     return f"{store.url}: a commit was pushed and read back" + (
         "" if tried == store else " (in a temporary store beside it; the store is made later)"
@@ -104,9 +104,14 @@ def existing_store(store: Store) -> Iterator[Store]:
 
     Raises `WorkflowFailure` where nothing can be written there.
     """
-    if store.repository is None or is_git_directory(store.repository):
+    if store_exists(store):
         yield store
         return
+    if store.repository is None:
+        raise Caution(
+            f"The output store {store.url} is not there yet; its server answers.",
+            hint="snakemake --cores 1 prepare_study makes it; then check again.",
+        )
     parent = store.repository.parent
     while not os.path.lexists(parent):
         parent = parent.parent

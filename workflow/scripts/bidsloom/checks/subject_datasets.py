@@ -53,7 +53,7 @@ def try_datasets(study: Study, units: Units) -> str:
     Raises `Caution` that names those that cannot be had, or have no file of
     their subject: only their jobs will fail.
     """
-    root = read_root(study.input, units.commit)
+    root = read_root(study.input, study.input_tree(units.commit))
     given = dataclasses.replace(input_commit(study, units.commit), memory=None)
     apart = [u for u in units.units if root.get(f"sub-{u.subject}", ("",))[0] == SUBDATASET]
     asked = [unit for unit in spread(apart or units.units, ASKED) if find_parts(given, unit)]

@@ -6,7 +6,7 @@ import argparse
 from importlib.metadata import version
 
 from ..base.paths import SCHEMA_FILE
-from . import accept, job, new_study, page, status
+from . import accept, erase, job, new_study, page, status
 from .status import Parser
 
 ABOUT = "Run a BIDS App over every subject of a DataLad dataset; `snakemake` runs the study itself."
@@ -30,6 +30,7 @@ def main() -> None:
         ),
         ("page", page.ABOUT, "", page.add_arguments, page.run),
         ("accept", accept.ABOUT, "", accept.add_arguments, accept.run),
+        ("erase", erase.ABOUT, erase.EXIT_CODES, erase.add_arguments, erase.run),
         ("job", job.ABOUT, "", job.add_arguments, job.run),
         ("schema", ABOUT_SCHEMA, "", add_schema_arguments, show_schema),
     ):

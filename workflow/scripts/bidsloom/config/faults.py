@@ -10,6 +10,7 @@ from typing import Any
 from ..base.errors import WorkflowFailure
 from .amounts import find_amount_faults, find_length_faults
 from .call_format import find_call_format_faults
+from .content_faults import find_content_faults
 from .environment import find_environment_faults
 from .expects_faults import find_expects_faults
 from .export_faults import find_export_faults
@@ -53,6 +54,7 @@ def find_faults(config: Any, base: Path) -> Iterator[WorkflowFailure]:
     yield from find_container_faults(config)
     yield from find_subjects_faults(config)
     yield from find_notify_faults(config)
+    yield from find_content_faults(config)
     yield from find_hpc_faults(config)
     yield from find_place_faults(config, base)
     yield from find_expects_faults(config, base)

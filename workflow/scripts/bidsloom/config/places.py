@@ -52,6 +52,7 @@ def list_places(config: Mapping) -> Iterator[Given]:
         if isinstance(repo := value_at(output, "repo"), str) and repo:
             yield Given(f"container.outputs.{n}.repo", repo, "store")
     yield from at("lock", "datalad", "lock_file")
+    yield from at("file", "datalad", "credentials_file")
     yield from at("file", "subjects", "include")
     yield from at("file", "subjects", "exclude")
     yield from at("containers", "container", "dataset")

@@ -15,9 +15,9 @@ from ..base.errors import ConfigFailure, WorkflowFailure
 from .layout import default_outputs
 from .loading import read_config
 from .plain_values import shown
+from .producer import Producer
 from .results_folder import ResultsFolder
 from .schema import load_schema, nearest
-from .study import Producer
 from .values import as_list, fill_defaults, output_repositories, resolve_path, resolve_url, value_at
 
 CONFIG_FILES = (".yaml", ".yml", ".json")
@@ -89,12 +89,12 @@ def key_faults(given: Mapping, key: str) -> Iterator[WorkflowFailure]:
             f"{key}.study is {shown('', given['study'])}; expected: a study's name or config file.",
             hint="for example mystudy-fmriprep, or fmriprep.yaml.",
         )
-    for name in ("repo", "version"):
+    for name in ("repo", "version", "folder"):
         if name in given:
             yield WorkflowFailure(
                 f"{key} names both a study and a {name}.",
                 hint="of a study the results that it has now are read; to use another state of "
-                "its output dataset, name that by repo and version, without study.",
+                "its output dataset, name that by repo, folder and version, without study.",
             )
 
 
@@ -187,6 +187,12 @@ def read_producer(
             "it writes a folder for each session, in which no app looks for a subject's sessions "
             "together.",
             "set container.session_folders: false in its config, with a new output store.",
+        )
+    if filled["datalad"].get("output_content"):
+        raise fault(
+            "it keeps content in a special remote (datalad.output_content), where jobs of other "
+            "studies do not look for results that are not merged.",
+            "name its output dataset by `repo`, `folder` and `path`, once it is merged.",
         )
     if given.get("group") and not container.get("group_level"):
         raise fault(

@@ -14,17 +14,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..base.credentials import credential_of, use_credentials
+from ..base.credentials import credential_of, use_credentials, use_variables
 from ..base.errors import ConfigFailure, WorkflowFailure
+from ..base.git_settings import connect_for_ria
 from .expects import read_expects
 from .layout import default_outputs
 from .loading import key_of, place_faults
 from .plain_values import plain
+from .producer import Producer
 from .producers import Producers, name_producers
 from .request import Request
 from .results_folder import ResultsFolder
 from .sbatch import parse_sbatch, split_constraint
 from .schema import load_schema
+from .secret_variables import secret_variables
 from .study import (
     Bind,
     Container,
@@ -32,7 +35,6 @@ from .study import (
     FurtherInput,
     FurtherOutput,
     Notify,
-    Producer,
     ReportOptions,
     Requirement,
     Resources,
@@ -88,6 +90,9 @@ def read_study(
     if "outputs" not in container:
         container["outputs"] = default_outputs(files.dataset, container["name"])
     use_credentials(os.environ, filter(None, map(credential_of, urls_of(filled))))
+    use_variables(os.environ, secret_variables(filled["datalad"], base))
+    if any(url.startswith("ria+ssh://") for url in urls_of(filled)):
+        connect_for_ria(os.environ)
     common, datalad = filled["common"], filled["datalad"]
     return Study(
         name=name,
@@ -97,6 +102,7 @@ def read_study(
         input_url=resolve_url(datalad["input_repo"], base),
         input_version=datalad["input_version"],
         input_path=datalad["input_path"],
+        input_folder=datalad["input_folder"],
         shared_paths=tuple(datalad["shared_paths"]),
         imports=resolve_path(datalad["import_folder"], base),
         further_inputs=tuple(
@@ -109,12 +115,17 @@ def read_study(
             for given in datalad["inputs"]
         ),
         output_url=resolve_url(datalad["output_repos"][0], base),
+        output_content=tuple(
+            (key, str(value).lower() if isinstance(value, bool) else str(value))
+            for key, value in datalad["output_content"].items()
+        ),
         group_store=datalad["shared"] == "group",
         further_outputs=tuple(
             FurtherOutput(path, resolve_url(url, base), files.further_output(path))
             for path, url in output_repositories(filled).items()
             if url
         ),
+        wait_minutes=datalad["wait_minutes"],
         lock_file=optional_path(datalad["lock_file"], base),
         shared_files=tuple(datalad["shared_files"]),
         by_session=filled["subjects"]["processing_level"] == "session",
@@ -127,6 +138,7 @@ def read_study(
             price_per_core_hour=filled["report"].get("price_per_core_hour"),
             unit_pages=filled["report"]["unit_pages"],
             validate=filled["report"]["validate"],
+            prov=filled["report"]["prov"],
         ),
         notify=Notify(
             ends=tuple(filled["notify"]["on"]),
@@ -305,6 +317,7 @@ def read_further_input(
         flag=(*flag, "{path}") if len(flag) == 1 else flag,
         required=given.get("required", True),
         shared=tuple(given.get("shared_paths", [])),
+        folder=given.get("folder", "") if producer is None else producer.folder,
         producer=producer,
     )
 

@@ -246,6 +246,11 @@ class ResultsFolder:
         return self.path / "report.tsv"
 
     @property
+    def processing_status(self) -> Path:
+        """The table of nipoppy and Neurobagel (`reporting.processing_status`)."""
+        return self.path / "processing_status.tsv"
+
+    @property
     def report_data(self) -> Path:
         """The report for programs."""
         return self.path / "report.json"
@@ -278,6 +283,25 @@ class ResultsFolder:
     def export_clone(self) -> Path:
         """The clone from which git-annex exports; it knows what was exported."""
         return self.path / "export"
+
+    @property
+    def provenance(self) -> Path:
+        """The folder of the merged results' provenance, as it is in a dataset's `prov/`."""
+        return self.path / "prov"
+
+    def provenance_of(self, label: str) -> Path:
+        """The provenance of one unit, by its label there."""
+        return self.provenance / f"prov-{label}"
+
+    @property
+    def provenance_index(self) -> Path:
+        """Unit -> the commit that its provenance is written from."""
+        return self.path / "prov.json"
+
+    @property
+    def renewal(self) -> Path:
+        """The commands that make the stores anew, without those who were erased."""
+        return self.path / "renew_stores.sh"
 
     @property
     def proof(self) -> Path:

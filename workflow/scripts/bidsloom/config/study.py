@@ -8,11 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .producer import Producer
 from .request import Request
 from .results_folder import ResultsFolder
 
 # The label of a subject, in the URL of a further input.
 SUBJECT = "{subject}"
+
+
+def tree_of(commit: str, folder: str) -> str:
+    """The tree of a commit's folder as git names it; an empty folder is the commit itself."""
+    return f"{commit}:{folder}" if folder else commit
+
+
+def join(folder: str, path: str) -> str:
+    """A path below a folder; each of them may be empty."""
+    return "/".join(filter(None, [folder, path]))
 
 
 @dataclass(frozen=True)
@@ -88,46 +99,14 @@ class Container:
 
 
 @dataclass(frozen=True)
-class Producer:
-    """Another study, whose results are an input.
-
-    `store` is its output store, whose branches announce results of `app`;
-    `output` is the output folder that is read, a dataset of its own where
-    `apart`.  With `group` its group level's result is read, too; with
-    `session_folders` each session lies in a folder of its own there, and
-    `session` is that of the one that is read.
-    """
-
-    name: str
-    results: Path
-    app: str
-    store: str
-    output: str
-    apart: bool = False
-    by_session: bool = False
-    group: bool = False
-    session_folders: bool = False
-    session: str = ""
-
-    @property
-    def folder(self) -> str:
-        """The folder of the output dataset in which subjects' folders lie."""
-        return f"{self.output}/{self.session}" if self.session else self.output
-
-    @property
-    def files(self) -> ResultsFolder:
-        """The paths of the other study's `results/<study>/`."""
-        return ResultsFolder(self.results)
-
-
-@dataclass(frozen=True)
 class FurtherInput:
     """A dataset beside the raw one, registered at `path` of the output dataset.
 
     `flag` names it on the app's command line; `{path}` there stands for its
     path.  `shared` are folders that every unit gets.  With `{subject}` in
     `url` it is a pattern of datasets, one a subject, which are registered
-    below `path`.  `producer` is the study that makes it, if that is named.
+    below `path`.  `folder` of the dataset, if it is not empty, has the folders
+    of the subjects.  `producer` is the study that makes it, if that is named.
     """
 
     path: str
@@ -137,20 +116,18 @@ class FurtherInput:
     flag: tuple[str, ...]
     required: bool
     shared: tuple[str, ...]
+    folder: str = ""
     producer: Producer | None = None
 
-    @property
-    def folder(self) -> str:
-        """The folder of the dataset in which subjects' folders lie; empty for its root."""
-        if not self.producer:
-            return ""
-        return self.producer.session if self.producer.apart else self.producer.folder
+    def tree(self, commit: str) -> str:
+        """The tree with the subjects' folders, as git names it."""
+        return tree_of(commit, self.folder)
 
     def at_session(self, session: str | None) -> FurtherInput:
         """The input as a unit of a session reads it: where each has a folder, in that one."""
         if not (self.producer and self.producer.session_folders and session):
             return self
-        return replace(self, producer=replace(self.producer, session=f"ses-{session}"))
+        return replace(self, folder=f"{self.folder}/ses-{session}".lstrip("/"))
 
     @property
     def is_pattern(self) -> bool:
@@ -212,13 +189,15 @@ class ReportOptions:
     """Numbers for the report's estimates; without a price it shows no cost.
 
     `unit_pages` is of how many units the report copies their own pages;
-    `validate` says that bids-validator looks at the merged results.
+    `validate` says that bids-validator looks at the merged results, `prov` that
+    the provenance of each is written.
     """
 
     parallel_jobs: int
     price_per_core_hour: float | None
     unit_pages: int = 50
     validate: bool = True
+    prov: bool = False
 
 
 @dataclass(frozen=True)
@@ -285,12 +264,15 @@ class Study:
     input_url: str
     input_version: str
     input_path: str
+    input_folder: str
     shared_paths: tuple[str, ...]
     imports: Path
     further_inputs: tuple[FurtherInput, ...]
     output_url: str
+    output_content: tuple[tuple[str, str], ...]
     group_store: bool
     further_outputs: tuple[FurtherOutput, ...]
+    wait_minutes: float
     lock_file: Path | None
     shared_files: tuple[str, ...]
     by_session: bool
@@ -323,6 +305,15 @@ class Study:
     def input(self) -> Path:
         """The study's clone of the input dataset, without a work tree."""
         return self.files.input
+
+    @property
+    def bids_path(self) -> str:
+        """The BIDS dataset that is processed, in the output dataset."""
+        return join(self.input_path, self.input_folder)
+
+    def input_tree(self, commit: str) -> str:
+        """The BIDS dataset at a commit of the input, as git names its tree."""
+        return tree_of(commit, self.input_folder)
 
     @property
     def containers(self) -> Path:

@@ -139,3 +139,18 @@ def find_image(study: Study, *, prepared: str | None) -> Path | None:
     else:
         return None
     return path if path.exists() else None
+
+
+def prepared_image(study: Study) -> Path | None:
+    """The image's file that jobs of a prepared study use, whatever became of the one it is from.
+
+    None where it is not here.
+    """
+    path = study.dataset / image_path(study)
+    if study.container.dataset:
+        try:
+            commit = pin_containers(study)
+            path = content_path(study.containers, commit, study.container.image)
+        except (CommandError, WorkflowFailure):
+            return None
+    return path if path.exists() else None

@@ -3,6 +3,7 @@
 annex            annexed files as git-annex keeps them
 attributes       which files are annexed
 branches         job branches and their results
+content_store    the content of results in a special remote
 clones           the study's own clones of input and output
 folders          a plain folder on disk: what it holds, and what cannot be imported
 imports          plain folders as datasets, by git-annex

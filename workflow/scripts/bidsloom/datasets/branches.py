@@ -21,6 +21,8 @@ UNIT_TRAILER = "Bidsloom-Unit"
 FINGERPRINT_TRAILER = "Bidsloom-Fingerprint"
 # In a commit of main that removes the files of units: one trailer for each unit.
 REMOVED_TRAILER = "Bidsloom-Removed"
+# In a commit of main that takes out an erased subject: its name.
+ERASED_TRAILER = "Bidsloom-Erased"
 # What a complete result was when the job ended, the app's exit code where it
 # was not 0, and each reason why the result is not complete.
 EXPECTS_TRAILER = "Bidsloom-Expects"
@@ -238,6 +240,17 @@ def read_ledger(repository: Path, main: str) -> dict[str, Result]:
         for result in (results[parent] for parent in reversed(parents) if parent in results):
             ledger.setdefault(result.unit, result)
     return {unit: result for unit, result in ledger.items() if result}
+
+
+def read_erased(repository: Path, main: str) -> set[str]:
+    """The subjects that were erased from main; none where there is no main."""
+    command = ["log", "--first-parent", f"--grep=^{ERASED_TRAILER}: "]
+    command.append(f"--format=%(trailers:key={ERASED_TRAILER},valueonly,separator=%x20)")
+    try:
+        lines = call_git_lines([*command, main], cwd=repository)
+    except CommandError:
+        return set()
+    return {subject for line in lines for subject in line.split()}
 
 
 def head_of(repository: Path, ref: str) -> str | None:

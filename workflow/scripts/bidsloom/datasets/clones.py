@@ -8,12 +8,14 @@ return the commit that the study uses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from ..base.batching import in_batches
 from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import read_json, remove_tree, write_json
+from ..base.patience import outlast
 from ..base.runners import PRIVATE, call_datalad, call_git, call_git_lines, call_git_success
 from ..base.space import no_space, says_full
 from ..config import Study
@@ -52,8 +54,7 @@ def clone_output(output: OutputDataset, study: Study) -> None:
     if dataset.exists() and not call_git_success(known, cwd=dataset):
         remove_tree(dataset)
     if not dataset.exists():
-        url = store.git_url if store.repository and not store.url.startswith("ria") else store.url
-        clone(url, dataset, key="datalad.output_repos", remote=REMOTE)
+        clone(store.clone_url, dataset, key="datalad.output_repos", remote=REMOTE)
         if store.kind is StoreKind.RIA:
             # git-annex pushes nothing while a special remote that another clone made
             # is unverified; this one is the store that the config names.
@@ -90,9 +91,8 @@ def clone(url: str, target: Path, *, key: str, remote: str = "origin") -> None:
         remove_tree(temporary)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        call_datalad(
-            ["clone", url, str(temporary), "--no-checkout"], cwd=target.parent, env=PRIVATE
-        )
+        command = ["clone", url, str(temporary), "--no-checkout"]
+        outlast(lambda: call_datalad(command, cwd=target.parent, env=PRIVATE))
     except CommandError as e:
         if temporary.exists():
             remove_tree(temporary)
@@ -135,10 +135,9 @@ def fetch_output(output: OutputDataset) -> None:
     try:
         for part in parts:
             refs = "".join(f"+refs/heads/{name}:refs/remotes/{REMOTE}/{name}\n" for name in part)
-            call_git(
-                [*fetch, "--no-auto-maintenance", "--stdin", REMOTE], cwd=output.dataset, stdin=refs
-            )
-        call_git([*fetch, "--prune", REMOTE], cwd=output.dataset)
+            command = [*fetch, "--no-auto-maintenance", "--stdin", REMOTE]
+            outlast(partial(call_git, command, cwd=output.dataset, stdin=refs))
+        outlast(lambda: call_git([*fetch, "--prune", REMOTE], cwd=output.dataset))
     except CommandError as e:
         raise WorkflowFailure(
             f"The output store {output.store.url} cannot be read: {last_line(e.stderr)}",
@@ -193,7 +192,7 @@ def pin_input(study: Study, *, anew: bool = True) -> str:
 
 def parts_to_skip(study: Study) -> set[str]:
     """Folders at the root of the input that no job sees; of a plain one they are not imported."""
-    seen = {path.partition("/")[0] for path in study.shared_paths}
+    seen = {path.partition("/")[0] for path in (*study.shared_paths, study.input_folder)}
     return {"derivatives", "sourcedata"} - seen
 
 
@@ -299,7 +298,14 @@ def pin_one(study: Study, further: FurtherInput, *, anew: bool) -> str:
             return source.commit
         return registered_further(study, further) or resolve_version(clone, url, version, key=key)
 
-    return pin(clone, source, version, key=key, resolve=resolve)
+    commit = pin(clone, source, version, key=key, resolve=resolve)
+    if not call_git_success(["cat-file", "-e", further.tree(commit)], cwd=clone):
+        raise WorkflowFailure(
+            f"The further input {url} has no folder {further.folder} at {commit[:10]}.",
+            hint=f"correct folder of datalad.inputs; list its files: git -C '{clone}' ls-tree "
+            f"-d --name-only {commit} derivatives/",
+        )
+    return commit
 
 
 def resolve_version(clone: Path, url: str, version: str, *, key: str) -> str:

@@ -26,6 +26,9 @@ from .trees import read_entries, write_blob, write_tree
 # The logs of so many keys are in memory together.
 LOGS_PER_TREE = 20_000
 
+# What a log says of a repository that has the key, and of one that lost it for ever.
+PRESENT, DEAD = "1", "X"
+
 _LINE = re.compile(r"(\d+(?:\.\d+)?)s (\S) (.+)")
 
 
@@ -38,6 +41,20 @@ def publish_locations(dataset: Path, keys: Iterable[str], uuid: str) -> None:
     push_annex_branch(
         dataset,
         change=lambda: record_presence(dataset, logs, uuid),
+        many=logs.count > LOGS_PER_TREE,
+    )
+
+
+def publish_removals(dataset: Path, keys: Iterable[str], uuid: str) -> None:
+    """Record in the store's location logs that it lost these keys for ever.
+
+    git-annex then does not count them among the files that it should find.
+    Raises `CommandError` where the logs cannot be written or pushed.
+    """
+    logs = LogPaths(keys)
+    push_annex_branch(
+        dataset,
+        change=lambda: record_presence(dataset, logs, uuid, status=DEAD),
         many=logs.count > LOGS_PER_TREE,
     )
 
@@ -59,7 +76,9 @@ class LogPaths:
             yield from sorted(set(os.fsdecode(bytes(part)).split("\0")[:-1]))
 
 
-def record_presence(dataset: Path, paths: Iterable[str], uuid: str) -> None:
+def record_presence(
+    dataset: Path, paths: Iterable[str], uuid: str, *, status: str = PRESENT
+) -> None:
     """Commit to the branch `git-annex` that a repository has some keys, given by their logs.
 
     Logs that say so already stay as they are.  `paths` are sorted, so that each
@@ -71,7 +90,9 @@ def record_presence(dataset: Path, paths: Iterable[str], uuid: str) -> None:
     now = Decimal(f"{time.time():.9f}")
     for part in in_batches(paths, LOGS_PER_TREE):
         known = read_logs(dataset, tree, part)
-        logs = {path: with_presence(known.get(path, ""), uuid, now=now) for path in part}
+        logs = {
+            path: with_presence(known.get(path, ""), uuid, now=now, status=status) for path in part
+        }
         changed = {path: log for path, log in logs.items() if log != known.get(path)}
         blobs = {text: write_blob(dataset, text) for text in set(changed.values())}
         if changed:
@@ -98,7 +119,7 @@ def read_logs(dataset: Path, tree: str, paths: Iterable[str]) -> dict[str, str]:
     return {path: texts[blob] for path, blob in blobs.items()}
 
 
-def with_presence(log: str, uuid: str, *, now: Decimal) -> str:
+def with_presence(log: str, uuid: str, *, now: Decimal, status: str = PRESENT) -> str:
     """A location log to which a repository is added that holds the key.
 
     Lines of other repositories stay as they are.  For each repository,
@@ -114,7 +135,7 @@ def with_presence(log: str, uuid: str, *, now: Decimal) -> str:
             kept.append(line)
     latest = max((when for when, _ in own), default=None)
     if latest is not None:
-        if {status for when, status in own if when == latest} == {"1"}:
+        if {said for when, said in own if when == latest} == {status}:
             return log
         now = max(now, latest + 1)
-    return "".join(f"{line}\n" for line in [*kept, f"{now:f}s 1 {uuid}"])
+    return "".join(f"{line}\n" for line in [*kept, f"{now:f}s {status} {uuid}"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
@@ -22,6 +22,7 @@ from .stores import (
     BASE,
     MAIN,
     REMOTE,
+    RIA,
     Store,
     StoreKind,
     is_git_directory,
@@ -29,6 +30,7 @@ from .stores import (
     list_remote_heads,
     read_setting,
     store_at,
+    store_exists,
 )
 
 # Settings committed in a dataset, which identify the study that its store belongs to.
@@ -72,7 +74,8 @@ def owner_of(path: str, outputs: Iterable[OutputDataset]) -> OutputDataset:
 
 def main_output(study: Study) -> OutputDataset:
     """The output dataset."""
-    return OutputDataset("", study.dataset, open_store(study, study.output_url, study.name))
+    store = open_store(study, study.output_url, study.name)
+    return OutputDataset("", study.dataset, replace(store, content=study.output_content))
 
 
 def list_further_outputs(study: Study) -> list[OutputDataset]:
@@ -108,20 +111,19 @@ def check_output_store(output: OutputDataset, study: Study) -> bool:
     """
     store = output.store
     if store.repository is None:
-        if store.url.startswith("ria+"):
+        if store.kind is StoreKind.OTHER and store.url.startswith(RIA):
             raise WorkflowFailure(
                 f"The output store {store.url} is of a kind that jobs cannot push to.",
-                hint="use ria+file:// on a mounted file system, a path, or the URL of a "
-                "git repository.",
+                hint="use ria+ssh://, ria+file:// on a mounted file system, a path, or the URL of "
+                "a git repository.",
             )
-        return bool(list_remote_heads(store))
+        if store_exists(store):
+            return bool(list_remote_heads(store))
+        refuse_unknown_id(store)
+        return False
     check_writable(store.repository)
     if not os.path.lexists(store.repository):
-        if store.kind is StoreKind.RIA and not store.alias:
-            raise WorkflowFailure(
-                f"The output store {store.url} names a dataset id that does not exist there.",
-                hint="name an alias instead, ria+file:///path#~name; it is made if it is missing.",
-            )
+        refuse_unknown_id(store)
         return False
     if not store.repository.is_dir():
         raise foreign(store, "a file")
@@ -137,6 +139,16 @@ def check_output_store(output: OutputDataset, study: Study) -> bool:
     if heads:
         check_owner(store.repository, BASE if BASE in heads else MAIN, study, output)
     return bool(heads)
+
+
+def refuse_unknown_id(store: Store) -> None:
+    """Refuse a RIA store without the dataset whose id its URL has; an alias would be made."""
+    if store.kind is StoreKind.RIA and not store.alias:
+        raise WorkflowFailure(
+            f"The output store {store.url} names a dataset id that does not exist there.",
+            hint="name an alias instead, such as ria+file:///path#~name; it is made if it is "
+            "missing.",
+        )
 
 
 def is_half_made(output: OutputDataset) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..base.errors import CommandError
+from ..base.patience import outlast
 from ..base.runners import call_annex, call_git
 from .stores import REMOTE, Store
 
@@ -37,7 +38,8 @@ def push_refs(args: list[str], *, cwd: Path, many: bool = False) -> None:
     Raises `CommandError` where git fails for another reason.
     """
     settings = ["-c", "pack.window=0"] if many else []
-    outlive_locks(lambda: call_git([*settings, "push", "-q", *args], cwd=cwd))
+    push = [*settings, "push", "-q", *args]
+    outlast(lambda: outlive_locks(lambda: call_git(push, cwd=cwd)))
 
 
 def outlive_locks(act: Callable[[], object]) -> None:
@@ -82,7 +84,7 @@ def push_annex_branch(
     # A pattern: unlike one ref, it may match nothing in a new store.
     fetched = f"+{ANNEX_BRANCH}*:refs/remotes/{REMOTE}/git-annex*"
     for attempt in range(PUSH_ATTEMPTS):
-        call_git(["fetch", "-q", "--no-tags", REMOTE, fetched], cwd=dataset)
+        outlast(lambda: call_git(["fetch", "-q", "--no-tags", REMOTE, fetched], cwd=dataset))
         # This also commits what an interrupted git-annex left in its journal.
         call_annex(["merge", "-q"], cwd=dataset)
         try:

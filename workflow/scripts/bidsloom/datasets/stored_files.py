@@ -156,9 +156,9 @@ def find_contents(output: OutputDataset, keys: Iterable[str]) -> dict[str, Path]
     if not keys:
         return {}
     store = output.store
-    if store.kind is StoreKind.BARE:
+    if store.holds_objects:
         paths = {key: object_path(store.mounted, key) for key in keys}
-    elif store.kind is StoreKind.RIA:
+    elif store.kind is StoreKind.RIA and store.repository:
         # The folders of a RIA store are those of an annex with a work tree.
         folders = ask_annex(["examinekey", "--batch", "--format=${hashdirmixed}\\n"], keys, output)
         objects, names = store.mounted / "annex" / "objects", map(name_of_key, keys)

@@ -1,9 +1,10 @@
 """The output store, which results are pushed to: its kinds, and what it holds.
 
 There are three kinds.  The default is a bare git-annex repository on a mounted
-file system; jobs write content directly into its `annex/objects`.  A RIA store
-on a mounted file system is used through DataLad's ORA special remote.  Any
-other URL of an existing repository is used as git-annex uses that remote.
+file system; jobs write content directly into its `annex/objects`.  A RIA store,
+on a mounted file system or behind ssh, is used through DataLad's ORA special
+remote.  Any other URL of an existing repository is used as git-annex uses that
+remote.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree
+from ..base.patience import outlast
 from ..base.runners import call_annex, call_git, call_git_lines, call_git_success
 from ..config.values import local_path
 from .annex import holds_object
@@ -35,6 +37,9 @@ REMOTE_MAIN = f"refs/remotes/{REMOTE}/{MAIN}"
 REMOTE_BASE = f"refs/remotes/{REMOTE}/{BASE}"
 # git cleans up a repository with more packs, unless it is told not to.
 MANY_PACKS = 50
+RIA = "ria+"
+# What git says of a server that answers, and has no such repository.
+NO_REPOSITORY = "does not appear to be a git repository"
 # Where a bare store is made, inside of its folder, and its name there once it is complete.
 MAKING = ".bidsloom-making"
 MADE = ".bidsloom-made"
@@ -50,12 +55,17 @@ class StoreKind(Enum):
 
 @dataclass(frozen=True)
 class Store:
-    """The output store; `repository` is its git directory if it is mounted, else None."""
+    """The output store; `repository` is its git directory if it is mounted, else None.
+
+    `content` has the parameters of the special remote that holds content
+    instead of the store itself.
+    """
 
     url: str
     kind: StoreKind
     repository: Path | None
     alias: str = ""
+    content: tuple[tuple[str, str], ...] = ()
 
     @property
     def mounted(self) -> Path:
@@ -67,26 +77,64 @@ class Store:
     @property
     def git_url(self) -> str:
         """The address that git fetches from and pushes to."""
-        return str(self.repository) if self.repository else self.url
+        return str(self.repository) if self.repository else git_address(self.clone_url)
+
+    @property
+    def clone_url(self) -> str:
+        """The address that DataLad clones; of a RIA store, it names the dataset."""
+        if self.kind is not StoreKind.RIA:
+            return str(self.repository or self.url)
+        return f"{self.url.partition('#')[0]}#~{self.alias}" if self.alias else self.url
 
     @property
     def content_remote(self) -> str:
         """The git-annex remote of the study dataset that holds content."""
-        return f"{REMOTE}-storage" if self.kind is StoreKind.RIA else REMOTE
+        return f"{REMOTE}-storage" if self.kind is StoreKind.RIA or self.content else REMOTE
+
+    @property
+    def holds_objects(self) -> bool:
+        """True where content is in files of a mounted store, written there directly."""
+        return self.kind is StoreKind.BARE and not self.content
 
 
 def store_at(url: str, *, name: str) -> Store:
     """The store at a URL; nothing is read there.  `name` is its default alias in a RIA store."""
-    if url.startswith("ria+file://"):
-        parts = urlsplit(url)
-        base, label = Path(unquote(parts.path)), unquote(parts.fragment)
-        if label and not label.startswith("~"):
-            return Store(url, StoreKind.RIA, base / label[:3] / label[3:])
-        alias = label.removeprefix("~") or name
-        return Store(url, StoreKind.RIA, base / "alias" / alias, alias)
+    if url.startswith(("ria+file://", "ria+ssh://")):
+        label = unquote(urlsplit(url).fragment)
+        alias = "" if label and not label.startswith("~") else label.removeprefix("~") or name
+        store = Store(url, StoreKind.RIA, None, alias)
+        mounted = url.startswith("ria+file://")
+        return replace(store, repository=Path(store.git_url)) if mounted else store
     if path := local_path(url):
         return Store(url, StoreKind.BARE, path)
     return Store(url, StoreKind.OTHER, None)
+
+
+def git_address(url: str) -> str:
+    """The URL by which git itself reaches a dataset: that of a RIA URL names a folder."""
+    if not url.startswith(RIA):
+        return url
+    parts = urlsplit(url.removeprefix(RIA))
+    label = unquote(parts.fragment).partition("@")[0]
+    inside = f"alias/{label[1:]}" if label.startswith("~") else f"{label[:3]}/{label[3:]}"
+    store = f"{parts.path.rstrip('/')}/{inside}"
+    return unquote(store) if parts.scheme == "file" else f"{parts.scheme}://{parts.netloc}{store}"
+
+
+def store_exists(store: Store) -> bool:
+    """True where a store is there, whatever it holds.
+
+    Raises `WorkflowFailure` where a server does not answer.
+    """
+    if store.repository:
+        return is_git_directory(store.repository)
+    try:
+        list_remote_heads(store, f"refs/heads/{BASE}")
+    except WorkflowFailure as e:
+        if store.kind is StoreKind.RIA and NO_REPOSITORY in str(e.__cause__):
+            return False
+        raise
+    return True
 
 
 def is_git_directory(path: Path) -> bool:
@@ -130,7 +178,8 @@ def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, 
     try:
         if store.repository and "*" not in pattern:
             return read_head(store.repository, pattern)
-        lines = call_git_lines(["ls-remote", store.git_url, pattern], cwd=Path("/"))
+        ask = ["ls-remote", store.git_url, pattern]
+        lines = outlast(lambda: call_git_lines(ask, cwd=Path("/")))
     except CommandError as e:
         raise WorkflowFailure(
             f"The output store {store.url} cannot be read: {last_line(e.stderr)}",
@@ -232,7 +281,7 @@ def is_half_made_store(repository: Path) -> bool:
 
 def store_uuid(store: Store, dataset: Path) -> str:
     """The annex UUID of the store."""
-    if store.kind is StoreKind.BARE:
+    if store.holds_objects:
         return call_git(["config", "annex.uuid"], cwd=store.mounted)
     return call_git(["config", f"remote.{store.content_remote}.annex-uuid"], cwd=dataset)
 
@@ -244,13 +293,11 @@ def missing_keys(store: Store, keys: Iterable[str], *, dataset: Path) -> set[str
     file and its size is checked; in others git-annex checks.
     """
     keys = sorted(set(keys))
-    if store.kind is StoreKind.BARE:
+    if store.holds_objects:
         return {key for key in keys if not holds_object(store.mounted, key)}
     if not keys:
         return set()
-    found = call_annex(
-        ["checkpresentkey", "--batch", store.content_remote],
-        cwd=dataset,
-        stdin="".join(f"{key}\n" for key in keys),
-    ).splitlines()
+    ask = ["checkpresentkey", "--batch", store.content_remote]
+    names = "".join(f"{key}\n" for key in keys)
+    found = outlast(lambda: call_annex(ask, cwd=dataset, stdin=names)).splitlines()
     return {key for key, answer in zip(keys, found, strict=True) if answer != "1"}

@@ -20,7 +20,8 @@ from ..base.files import read_json, remove_tree, write_text
 from ..base.runners import call_git, call_git_records, call_git_success, read_objects
 from ..config.values import local_path
 from .annex import SYMLINK, key_size
-from .subdatasets import Registry, Subdataset, git_url, read_registry, unreachable
+from .stores import git_address
+from .subdatasets import Registry, Subdataset, read_registry, unreachable
 
 # How many datasets are read at the same time: most of the time is spent waiting.
 AT_ONCE = 8
@@ -91,13 +92,13 @@ def read_tree_at(url: str, commit: str, *, memory: Path | None) -> SubdatasetTre
 
     Raises `CommandError` where it cannot be read there.
     """
-    path = local_path(git_url(url))
+    path = local_path(git_address(url))
     if path is not None:
         return remember(find_git_dir(path), commit, url=url, memory=memory)
     with tempfile.TemporaryDirectory(prefix="bidsloom-tree-") as folder:
         repository = Path(folder)
         try:
-            fetch_commit(repository, git_url(url), commit)
+            fetch_commit(repository, git_address(url), commit)
             return remember(repository, commit, url=url, memory=memory)
         finally:
             # What git still does in the background must not hold up the removal.

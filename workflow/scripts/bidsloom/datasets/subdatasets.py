@@ -13,18 +13,15 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from ..base.credentials import access_hint, credential_of, public_url, use_credentials
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import call, call_git_records
-from .stores import last_line
+from .stores import RIA, git_address, last_line
 from .thin_clones import SETTINGS
 
 # DataLad's setting for further places of subdatasets, with a priority at its end.
 CANDIDATE = "datalad.get.subdataset-source-candidate-"
-# Only DataLad knows how the content of a dataset in a RIA store is fetched.
-RIA = "ria+"
 # $1: a folder, $2: a commit, the rest: URLs.  Clones the first repository that
 # has the commit into the folder, without a work tree, and prints its URL.
 # Objects are copied, since nobody here decides what becomes of the source.
@@ -131,8 +128,8 @@ def candidate_urls(
     for url in (module.get("datalad-url"), module.get("url")):
         if url:
             relative = url.startswith(("./", "../"))
-            found.append(join_url(git_url(base), url) if relative else url)
-    found.append(join_url(git_url(base), path))
+            found.append(join_url(git_address(base), url) if relative else url)
+    found.append(join_url(git_address(base), path))
     both: list[str] = []
     for url in found:
         # A dataset with a work tree, on a web server.
@@ -150,17 +147,6 @@ def join_url(base: str, relative: str) -> str:
             head, slash, _ = base.rpartition("/")
             base = head if slash else f"{base.partition(':')[0]}:"
     return f"{base}{'' if base.endswith(':') else '/'}{'/'.join(parts)}"
-
-
-def git_url(url: str) -> str:
-    """The URL by which git itself reaches a dataset: that of a RIA URL names a folder."""
-    if not url.startswith(RIA):
-        return url
-    parts = urlsplit(url.removeprefix(RIA))
-    label = unquote(parts.fragment).partition("@")[0]
-    inside = f"alias/{label[1:]}" if label.startswith("~") else f"{label[:3]}/{label[3:]}"
-    store = f"{parts.path.rstrip('/')}/{inside}"
-    return unquote(store) if parts.scheme == "file" else f"{parts.scheme}://{parts.netloc}{store}"
 
 
 def install(subdataset: Subdataset, *, cwd: Path, path: str) -> str:
@@ -207,7 +193,8 @@ def unreachable(subdataset: Subdataset, said: Mapping[str, str]) -> WorkflowFail
             f"push that commit to it (in the dataset: git push <its remote> {subdataset.commit}"
             ":refs/heads/<branch>), or register one that it has (datalad save)"
             if lost
-            else f"correct its URL in .gitmodules, or try it by hand: git clone '{git_url(first)}'"
+            else "correct its URL in .gitmodules, or try it by hand: "
+            f"git clone '{git_address(first)}'"
         ),
         failure_class=FailureClass.INPUT_UNAVAILABLE,
     )

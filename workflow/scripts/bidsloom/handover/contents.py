@@ -65,7 +65,8 @@ class Found(NamedTuple):
 class ExportedFile:
     """A file to be exported; `blob` names git's object where git itself holds it.
 
-    `size` is None where the key does not say it.
+    `size` is None where the key does not say it.  Of a file in an archive,
+    `packed_in` is the archive's key, and `member` its name there.
     """
 
     path: str
@@ -74,6 +75,8 @@ class ExportedFile:
     entry: Entry
     output: OutputDataset
     blob: str = ""
+    packed_in: str = ""
+    member: str = ""
 
     @property
     def executable(self) -> bool:
@@ -91,12 +94,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that is exported: group -> part -> its files, and its folders as they are in git."""
+    """All that is exported: group -> part -> its files, and its folders as they are in git.
+
+    `packed` says that the subjects' files are in archives.
+    """
 
     main: str
     parts: Sequence[Part]
     groups: Mapping[str, Mapping[int, list[Found]]]
     left_out: Sequence[re.Pattern[str]]
+    packed: bool = False
 
     def mark(self, group: str, form: str) -> str:
         """A digest of a group: another one means that something changed."""
@@ -116,7 +123,7 @@ def read_contents(study: Study) -> Contents:
             groups.setdefault(found.group, {}).setdefault(number, []).append(found)
     main = head_of(parts[0].output.dataset, REMOTE_MAIN) or ""
     patterns = [to_regex(pattern) for pattern in study.export.leave_out]
-    return Contents(main, parts, groups, patterns)
+    return Contents(main, parts, groups, patterns, packed=study.container.archive)
 
 
 def find_parts(study: Study) -> list[Part]:

@@ -12,7 +12,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..base.errors import FailureClass, WorkflowFailure
@@ -23,10 +23,15 @@ NOTES = ".bidsloom-export"
 
 @dataclass(frozen=True)
 class Note:
-    """What the export wrote of a group; an empty `mark` says that it was not finished."""
+    """What the export wrote of a group: path -> size and key.
+
+    An empty `mark` says that it was not finished; `lost_links` are links that
+    lead to no file.
+    """
 
     mark: str = ""
     files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    lost_links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,11 +69,11 @@ class Destination:
         if not isinstance(value, Mapping):
             return Note()
         files = {path: (size, key) for path, (size, key) in value["files"].items()}
-        return Note(value["mark"], files)
+        return Note(value["mark"], files, tuple(value["lost_links"]))
 
     def write_note(self, group: str, note: Note) -> None:
         """Note what the export wrote, or is about to write, of a group."""
-        write_json(self.note(group), {"mark": note.mark, "files": dict(note.files)})
+        write_json(self.note(group), asdict(note))
 
 
 @contextlib.contextmanager

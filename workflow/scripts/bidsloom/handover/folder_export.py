@@ -19,6 +19,7 @@ from pathlib import Path
 from ..base.batching import in_batches
 from ..base.errors import CommandError
 from ..base.files import current_umask
+from .archives import unpack_groups
 from .checksums import checked, is_intact, sha256_key
 from .contents import SHARED, Contents, ExportedFile, Group, group_of, read_groups
 from .destination import NOTES, Destination, Note
@@ -76,9 +77,10 @@ def export_to_folder(
     for path, (_, why) in found.items():
         tally.missing.setdefault(path, why)
     for group in marks:
-        files = destination.read_note(group).files
-        tally.files += len(files)
-        tally.bytes += sum(size for size, _ in files.values())
+        note = destination.read_note(group)
+        tally.files += len(note.files)
+        tally.bytes += sum(size for size, _ in note.files.values())
+        tally.lost_links += note.lost_links
     tally.groups = len(marks)
     tally.foreign = list_foreign(destination)
     return tally
@@ -97,8 +99,9 @@ def bring_groups(
     """Bring some groups up to date; with `distrust`, content that is there is read again."""
     for batch in in_batches(names, GROUPS_AT_ONCE):
         groups = read_groups(contents, batch)
+        if contents.packed:
+            unpack_groups(groups.items())
         for name in batch:
-            tally.lost_links += sorted(groups[name].lost_links)
             if zipped and name != SHARED:
                 bring_zip(destination, name, groups[name], marks[name], tally)
             else:
@@ -120,6 +123,8 @@ def bring_files(
     if kept.keys() != wanted.keys() or before.files.keys() != wanted.keys():
         # Until it is done, with all that may be there.
         destination.write_note(name, Note("", {**before.files, **wanted}))
+    # First: a file may take the place of a folder.
+    remove_files(destination, before.files.keys() - group.files.keys(), tally)
     todo = [file for path, file in group.files.items() if path not in kept]
     written = dict(kept)
     with reading(todo) as content:
@@ -131,14 +136,16 @@ def bring_files(
                 destination.temporary.replace(target)
             except (CommandError, ValueError, FileNotFoundError) as e:
                 tally.missing[file.path] = describe(e)
+                if file.path in before.files:
+                    # What lies there is an earlier version: it is the export's own still.
+                    written[file.path] = before.files[file.path]
                 continue
             written[file.path] = size, file.key
             tally.copied += 1
             tally.copied_bytes += size
-    gone = before.files.keys() - group.files.keys()
-    remove_files(destination, gone, tally)
-    complete = written.keys() == wanted.keys()
-    destination.write_note(name, Note(mark if complete else "", written))
+    complete = not tally.missing.keys() & wanted.keys()
+    lost_links = tuple(sorted(group.lost_links))
+    destination.write_note(name, Note(mark if complete else "", written, lost_links))
 
 
 def size_there(
@@ -175,7 +182,8 @@ def bring_zip(destination: Destination, name: str, group: Group, mark: str, tall
     tally.copied += 1
     tally.copied_bytes += size
     remove_files(destination, before.files.keys() - {target}, tally)
-    destination.write_note(name, Note(mark, {target: (size, key)}))
+    lost_links = tuple(sorted(group.lost_links))
+    destination.write_note(name, Note(mark, {target: (size, key)}, lost_links))
 
 
 def write_zip(path: Path, files: Mapping[str, ExportedFile]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ..base.runners import call_annex, read_objects
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.stored_files import find_contents
 from ..datasets.stores import StoreKind
-from .checksums import read_chunks
+from .checksums import CHUNK, read_chunks
 from .contents import ExportedFile
 
 
@@ -23,15 +24,31 @@ class Reader:
     ) -> None:
         self.contents, self.blobs = contents, blobs
 
+    def locate(self, file: ExportedFile) -> Path | None:
+        """Where the content of an annexed file is, or of the archive that it is in."""
+        return self.contents.get((file.output.path, file.packed_in or file.key))
+
     def __call__(self, file: ExportedFile) -> tuple[Iterator[bytes], int]:
         """The content of a file, and its size.  Raises `FileNotFoundError` where it is nowhere."""
         if file.blob:
             content = self.blobs[file.blob]
             return iter([content]), len(content)
-        path = self.contents.get((file.output.path, file.key))
+        path = self.locate(file)
         if path is None:
             raise FileNotFoundError(f"its content is not in {file.output.store.url}")
+        if file.member:
+            return read_member(path, file.member), file.size or 0
         return read_chunks(path), path.stat().st_size if file.size is None else file.size
+
+
+def read_member(path: Path, name: str) -> Iterator[bytes]:
+    """A file in an archive, a part at a time.  Raises `ValueError` where it is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as f:
+            while chunk := f.read(CHUNK):
+                yield chunk
+    except zipfile.BadZipFile as e:
+        raise ValueError(str(e)) from e
 
 
 @contextlib.contextmanager
@@ -43,7 +60,7 @@ def reading(files: Iterable[ExportedFile]) -> Iterator[Reader]:
     fetched: list[tuple[OutputDataset, list[str]]] = []
     for output in {file.output.path: file.output for file in files}.values():
         own = [file for file in files if file.output.path == output.path]
-        keys = {file.key for file in own if not file.blob}
+        keys = {file.packed_in or file.key for file in own if not file.blob}
         if output.store.kind is StoreKind.OTHER and keys:
             absent = sorted(keys - find_contents(output, keys).keys())
             fetch_keys(output, absent)

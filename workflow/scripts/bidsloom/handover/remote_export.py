@@ -65,7 +65,7 @@ def export_to_remote(study: Study, contents: Contents, dataset: str) -> ExportOu
         assert before is not None
         return replace(before, main=contents.main, copied=0, copied_bytes=0, removed=0)
     said = run_export(remote, tree, sources)
-    changed = changed_paths(remote.clone, known, tree)
+    written = changed = changed_paths(remote.clone, known, tree)
     if study.export.check_content:
         changed = changed_paths(remote.clone, "", tree)
         if not is_all_intact(remote, tree):
@@ -77,6 +77,7 @@ def export_to_remote(study: Study, contents: Contents, dataset: str) -> ExportOu
         without = write_tree(remote.clone, tree, dict.fromkeys(missing))
         run_export(remote, without, sources)
         said = run_export(remote, tree, sources)
+        written |= missing
         missing = ask_for(remote, [file for file in files if file.path in missing])
     removed = changed_paths(remote.clone, known, tree, kind="D") if known else set()
     return replace(
@@ -84,8 +85,8 @@ def export_to_remote(study: Study, contents: Contents, dataset: str) -> ExportOu
         complete=not missing,
         files=len(files),
         bytes=sum(file.size or 0 for file in files),
-        copied=len(files) - len(missing),
-        copied_bytes=sum(file.size or 0 for file in files if file.path not in missing),
+        copied=len(written - missing),
+        copied_bytes=sum(f.size or 0 for f in files if f.path in written - missing),
         removed=len(removed),
         missing={
             printable(path): said or "the special remote does not have it" for path in missing

@@ -20,14 +20,14 @@ def app_command(job: Job) -> list[str]:
     values = placeholder_values(job)
     if unit.is_group:
         words = (fill(word, values) for word in container.group_arguments)
-        return [job.study.input_path, container.outputs[0], GROUP, *words]
+        return [job.study.bids_path, container.outputs[0], GROUP, *words]
     labels = [container.participant_flag, unit.subject]
     if unit.session is not None and container.session_flag:
         labels += [container.session_flag, unit.session]
     if path := filter_file(job):
         labels += ["--bids-filter-file", path]
     return [
-        job.study.input_path,
+        job.study.bids_path,
         output_folder(container, unit, container.outputs[0]),
         container.analysis_level,
         *labels,

@@ -65,7 +65,7 @@ class GroupJob(Job):
     @property
     def inputs(self) -> list[str]:
         """What the recorded command reads: a file of the input stands for the dataset."""
-        description = f"{self.study.input_path}/dataset_description.json"
+        description = f"{self.study.bids_path}/dataset_description.json"
         return [description, *self.study.container.group_inputs]
 
 

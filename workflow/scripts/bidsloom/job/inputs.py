@@ -54,7 +54,9 @@ def get_inputs(job: Job, step: Step) -> None:
             return
     missing = list_missing(step.cwd, paths)
     part = part_of(job, step)
-    folder, named = (part.inside, []) if part else (job.unit.folder, job.needed_beside)
+    folder, named = (
+        (part.inside, []) if part else (job.in_input(job.unit.folder), job.needed_beside)
+    )
     needed = [path for path in missing if is_needed(path, folder, named)]
     if beside := sorted(set(missing) - set(needed)):
         shown = a_few([printable(path) for path in beside], 3)

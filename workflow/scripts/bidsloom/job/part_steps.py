@@ -14,8 +14,9 @@ from pathlib import Path
 from ..base.errors import WorkflowFailure
 from ..base.runners import Step
 from ..datasets.annex import is_annexed
+from ..datasets.stores import RIA
 from ..datasets.subdataset_trees import remember
-from ..datasets.subdatasets import RIA, install, install_command
+from ..datasets.subdatasets import install, install_command
 from ..datasets.thin_clones import LAY_OUT, lay_out_steps
 from ..units.subject_datasets import (
     Part,
@@ -53,7 +54,7 @@ def install_steps(job: Job, place: Path, part: Part) -> Iterator[Step]:
         known, part = part, replace(part, beside=files_beside(tree.entries))
         job.parts[job.parts.index(known)] = part
     if job.installed[part.path].startswith(RIA):
-        # DataLad has initialised git-annex already.
+        # DataLad, which alone knows how content is fetched there, has initialised git-annex.
         yield Step("structure", ["sh", "-c", LAY_OUT, "lay-out", commit, *part.paths], inner)
         yield Step("structure", ["git", "update-ref", "--no-deref", "HEAD", commit], inner)
     else:

@@ -22,12 +22,14 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.paths import COMMAND
+from ..base.patience import outlast, patient
 from ..base.runners import (
     Step,
     call,
@@ -64,6 +66,8 @@ from .unit_job import Job, Saved
 
 log = logging.getLogger(__name__)
 
+# Steps that need a server, which may be away for a while.
+BY_SERVERS = ("install", "inputs", "push_content", "push_branch")
 PUSH_TRIES = 4
 PUSH_WAIT_SECONDS = 5.0
 
@@ -90,7 +94,8 @@ def process_unit(job: Job) -> JobRecord:
         refuse_cancelled(job)
         check_node(job)
         sign_as_prepared(job)
-        result, reused = find_or_compute(job)
+        with patient(study.wait_minutes):
+            result, reused = find_or_compute(job)
         refuse_incomplete(job, result)
     except BaseException as e:
         failure = as_failure(job, e)
@@ -239,10 +244,11 @@ def work(job: Job, steps: Iterable[Step]) -> None:
         with locked(job.study.lock_file if guarded else None) as waited, timed(job, step.name):
             job.seconds["lock_wait"] = job.seconds.get("lock_wait", 0.0) + waited
             try:
-                if step.name in with_care:
-                    with_care[step.name](job, step)
+                act = with_care.get(step.name, carry_out)
+                if step.name in BY_SERVERS:
+                    outlast(partial(act, job, step))
                 else:
-                    call(step.argv, cwd=step.cwd)
+                    act(job, step)
             except CommandError as e:
                 log.error("%s", e.stderr.strip())
                 if was_ended(e):
@@ -259,6 +265,11 @@ def work(job: Job, steps: Iterable[Step]) -> None:
                     or "see the log; run snakemake again once the cause is gone.",
                     failure_class=failure_class,
                 ) from e
+
+
+def carry_out(job: Job, step: Step) -> None:
+    """Run a step's command."""
+    call(step.argv, cwd=step.cwd)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ from ..datasets.annex import annexed_keys, is_annexed
 from ..datasets.branches import format_trailers, head_of
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import publish_command
-from ..datasets.stores import StoreKind
 from ..datasets.thin_clones import further_paths_steps
 from ..units.named_files import find_named
 from .app_command import app_command, filter_file, unit_filter
@@ -86,8 +85,10 @@ def late_input_steps(job: Job, clone: Path) -> Iterator[Step]:
         return
     raw = job.sources[0]
     place = clone / raw.path
-    named = find_named(raw.clone, raw.commit, job.unit, disk=place)
-    if late := [path for path in named.paths if path not in raw.paths]:
+    tree, disk = job.study.input_tree(raw.commit), place / job.study.input_folder
+    named = find_named(raw.clone, tree, job.unit, disk=disk)
+    paths = [job.in_input(path) for path in named.paths]
+    if late := [path for path in paths if path not in raw.paths]:
         raw.paths.extend(late)
         keys = annexed_keys(raw.clone, raw.commit, raw.paths)
         yield from further_paths_steps(
@@ -162,7 +163,7 @@ def push_content_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator
         return
     place, store = clone / target.path, target.store
     remote = store.content_remote
-    if store.kind is StoreKind.BARE:
+    if store.holds_objects:
         # `annex copy` to the store itself would make it commit to its
         # git-annex branch once a job; this writes the same files in place.
         remote = STORE_CONTENT

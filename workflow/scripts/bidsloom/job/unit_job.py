@@ -10,6 +10,7 @@ from pathlib import Path
 from ..base.datalad_run import Run
 from ..config import Study
 from ..config.request import NOTHING_KNOWN, Request
+from ..config.study import join
 from ..containers.runtimes import Runtime
 from ..datasets.branches import BranchKind, branch_name
 from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
@@ -117,27 +118,35 @@ class Job:
     @cached_property
     def named(self) -> Named:
         """Files outside of the unit's folder that its own files name."""
-        return find_named(self.study.input, self.prepared.input_commit, self.unit)
+        tree = self.study.input_tree(self.prepared.input_commit)
+        return find_named(self.study.input, tree, self.unit)
 
     @property
     def needed_beside(self) -> list[str]:
         """Files of elsewhere without which the app does not start; stimuli are seldom public."""
         named = [path for path in self.named.paths if path != STIMULI]
-        return [*self.study.shared_paths, *named]
+        return [self.in_input(path) for path in (*self.study.shared_paths, *named)]
+
+    def in_input(self, path: str) -> str:
+        """A path of the BIDS dataset, relative to the input dataset that holds it."""
+        return join(self.study.input_folder, path)
 
     @cached_property
     def sources(self) -> list[Source]:
         """What the job reads of each input dataset."""
         study, unit, commit = self.study, self.unit, self.prepared.input_commit
-        paths = [unit.folder, *inherited_files(study.input, commit, unit)]
+        paths = [unit.folder, *inherited_files(study.input, study.input_tree(commit), unit)]
         paths += [path for path in (*study.shared_paths, *self.named.paths) if path not in paths]
+        paths = [self.in_input(path) for path in paths]
         sources = [Source(study.input_path, study.input_url, study.input, commit, paths)]
         here = {path for path, _ in unit.further}
         for f in study.further_inputs:
             one = f.of(unit.subject)
             if one.path in here:
                 commit = self.prepared.further_commits[one.path]
-                paths = taken_paths(f, commit, unit)
+                here_in = f.at_session(unit.session)
+                taken = taken_paths(here_in, commit, unit)
+                paths = [join(here_in.folder, path) for path in taken]
                 sources.append(Source(one.path, one.url, one.clone, commit, paths))
         return sources
 

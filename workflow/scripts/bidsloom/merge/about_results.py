@@ -12,9 +12,10 @@ from typing import Any
 from ..base.credentials import public_url
 from ..base.errors import CommandError
 from ..base.paths import PACKED, REPOSITORY
-from ..base.runners import call_git, call_git_success
+from ..base.runners import call_git
 from ..checks.app import know_app
 from ..config import Study
+from ..config.study import join, tree_of
 from ..config.values import local_path
 from ..containers.image_labels import describe_container
 from ..datasets.folders import plain_folder
@@ -31,21 +32,22 @@ def know_results(study: Study) -> About | None:
     prepared = read_prepared(study)
     if prepared is None:
         return None
-    inputs = [(study.input_url, study.input, prepared.input_commit)]
+    inputs = [(study.input_url, study.input, prepared.input_commit, study.input_folder)]
     inputs += [
-        (given.url, given.clone, prepared.further_commits[given.path])
+        (given.url, given.clone, prepared.further_commits[given.path], given.folder)
         # Of datasets of single subjects, the path of all says enough.
         for given in known_inputs(study, prepared.further_commits)
         if given.path in {f.path for f in study.further_inputs}
     ]
-    raw = read_description(study.input, prepared.input_commit)
+    raw = read_description(study.input, study.input_tree(prepared.input_commit))
     authors = raw.get("Authors")
     return About(
         name=study.name,
         generators=[describe_app(study, prepared), describe_workflow()],
         sources=[source for given in inputs if (source := describe_source(*given))],
-        inputs={RAW: study.input_path} | named(f.path for f in study.further_inputs),
-        outputs=named(study.container.outputs),
+        inputs={RAW: study.bids_path}
+        | {name_of(f.path): join(f.path, f.folder) for f in study.further_inputs},
+        outputs={name_of(path): path for path in study.container.outputs},
         licence=str(raw.get("License") or ""),
         authors=[str(author) for author in authors] if isinstance(authors, list) else [],
     )
@@ -72,12 +74,12 @@ def describe_workflow() -> dict[str, str]:
     return found
 
 
-def describe_source(url: str, clone: Path, commit: str) -> dict[str, str]:
+def describe_source(url: str, clone: Path, commit: str, folder: str) -> dict[str, str]:
     """An input as BIDS has it in `SourceDatasets`: without a path of this machine.
 
     A dataset on this machine may be a clone of one that others can reach.
     """
-    doi = str(read_description(clone, commit).get("DatasetDOI") or "")
+    doi = str(read_description(clone, tree_of(commit, folder)).get("DatasetDOI") or "")
     found = {"URL": reachable_url(url), "DOI": doi, "Version": tag_of(clone, commit) or commit}
     if not found["URL"] and plain_doi(doi):
         found["URL"] = f"https://doi.org/{plain_doi(doi)}"
@@ -106,11 +108,10 @@ def tag_of(clone: Path, commit: str) -> str:
         return ""
 
 
-def read_description(clone: Path, commit: str) -> Mapping[str, Any]:
-    """The `dataset_description.json` of a commit; empty where it is annexed, or no JSON."""
-    name = f"{commit}:dataset_description.json"
-    if not commit or not call_git_success(["cat-file", "-e", name], cwd=clone):
-        return {}
+def read_description(clone: Path, tree: str) -> Mapping[str, Any]:
+    """The `dataset_description.json` of a tree; empty where it is annexed, or no JSON."""
+    separator = "/" if ":" in tree else ":"
+    name = f"{tree}{separator}dataset_description.json"
     try:
         value = json.loads(call_git(["cat-file", "blob", name], cwd=clone))
     except (CommandError, ValueError):
@@ -118,6 +119,6 @@ def read_description(clone: Path, commit: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def named(paths: Any) -> dict[str, str]:
-    """Name -> path: the last part of each path."""
-    return {path.rpartition("/")[2]: path for path in paths}
+def name_of(path: str) -> str:
+    """The name of a dataset in BIDS URIs: the last part of its path."""
+    return path.rpartition("/")[2]

@@ -24,7 +24,8 @@ class Found:
     `on_branches` are the results on branches, by kind and dataset; `announced`
     are those that main does not hold yet; `accepted` is unit -> the commit that
     somebody accepted; `gone` are units that were withdrawn from the input,
-    where their results are to be removed.
+    where their results are to be removed; `erased` are units of erased subjects
+    that have a branch again.
     """
 
     places: Sequence[Place]
@@ -32,6 +33,7 @@ class Found:
     announced: Sequence[UnitResult]
     accepted: Mapping[str, str]
     gone: Sequence[str]
+    erased: Sequence[str] = ()
 
     @cached_property
     def commits(self) -> frozenset[str]:

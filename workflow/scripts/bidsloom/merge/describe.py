@@ -66,6 +66,8 @@ def describe(
         paths = [DESCRIPTION, *paths]
     tree = call_git(["rev-parse", f"{commit}^{{tree}}"], cwd=repository)
     there = read_entries(repository, tree, [*paths, WRITTEN])
+    if not after and WRITTEN not in there:
+        return commit
     known = parse(target, there.get(WRITTEN)) or {}
     there |= read_entries(repository, tree, known)
     changes: dict[str, Entry | None] = {}

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..base.errors import FailureClass, WorkflowFailure
+from ..base.patience import patient
 from ..base.space import space_needed
 from ..config import Study
 from ..datasets.branches import (
@@ -21,6 +22,7 @@ from ..datasets.branches import (
     Result,
     list_heads,
     list_results,
+    read_erased,
 )
 from ..datasets.clones import fetch_output
 from ..datasets.locks import exclusive, locked, wait_for_stores
@@ -34,7 +36,7 @@ from ..records.merge_outcome import MergeOutcome, write_merge_outcome
 from ..units.completeness import expects_digest
 from ..units.listing import find_withdrawn, known_units, read_units
 from ..units.output_folders import result_folders
-from ..units.unit import GROUP
+from ..units.unit import GROUP, subject_of
 from .about_results import know_results
 from .decisions import Found, find_lost, ledger_after, list_done, list_fresh, list_void
 from .describe import describe, list_descriptions
@@ -50,6 +52,9 @@ from .write_main import Change, write_main
 
 log = logging.getLogger(__name__)
 
+# Why a result that a job pushed after its subject was erased is not merged.
+ERASED = "the subject was erased; erase it again to remove this result, too"
+
 
 def merge_branches(study: Study) -> MergeOutcome:
     """Merge every finished job branch into main, verified and published.
@@ -57,7 +62,7 @@ def merge_branches(study: Study) -> MergeOutcome:
     Writes and returns what was done.  A unit whose content never arrived loses
     its record, so that the next run computes it again.
     """
-    with space_needed("The merge", written_folders(study)):
+    with space_needed("The merge", written_folders(study)), patient(study.wait_minutes):
         return merge_all(study)
 
 
@@ -89,7 +94,7 @@ def merge_all(study: Study) -> MergeOutcome:
             shared=shared_patterns(study),
             removed=removed,
         )
-        weave.left |= {**lost, **early}
+        weave.left |= lost | early | dict.fromkeys(found.erased, ERASED)
         # Before they are removed from main: a result without a record is found in the store.
         delete_records(study, removed)
         ledger = ledger_after(found, [b.result for b in weave.merged], removed)
@@ -134,7 +139,12 @@ def fetch_stores(study: Study) -> Found:
     own = [result for kind in RESULT_BRANCHES for result in on_branches[kind][""]]
     units = {*ledger, *(result.unit for result in own)}
     gone = find_withdrawn(units, known_units(study)) if study.remove_withdrawn else []
-    fresh = list_fresh({kind: on_branches[kind][""] for kind in RESULT_BRANCHES}, ledger, gone)
+    subjects = read_erased(targets[-1].dataset, places[-1].start)
+    erased = sorted(unit for unit in units if subject_of(unit) in subjects)
+    gone = [unit for unit in gone if unit not in erased]
+    fresh = list_fresh(
+        {kind: on_branches[kind][""] for kind in RESULT_BRANCHES}, ledger, {*gone, *erased}
+    )
     announced = read_unit_results(
         targets,
         fresh,
@@ -145,7 +155,7 @@ def fetch_stores(study: Study) -> Found:
         },
     )
     accepted = list_heads(targets[-1].dataset, prefix, app, BranchKind.ACCEPTED)
-    return Found(places, on_branches, announced, accepted, gone)
+    return Found(places, on_branches, announced, accepted, gone, erased)
 
 
 def asked_units(study: Study) -> set[str]:

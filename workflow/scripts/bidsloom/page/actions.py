@@ -12,6 +12,7 @@ from pathlib import Path
 from ..base.errors import WorkflowFailure
 from ..base.paths import PROFILES, SCRIPTS, SNAKEFILE
 from ..config import Study
+from ..scheduling.slurm import ask
 from .runs import DEFAULT_CONFIG
 
 # Action -> what follows on Snakemake's command line.
@@ -23,6 +24,7 @@ TARGETS = {
     "report": ("report",),
     "job_scripts": ("job_scripts",),
     "prove": ("prove",),
+    "export": ("export",),
     "unlock": ("--unlock",),
     "retry": (),
 }
@@ -42,8 +44,8 @@ class Place:
 
 
 def has_cluster() -> bool:
-    """True where SLURM's programs are on this machine."""
-    return shutil.which("sbatch") is not None
+    """True where SLURM answers on this machine."""
+    return shutil.which("sbatch") is not None and "is UP" in ask("scontrol", "ping")
 
 
 def usable_cores() -> int:

@@ -22,7 +22,7 @@ from ..config.loading import key_of
 from ..records.cancellations import list_cancelled
 from ..records.merge_outcome import read_merge_outcome
 from ..reporting.live_status import Sources, read_sources, settle_rows
-from ..reporting.report import changing_facts, fixed_facts
+from ..reporting.report import changing_facts, costly_facts, fixed_facts
 from ..reporting.report_page import (
     NO_ROW,
     describe_detail,
@@ -36,6 +36,7 @@ from .memory import Memory, stamp
 from .runs import Run
 from .studies import Served
 
+NO_ACTIVITY = {"run": None, "locked": False}
 # How old a state may be, in seconds, before it is looked at again.
 PERIOD = 1.0
 
@@ -72,6 +73,9 @@ class Board:
         self._sources: object = None
         self._fixed: tuple[object, dict[str, Any]] = (None, {})
         self._findings: dict[str, Any] = {}
+        self._rows: list[Row] = []
+        # Of which rows, when, and how long it took.
+        self._costly: tuple[object, float, float] = (None, 0.0, 0.0)
 
     def view(self, *, fresh: bool = False) -> View:
         """The study as it is now; `fresh` after an action."""
@@ -93,11 +97,13 @@ class Board:
         except ConfigFailure as e:
             faults, study = e.problems, self.served.last_study()
         rows, cells = self._view.rows, self._view.cells
-        facts: dict[str, Any] = {}
+        # Of a config that could never be read, this is all.
+        facts: dict[str, Any] = {"counts": {}, "causes": [], "activity": NO_ACTIVITY}
         if study is not None:
             rows, cells = self._look_at_units(study, warnings)
+            self._find_costly(study)
             active = self.served.runs.active(study.files.actions)
-            facts = {
+            facts |= {
                 **self._fixed[1],
                 **self._findings,
                 "merge": describe_merge(study),
@@ -119,38 +125,57 @@ class Board:
         sources = Sources((), (), None)
         if study.results.exists():
             sources = read_sources(
-                study, warn=warnings.append, collect=self._memory.rows, read=self._memory.store
+                study,
+                warn=warnings.append,
+                collect=self._memory.rows,
+                read=self._memory.store,
+                ask=self._memory.queue,
             )
         files = study.files
-        others = [stamp(path) for path in (files.run, files.proof, files.subjects)]
+        others = [stamp(path) for path in (files.run, files.proof, files.bids, files.subjects)]
         key = (study, sources, list_cancelled(study), others)
         if self._fixed[0] != (study, stamp(files.prepared)):
             self._fixed = ((study, stamp(files.prepared)), fixed_facts(study))
         if key == self._sources:
             return self._view.rows, self._view.cells
         self._sources = key
-        rows = settle_rows(study, sources)
+        self._rows = settle_rows(study, sources)
+        return self._describe_units(study, self._rows)
+
+    def _describe_units(
+        self, study: Study, rows: list[Row]
+    ) -> tuple[Mapping[str, Row], Mapping[str, dict[str, Any]]]:
+        """The cells of all units, and in `_findings` what follows from them."""
         facts = changing_facts(study, rows)
         cause_of = {name: n for n, cause in enumerate(facts["causes"]) for name in cause["units"]}
-        position = {row.unit: n for n, row in enumerate(rows)}
-        self._findings = {
+        self._findings |= {
             **facts,
             "causes": [{**cause, "units": len(cause["units"])} for cause in facts["causes"]],
-            "crashes": [
-                {**crash, "units": [position[u] for u in crash["units"] if u in position]}
-                for crash in facts["crashes"]
-            ],
             "minutes_left": minutes_left(rows),
         }
         cells = {}
         for row in rows:
-            if self._view.rows.get(row.unit) == row:
+            old = self._view.rows.get(row.unit)
+            if old is row or old == row:
                 cell = self._view.cells[row.unit]
                 cause = cause_of.get(row.unit)
                 cells[row.unit] = cell if cell["cause"] == cause else {**cell, "cause": cause}
             else:
                 cells[row.unit] = live_cells(row, cause_of.get(row.unit))
         return {row.unit: row for row in rows}, cells
+
+    def _find_costly(self, study: Study) -> None:
+        """What takes a while is found again when that costs a tenth of the time at most."""
+        now = time.monotonic()
+        made_from, at, took = self._costly
+        if made_from is self._rows or now - at < 9 * took:
+            return
+        facts = costly_facts(study, self._rows)
+        position = {row.unit: n for n, row in enumerate(self._rows)}
+        for crash in facts["crashes"]:
+            crash["units"] = [position[u] for u in crash["units"] if u in position]
+        self._findings |= facts
+        self._costly = (self._rows, time.monotonic(), time.monotonic() - now)
 
 
 def live_cells(row: Row, cause: int | None) -> dict[str, Any]:
@@ -177,7 +202,7 @@ def next_view(
     version = last.version + 1
     made = datetime.now(UTC).isoformat(timespec="seconds")
     same_list = cells is last.cells or list(cells) == list(last.cells)
-    new = [] if cells is last.cells else [u for u in cells if cells[u] != last.cells.get(u)]
+    new = [] if cells is last.cells else [u for u in cells if differs(cells[u], last.cells.get(u))]
     new_facts = [
         name for name in facts if name not in last.facts or facts[name] != last.facts[name]
     ]
@@ -193,6 +218,11 @@ def next_view(
         facts_changed={**last.facts_changed, **dict.fromkeys(new_facts, version)},
         listed=last.listed if same_list and last.version else version,
     )
+
+
+def differs(cells: object, old: object) -> bool:
+    """Whether a unit's cells have changed; most are the same object."""
+    return cells is not old and cells != old
 
 
 def differences(view: View, since: int | None) -> dict[str, Any]:

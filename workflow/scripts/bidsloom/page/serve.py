@@ -71,8 +71,8 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     try:
+        # Returns after KeyboardInterrupt.
         waitress.serve(app, sockets=[listener], threads=THREADS, ident=None, channel_timeout=60)
-    except KeyboardInterrupt:
         print("The page has ended.", flush=True)
     finally:
         if path is not None:

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..base.errors import WorkflowFailure
+from ..base.errors import ConfigFailure, WorkflowFailure
 from ..config import Study, read_config, read_study
 from ..prepare.study_folder import make_study
 from .memory import stamp
@@ -26,6 +26,7 @@ class Served:
     config: Path
     runs: Runs = field(init=False)
     _study: Study | None = field(default=None, init=False)
+    _faults: list[WorkflowFailure] = field(default_factory=list, init=False)
     _read: object = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -36,9 +37,14 @@ class Served:
         """The study as its config file is now.  Raises `ConfigFailure`."""
         with self._lock:
             now = stamp(self.config)
-            if self._study is None or now != self._read:
-                self._study = read_study(read_config(self.config), base=self.folder)
-                self._read = now
+            if now != self._read:
+                self._read, self._faults = now, []
+                try:
+                    self._study = read_study(read_config(self.config), base=self.folder)
+                except ConfigFailure as e:
+                    self._faults = e.problems
+            if self._faults or self._study is None:
+                raise ConfigFailure(self._faults)
             return self._study
 
     def last_study(self) -> Study | None:

@@ -142,7 +142,7 @@ def write_scaffolding(
     readme = README.format(
         name=study.name,
         app=study.container.name,
-        input_path=study.input_path,
+        input_path=study.bids_path,
         outputs=" and ".join(f"`{path}`" for path in study.container.outputs),
         output=study.container.outputs[0],
         session="/ses-pre" if study.by_session and study.container.session_folders else "",

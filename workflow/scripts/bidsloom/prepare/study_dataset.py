@@ -14,6 +14,7 @@ from pathlib import Path
 from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree, write_text
+from ..base.patience import patient
 from ..base.runners import PRIVATE, call_annex, call_datalad, call_git
 from ..base.sharing import is_shared, open_to_group, share_repository
 from ..base.space import space_needed
@@ -25,6 +26,7 @@ from ..datasets.annex import is_annexed
 from ..datasets.attributes import ATTRIBUTES
 from ..datasets.branches import head_of
 from ..datasets.clones import clone_output, resolve_version
+from ..datasets.content_store import connect_content
 from ..datasets.locks import exclusive, locked, wait_for_stores
 from ..datasets.output_datasets import OutputDataset, is_connected, list_outputs
 from ..datasets.pushes import push_annex_branch, push_refs
@@ -36,12 +38,11 @@ from ..datasets.stores import (
     Store,
     StoreKind,
     forbid_cleaning,
-    is_git_directory,
     last_line,
     list_remote_heads,
     make_bare_store,
     read_setting,
-    store_uuid,
+    store_exists,
 )
 from ..datasets.thin_clones import share_remotes
 from ..records.fingerprints import preparation
@@ -65,7 +66,10 @@ def prepare_study(
     `commit` is the input's, `further` has that of each further input by path.
     Writes and returns what jobs need to know.  Doing it again changes nothing.
     """
-    with space_needed("Preparing the study", written_folders(study)):
+    with (
+        space_needed("Preparing the study", written_folders(study)),
+        patient(study.wait_minutes),
+    ):
         return prepare(study, commit=commit, image_id=image_id, further=further)
 
 
@@ -142,8 +146,7 @@ def prepare_output(study: Study, target: OutputDataset) -> str:
 def open_dataset(study: Study, target: OutputDataset) -> None:
     """Make a dataset with `base` checked out: cloned from its store, or new."""
     store, dataset = target.store, target.dataset
-    held = store.repository is None or is_git_directory(store.repository)
-    if held and BASE in list_remote_heads(store):
+    if store_exists(store) and BASE in list_remote_heads(store):
         clone_output(target, study)
         call_git(["fetch", "-q", REMOTE], cwd=dataset)
         call_git(["checkout", "-q", "-f", "-B", BASE, f"{REMOTE}/{BASE}"], cwd=dataset)
@@ -169,13 +172,12 @@ def open_dataset(study: Study, target: OutputDataset) -> None:
 def connect_store(study: Study, target: OutputDataset) -> None:
     """Make a store where it is missing, and add it as remote `output`."""
     store, dataset = target.store, target.dataset
-    existed = store.repository is None or is_git_directory(store.repository)
+    existed = store_exists(store)
     if store.kind is StoreKind.BARE and store.repository:
         what = f"{target.path} of {study.name}" if target.path else study.name
         make_bare_store(store.repository, f"output store of {what}")
     known = is_connected(target)
-    there = store.repository is not None and is_git_directory(store.repository)
-    if store.kind is StoreKind.RIA and not (known and there):
+    if store.kind is StoreKind.RIA and not (known and existed):
         head, _, _ = store.url.partition("#")
         shared = ["--shared", "group"] if study.group_store else []
         call_datalad(
@@ -195,8 +197,11 @@ def connect_store(study: Study, target: OutputDataset) -> None:
         forbid_cleaning(store.repository)
         if study.group_store:
             share_store(store, made=not existed)
-    if store.kind is StoreKind.BARE:
-        call_git(["config", f"remote.{REMOTE}.annex-uuid", store_uuid(store, dataset)], cwd=dataset)
+    if store.repository and store.kind is StoreKind.BARE:
+        uuid = call_git(["config", "annex.uuid"], cwd=store.repository)
+        call_git(["config", f"remote.{REMOTE}.annex-uuid", uuid], cwd=dataset)
+    if store.content:
+        connect_content(store, dataset)
 
 
 def share_store(store: Store, *, made: bool) -> None:

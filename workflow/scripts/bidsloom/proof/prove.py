@@ -26,7 +26,7 @@ from ..containers.runtimes import job_environment, scratch_folder, write_environ
 from ..datasets.branches import Entry, Result, head_of, read_files, read_ledger
 from ..datasets.clones import clone
 from ..datasets.imports import connect_folder, is_import
-from ..datasets.stores import REMOTE_MAIN, StoreKind, last_line
+from ..datasets.stores import REMOTE_MAIN, last_line
 from ..job.app_command import filter_file
 from ..job.process import check_node, sign_as_prepared
 from ..job.scratch import JobFolder, open_folder
@@ -126,8 +126,7 @@ def prove_unit(job: Job, commit: str) -> UnitProof:
 def compare_with_rerun(job: Job, folder: JobFolder, commit: str) -> tuple[Comparison, int]:
     """How a rerun of a commit differs from it, and how many files it had written."""
     place, store = folder.clone, job.targets[-1].store
-    url = store.url if store.kind is StoreKind.RIA else store.git_url
-    clone(url, place, key="datalad.output_repos")
+    clone(store.clone_url, place, key="datalad.output_repos")
     start = lay_out_start(job, place, commit)
     for step in mount_steps(job, place):
         call(step.argv, cwd=step.cwd)

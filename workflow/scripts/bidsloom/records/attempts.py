@@ -10,7 +10,7 @@ from typing import Any, Self
 from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import read_json, write_json
 from ..config import Study
-from ..config.study import Producer
+from ..config.producer import Producer
 from .job_facts import JobFacts
 
 

@@ -42,8 +42,10 @@ def made_from(study: Study, image_id: str) -> dict[str, Any]:
             "container.participant_flag": container.participant_flag,
             "container.session_flag": container.session_flag,
             "container.bids_filter": container.bids_filter,
-            "datalad.input_path": study.input_path,
-            "datalad.inputs": {f.path: list(f.flag) for f in study.further_inputs},
+            "datalad.input_path": study.bids_path,
+            "datalad.inputs": {
+                f.path: [*f.flag, *filter(None, [f.folder])] for f in study.further_inputs
+            },
         },
         "environment": {
             "hpc.environment": {

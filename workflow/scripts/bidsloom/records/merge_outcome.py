@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from ..base.files import read_json, read_tsv, write_json, write_tsv
 from ..config import Study
-from ..config.study import Producer
+from ..config.producer import Producer
 from .json_fields import known_fields
 
 

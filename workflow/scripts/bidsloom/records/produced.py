@@ -8,7 +8,8 @@ from dataclasses import replace
 from ..base.errors import FailureClass, WorkflowFailure
 from ..base.text import a_few
 from ..config import Study
-from ..config.study import FurtherInput, Producer
+from ..config.producer import Producer
+from ..config.study import FurtherInput
 from ..datasets.branches import read_ledger
 from ..datasets.clones import clone, fetch_origin
 from ..datasets.stores import MAIN, is_git_directory

@@ -6,6 +6,7 @@ crashes        what crash files of nipype say, put together
 live_status    the state of every unit while jobs run
 notifications  messages when a run has ended
 report         the tables
+processing_status  the table of nipoppy and Neurobagel
 report_page    the page
 sizing         what jobs should ask for, and what the study will take
 sizing_words   that in words

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..base.errors import FailureClass
 from ..config import Study
-from ..config.study import Producer
+from ..config.producer import Producer
 from ..records.attempts import read_attempts
 from ..records.produced import recorded_result, wait_for
 from ..units.listing import read_units

@@ -70,13 +70,18 @@ def read_sources(
     warn: Callable[[WorkflowFailure], None],
     collect: Callable[[Study], Sequence[Row]] = collect_rows,
     read: Callable[[Study], StoreContents | None] | None = None,
+    ask: Callable[[Study], Sequence[Work]] = find_queued,
 ) -> Sources:
-    """Read jobs, notes and store; `collect` and `read` may remember what has not changed."""
+    """Read jobs, notes and store.
+
+    `collect`, `read` and `ask` read notes, store and queue, and may remember
+    what has not changed, or what was asked for a moment ago.
+    """
     # In this order: a job that ends in between has left its record, and a
     # record's branch was there before it.
     work, held = find_local(study), None
     try:
-        work += find_queued(study)
+        work += ask(study)
     except WorkflowFailure as e:
         warn(e)
     rows = collect(study)

@@ -12,7 +12,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import stat
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.paths import STANDALONE
+from ..base.private_files import read_private
 from ..base.runners import call, node_name
 from ..config import Study
 from ..config.study import Notify
@@ -57,7 +57,9 @@ def take_addresses(notify: Notify) -> Addresses:
     if notify.variable:
         addresses = parse_addresses(f"${notify.variable}", take_variable(notify.variable))
     elif notify.file:
-        addresses = parse_addresses(str(notify.file), read_private(notify.file))
+        addresses = parse_addresses(
+            str(notify.file), read_private(notify.file, key="notify.urls_file", one_line="address")
+        )
     else:
         return Addresses()
     if addresses.urls:
@@ -75,33 +77,6 @@ def parse_addresses(source: str, text: str) -> Addresses:
     """Addresses, one a line or separated by blanks; a line that starts with `#` is none."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     return Addresses(source, tuple(" ".join(lines).split()))
-
-
-def read_private(path: Path) -> str:
-    """The text of a file that belongs to this user, and that nobody else can open."""
-    try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as f:
-            found = os.fstat(f.fileno())
-            text = f.read() if stat.S_ISREG(found.st_mode) else ""
-    except (OSError, ValueError) as e:
-        why = e.strerror if isinstance(e, OSError) else "it is no text"
-        raise WorkflowFailure(
-            f"notify.urls_file {path} cannot be read: {why}.",
-            hint=f"write one address a line into it, then: chmod 600 '{path}'",
-        ) from e
-    if found.st_uid != os.geteuid():
-        raise WorkflowFailure(
-            f"notify.urls_file {path} belongs to another user, who knows the addresses in it.",
-            hint=f"make one of your own: install -m 600 /dev/null '{path}.mine', and name that.",
-        )
-    mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o177:
-        raise WorkflowFailure(
-            f"notify.urls_file {path} has the mode {mode:03o}; expected: 600, so that nobody else "
-            "reads the addresses.",
-            hint=f"chmod 600 '{path}'",
-        )
-    return text
 
 
 def check_addresses(addresses: Addresses) -> None:

@@ -15,7 +15,7 @@ from ..base.errors import CommandError, FailureClass
 from ..base.files import iterate_tsv, read_json, read_tsv, write_json, write_text, write_tsv
 from ..base.paths import PACKED, REPOSITORY
 from ..base.runners import call, call_annex, call_git, call_git_records, call_git_success
-from ..checks.merged_bids import describe_merged_bids
+from ..checks.merged_bids import describe_merged_bids, describe_validation, read_merged_bids
 from ..config import Study
 from ..config.expects import suggest_set
 from ..config.request import Request
@@ -34,6 +34,7 @@ from ..units.selection import BEYOND
 from ..units.unit_tables import read_unit
 from .causes import find_causes
 from .crashes import find_crashes
+from .processing_status import write_processing_status
 from .report_page import Pages, render_page
 from .sizing import size_study
 from .sizing_words import describe_estimates, describe_limits, describe_method, describe_proposals
@@ -59,6 +60,7 @@ def write_report(study: Study) -> list[Row]:
     links = collect_links(study, rows)
     units = [{**row.to_json(), **describe_links(links.get(row.unit, {}))} for row in rows]
     write_tsv(study.files.report_table, COLUMNS, map(table_row, units))
+    write_processing_status(study, rows)
     write_json(study.files.report_data, {**facts, "units": units})
     page = render_page(facts, rows, pages=find_pages(study, facts["main"]), links=links)
     write_text(study.files.report_page, page)
@@ -91,7 +93,8 @@ def with_own_time(row: Row, study: Study) -> Row:
 
 def study_facts(study: Study, rows: list[Row]) -> dict:
     """What the report says of the study as a whole."""
-    return {**fixed_facts(study), **changing_facts(study, rows)}
+    facts = {**fixed_facts(study), **changing_facts(study, rows), **costly_facts(study, rows)}
+    return {**facts, "bids": describe_merged_bids(study) if study.report.validate else None}
 
 
 def fixed_facts(study: Study) -> dict[str, Any]:
@@ -124,10 +127,16 @@ def changing_facts(study: Study, rows: list[Row]) -> dict[str, Any]:
         "main": read_merge_outcome(study).main,
         "counts": count_states(rows),
         "causes": [{**asdict(cause), "units": list(cause.units)} for cause in causes],
+        "proof": describe_proof(read_proof(study)),
+        "bids": describe_validation(read_merged_bids(study)) if study.report.validate else None,
+    }
+
+
+def costly_facts(study: Study, rows: list[Row]) -> dict[str, Any]:
+    """What also changes with each job, and takes a while of thousands of units."""
+    return {
         "crashes": [asdict(crash) for crash in find_crashes(study, rows)],
         "sizing": describe_sizing(study, rows),
-        "proof": describe_proof(read_proof(study)),
-        "bids": describe_merged_bids(study) if study.report.validate else None,
     }
 
 

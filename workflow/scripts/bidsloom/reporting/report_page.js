@@ -7,11 +7,13 @@ const PAGE = 25, PRINTED = 250;
 const hooks = {
   head: () => null,  // below the study's name
   detail: () => null,  // in an opened unit
+  log: () => null,  // all of its log
   tools: () => null,  // beside the search
   opened: () => {},  // a unit was opened
   selected: null,  // names of chosen units
   selection: () => {},  // it changed
-  changed: () => {},  // rows were drawn
+  settled: () => false,  // whether the last run's end is past
+  again: "type the same snakemake command again",
 };
 
 // --- words and numbers -------------------------------------------------------
@@ -141,12 +143,12 @@ function drawNav() {
   fill(document.getElementById("nav"), sections.map(([id, title]) => h("a", {href: `#${id}`, id: `to-${id}`}, title)));
 }
 function drawOutcome(all, merged) {
-  if (!data.run || data.run.outcome !== "failed") return null;
+  if (!data.run || data.run.outcome !== "failed" || hooks.settled(all, merged)) return null;
   const failed = data.counts.failed || 0;
   const units = failed ? `${plural(failed, "unit")} failed; ` : merged < all ? `${plural(all - merged, "unit")} not in main; ` : "";
   return h("div.banner", {role: "status"},
     h("p", {}, h("b", {}, `The last run ended with an error, ${moment(data.run.ended)}.`)),
-    h("p", {}, `${units}what was finished is safe. Mend the causes below, then type the same snakemake command again; nothing finished is computed again.`),
+    h("p", {}, `${units}what was finished is safe. Mend the causes below, then ${hooks.again}; nothing finished is computed again.`),
     data.run.log ? h("p.muted", {}, "Snakemake's own log: ", h("code", {}, data.run.log)) : null);
 }
 // Where nothing says what a complete result holds, "merged" means less than it seems.
@@ -345,7 +347,6 @@ function drawRows(size = PAGE) {
   fill(place, button("First", 0, !view.page), button("Previous", view.page - 1, !view.page),
     h("span", {}, `${count(first + 1)} to ${count(first + shown.length)} of ${count(found.length)}`),
     button("Next", view.page + 1, view.page === pages - 1), button("Last", pages - 1, view.page === pages - 1));
-  hooks.changed();
 }
 function list(title, texts) {
   return [h("p.title", {}, title), h("ul.notes", {}, texts.map(text => h("li", {}, text)))];
@@ -363,7 +364,9 @@ function drawDetail(i) {
   if (told.evidence) parts.push(...fileLinks("What failed attempts left", told.evidence));
   if (told.left_out) parts.push(...list("Not saved", told.left_out));
   if (told.notes) parts.push(...list("Changed to be saved", told.notes));
-  if (told.log) parts.push(h("h3", {}, "Last lines of its log"), h("pre", {tabindex: "0", "aria-label": `Last lines of the log of ${name}`}, told.log.join("\n")));
+  const log = hooks.log(i);
+  if (log) parts.push(...log);
+  else if (told.log) parts.push(h("h3", {}, "Last lines of its log"), h("pre", {tabindex: "0", "aria-label": `Last lines of the log of ${name}`}, told.log.join("\n")));
   else if (units.state[i] === "failed" && !hooks.selected) parts.push(h("p.muted", {}, `Its last lines stand in attempts/${name}.json, beside this page.`));
   if (told.history) parts.push(drawHistory(told.history));
   if (units.commit[i]) parts.push(h("h3", {}, "Its commit"), command(`git -C ${quoted(data.store)} show --stat ${units.commit[i]}`));

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,8 +89,16 @@ class Row:
         }
 
 
-def collect_rows(study: Study, notes: Iterable[Notes] | None = None) -> list[Row]:
-    """A row for every unit, and for every one left out; `notes` that were read already."""
+def collect_rows(
+    study: Study,
+    notes: Iterable[Notes] | None = None,
+    *,
+    describe: Callable[..., Row] | None = None,
+) -> list[Row]:
+    """A row for every unit, and for every one left out.
+
+    `notes` were read already, `describe` is `describe_unit` with a memory.
+    """
     excluded = {row["unit"]: row["reason"] for row in read_tsv(study.files.excluded)}
     rows = describe_units(
         study,
@@ -99,6 +107,7 @@ def collect_rows(study: Study, notes: Iterable[Notes] | None = None) -> list[Row
         left=read_unmerged(study),
         excluded=excluded,
         known=known_units(study),
+        describe=describe,
     )
     awaited = describe_awaited(study, (r.unit for r in rows if r.state is UnitState.WAITING))
     return [replace(r, reason=awaited[r.unit], next="") if r.unit in awaited else r for r in rows]
@@ -112,6 +121,7 @@ def describe_units(
     left: Mapping[str, str],
     excluded: Mapping[str, str],
     known: Collection[str],
+    describe: Callable[..., Row] | None = None,
 ) -> list[Row]:
     """A row for every unit, and for every one left out; nothing is read here.
 
@@ -119,9 +129,10 @@ def describe_units(
     unit -> reason, `known` are the units of the input.
     """
     merged = set(outcome.merged)
+    describe = describe or describe_unit
     held = UnitState.HELD if study.container.on_incomplete == "hold" else UnitState.INCOMPLETE
     rows = [
-        describe_unit(each, merged=merged, left=left, held=outcome.held, held_state=held)
+        describe(each, merged=merged, left=left, held=outcome.held, held_state=held)
         for each in notes
     ]
     rows += [Row(unit, UnitState.EXCLUDED, reason=why) for unit, why in excluded.items()]

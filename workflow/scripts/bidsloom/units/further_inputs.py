@@ -16,8 +16,9 @@ from pathlib import Path
 from ..base.errors import WorkflowFailure
 from ..base.files import digest
 from ..base.runners import call_git_records
+from ..base.text import a_few
 from ..config import Study
-from ..config.study import FurtherInput
+from ..config.study import FurtherInput, join
 from ..datasets.annex import FOLDER, SUBDATASET
 from ..datasets.clones import left_out_of
 from .tree import digest_inherited
@@ -117,15 +118,18 @@ def read_input_tree(
     Raises `WorkflowFailure` where one of its `shared_paths` is missing.
     """
     tree = InputTree()
-    commit = f"{commit}:{further.folder}" if further.folder else commit
-    root = read_entries(further.clone, commit, [])
+    root = read_entries(further.clone, further.tree(commit), [])
     for entry in root:
         owner = OWNER.match(entry.name)
         if owner and entry.mode != SUBDATASET:
             tree.of_subject[owner[1]].append(entry)
         elif entry.mode not in (FOLDER, SUBDATASET) and not entry.name.startswith(".git"):
             tree.general.append(entry)
-    shared = read_entries(further.clone, commit, further.shared) if further.shared else []
+    if not tree.of_subject and further.required and not further.folder:
+        refuse_study(further, commit)
+    shared = (
+        read_entries(further.clone, further.tree(commit), further.shared) if further.shared else []
+    )
     if missing := set(further.shared) - {entry.path for entry in shared}:
         raise WorkflowFailure(
             f"{', '.join(sorted(missing))} of shared_paths is not in {further.url} at "
@@ -137,10 +141,21 @@ def read_input_tree(
     folders = [f"sub-{subject}/" for subject in subjects or () if tree.of_subject.get(subject)]
     for start in range(0, len(folders), FOLDERS_PER_COMMAND):
         chunk = folders[start : start + FOLDERS_PER_COMMAND]
-        for entry in read_entries(further.clone, commit, chunk):
+        for entry in read_entries(further.clone, further.tree(commit), chunk):
             subject = entry.path.partition("/")[0].removeprefix("sub-")
             tree.inside[subject].append(entry)
     return tree
+
+
+def refuse_study(further: FurtherInput, commit: str) -> None:
+    """Refuse a dataset without subjects, if it has results of other apps: which ones are meant?"""
+    found = read_entries(further.clone, commit, ["derivatives/"])
+    if names := [entry.path for entry in found if entry.mode == FOLDER]:
+        raise WorkflowFailure(
+            f"The further input {further.url} has no subjects at its root, but has "
+            f"{a_few(names, 5)}.",
+            hint=f"set folder of this entry of datalad.inputs, for example folder: {names[0]}.",
+        )
 
 
 def read_entries(repository: Path, commit: str, paths: Iterable[str]) -> list[InputEntry]:
@@ -162,9 +177,7 @@ def taken_paths(further: FurtherInput, commit: str, unit: Unit) -> list[str]:
 
     Raises `WorkflowFailure` where one of its `shared_paths` is missing.
     """
-    further = further.at_session(unit.session)
-    paths = take_of_unit(further, commit, unit).paths
-    return [f"{further.folder}/{path}" for path in paths] if further.folder else paths
+    return take_of_unit(further, commit, unit).paths
 
 
 def take_of_unit(further: FurtherInput, commit: str, unit: Unit) -> Taken:
@@ -177,7 +190,7 @@ def take_of_unit(further: FurtherInput, commit: str, unit: Unit) -> Taken:
     """
     if further.is_pattern:
         further = further.of(unit.subject)
-        root = read_entries(further.clone, commit, [])
+        root = read_entries(further.clone, further.tree(commit), [])
         if not holds_subject(root, unit.subject):
             return take_whole(root, unit)
     subjects = [unit.subject] if unit.session else None
@@ -204,9 +217,10 @@ def named_path(further: FurtherInput, commit: str, unit: Unit) -> str:
     """What the app is told of a further input: the folder that has the subject's folder."""
     one = further.of(unit.subject).at_session(unit.session)
     if further.is_pattern:
-        root = read_entries(one.clone, commit, [])
-        return one.path if holds_subject(root, unit.subject) else further.path
-    return f"{one.path}/{one.folder}" if one.folder else one.path
+        root = read_entries(one.clone, one.tree(commit), [])
+        if not holds_subject(root, unit.subject):
+            return further.path
+    return join(one.path, one.folder)
 
 
 def known_inputs(study: Study, commits: Mapping[str, str]) -> list[FurtherInput]:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from ..base.errors import FailureClass, WorkflowFailure, refuse
 from ..base.files import digest, read_json, write_json
+from ..base.runners import call_git_success
+from ..base.text import a_few
 from ..config import Study
 from ..config.study import Selection
 from ..datasets.annex import FOLDER, SUBDATASET
 from ..datasets.clones import left_out_of
 from .file_names import check_requirements
-from .further_inputs import join_further
+from .further_inputs import join_further, read_entries
 from .named_files import add_named, read_shared
 from .offers import join_offers, read_offers
 from .participants import find_participants, read_labels
@@ -71,7 +73,7 @@ def cached_units(
         joined, unoffered = join_offers(joined, study, read_offers(study))
         excluded = tuple(sorted([*units.excluded, *left, *unoffered]))
         units = dataclasses.replace(units, units=tuple(joined), excluded=excluded)
-    units = limit_units(units, study.selection.limit)
+    units = limit_units(dataclasses.replace(units, commit=commit), study.selection.limit)
     if not units.units:
         raise WorkflowFailure(
             f"No subject of {study.input_url} at {commit[:10]} is left to process:\n"
@@ -90,7 +92,9 @@ def subjects_of_patterns(study: Study, commit: str) -> list[str]:
     if not any(further.is_pattern for further in study.further_inputs):
         return []
     chosen = named_selection(study.selection)
-    names = (name for name in read_root(study.input, commit) if name.startswith("sub-"))
+    names = (
+        name for name in read_root(study.input, study.input_tree(commit)) if name.startswith("sub-")
+    )
     labels = sorted(name.removeprefix("sub-") for name in names)
     return [
         label
@@ -119,6 +123,7 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
     selection = dataclasses.asdict(named_selection(study.selection))
     inputs = [dataclasses.astuple(f) for f in study.further_inputs]
     beside = [left_out_of(study.input), study.shared_paths]
+    beside += [study.input_folder] if study.input_folder else []
     # Of other studies which units they have; their results are no part of the list.
     if offers := read_offers(study):
         beside.append({path: sorted(offer.units) for path, offer in offers.items()})
@@ -219,6 +224,11 @@ def list_input_units(
     """
     repository, commit = given.repository, given.commit
     where = f"{given.url} at {commit[:10]}"
+    if not call_git_success(["cat-file", "-e", commit], cwd=repository):
+        raise WorkflowFailure(
+            f"{where} has no folder {commit.partition(':')[2]}.",
+            hint=f"set datalad.input_folder to another one{describe_derivatives(given)}.",
+        )
     root = read_root(repository, commit)
     if "dataset_description.json" not in root:
         raise WorkflowFailure(
@@ -234,7 +244,8 @@ def list_input_units(
     if not reader.folders() and not lost:
         raise WorkflowFailure(
             f"{where} has no subjects: there is no folder sub-<label> with files in it.",
-            hint="check datalad.input_repo and datalad.input_version.",
+            hint="check datalad.input_repo and datalad.input_version; or set "
+            f"datalad.input_folder{describe_derivatives(given)}.",
         )
     truths = None
     if selection.where:
@@ -269,6 +280,14 @@ def list_input_units(
     )
     excluded = sorted([*excluded, *lost.items()])
     return Units(commit, tuple(units), tuple(excluded), tuple(unreadable))
+
+
+def describe_derivatives(given: InputCommit) -> str:
+    """The folders in `derivatives` of an input, in words; empty without any."""
+    commit = given.commit.partition(":")[0]
+    entries = read_entries(given.repository, commit, ["derivatives/"])
+    names = [entry.path for entry in entries if entry.mode == FOLDER]
+    return f"; there are {a_few(names, 5)}" if names else ""
 
 
 def read_registered(

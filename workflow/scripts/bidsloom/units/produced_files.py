@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..base.errors import WorkflowFailure
 from ..base.files import digest
-from ..config.study import FurtherInput, Producer
+from ..config.producer import Producer
+from ..config.study import FurtherInput
 from ..datasets.branches import Entry
 from ..datasets.result_trees import fetch_commits, read_folder_of_each, read_registered_of_each
 from ..datasets.stores import Store, store_at

@@ -115,6 +115,12 @@ def why_lacking(folder: Folder, subject: str, selection: NamedSelection) -> str 
     return find_lack((path for path, _ in folder.entries), subject, selection.require)
 
 
+def lacks_files(reason: str) -> bool:
+    """True for a reason to leave out a unit that lacks files, which nobody chose."""
+    found = r"no file .*|.*; required: \d+|absent from the further input .*"
+    return bool(re.fullmatch(found, reason))
+
+
 def why_not_session(session: str | None, folder: Folder, sessions: Collection[str]) -> str | None:
     """Why a unit is not one of the named sessions, if any are; None where it is.
 

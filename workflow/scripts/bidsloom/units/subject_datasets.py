@@ -35,10 +35,11 @@ FIRST = 16
 
 @dataclass(frozen=True)
 class InputCommit:
-    """The input dataset at a commit.
+    """The input dataset at a commit, or a folder of it.
 
-    `repository` is the study's clone of it, `url` is where it comes from, and
-    `memory` the folder where trees of its subdatasets are remembered.
+    `commit` names the commit, or the tree of that folder.  `repository` is the
+    study's clone of it, `url` is where it comes from, and `memory` the folder
+    where trees of its subdatasets are remembered.
     """
 
     repository: Path
@@ -82,7 +83,7 @@ class Part:
 
 def input_commit(study: Study, commit: str) -> InputCommit:
     """The input dataset of a study at a commit."""
-    return InputCommit(study.input, commit, study.input_url, study.files.trees)
+    return InputCommit(study.input, study.input_tree(commit), study.input_url, study.files.trees)
 
 
 def look_inside(

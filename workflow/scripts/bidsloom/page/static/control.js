@@ -9,6 +9,7 @@ const ACTIONS = {
   report: {label: "Report", doing: "Reporting", meaning: "Write report.html, report.tsv and report.json"},
   job_scripts: {label: "Write job scripts", doing: "Writing job scripts", meaning: "A script for every unit, to submit by hand"},
   prove: {label: "Prove", doing: "Computing merged units again", meaning: "Compute some merged units again and compare"},
+  export: {label: "Export", doing: "Exporting", meaning: "Lay merged results out as plain files, as the config's section export says"},
   unlock: {label: "Unlock", doing: "Unlocking", meaning: "Let a run start after one that was killed"},
   retry: {label: "Retry", doing: "Trying units again", meaning: "Process these units again"},
   accept: {label: "Accept", doing: "Accepting results", meaning: "Merge results that are not complete as they are"},
@@ -88,7 +89,7 @@ function buildControl() {
       button("start", "main"),
       h("button.main.danger", {type: "button", id: "do-stop", hidden: "", onclick: stopRun}, "Stop"),
       button("dry_run", "plain"), button("check", "plain"), button("merge", "plain"), button("report", "plain"),
-      h("details.menu", {id: "more"}, h("summary", {}, "More"), h("div.sheet", {}, button("job_scripts", "plain"), button("prove", "plain"), button("unlock", "plain")))),
+      h("details.menu", {id: "more"}, h("summary", {}, "More"), h("div.sheet", {}, button("job_scripts", "plain"), button("prove", "plain"), button("export", "plain"), button("unlock", "plain")))),
     h("details.console", {id: "console", hidden: ""},
       h("summary", {}, h("span", {id: "console-title"}), h("span", {id: "console-end"})),
       h("code.said", {id: "console-command"}),
@@ -114,7 +115,7 @@ function drawControl() {
     : activity && activity.locked ? "If no run is at work on another machine: More, Unlock; then start." : "";
   for (const action of Object.keys(ACTIONS)) {
     const button = document.getElementById(`do-${action}`);
-    if (button) button.disabled = Boolean(run);
+    if (button) button.disabled = Boolean(run) || (data.faults || []).length > 0;
   }
   document.getElementById("do-start").hidden = Boolean(run);
   document.getElementById("do-stop").hidden = !run;

@@ -4,7 +4,7 @@
 
 const form = {loaded: null, schema: null, editor: null, mode: "form", timer: null, told: null, dirty: false, number: 0};
 // Sections in the order in which people fill them in.
-const SECTION_WORDS = {study: "Study", datalad: "Data", container: "App and container", subjects: "Subjects", hpc: "Resources", common: "Scratch space", report: "Report", notify: "Messages", prove: "Proof"};
+const SECTION_WORDS = {study: "Study", datalad: "Data", container: "App and container", subjects: "Subjects", hpc: "Resources", common: "Scratch space", report: "Report", notify: "Messages", prove: "Proof", export: "Export"};
 const FORM_WORDS = {en: {arrayDelete: "Remove", arrayMoveUp: "Up", arrayMoveDown: "Down", arrayAdd: "Add an entry", objectAddProperty: "Add an entry"}};
 const KINDS = {String: "text", Integer: "whole number", Number: "number", Boolean: "yes or no", Array: "list", Null: "nothing", Object: "several values"};
 const SAFE_KEY = /^[A-Za-z0-9_.+-]+$/;
@@ -103,7 +103,7 @@ function decorate() {
     const isKey = parent && parent.properties && !Array.isArray(parent.getValue());
     if (instance.path.split("/").length === 2) box.style.order = String(Object.keys(SECTION_WORDS).indexOf(name));
     // An entry of a list, or a flag of the app: its name stands in no schema.
-    const field = box.querySelector("input, textarea, select:not(.jedi-switcher select)"), label = box.querySelector(".jedi-label:not(.jedi-switcher label) span");
+    const field = box.querySelector("input, textarea, select:not(.jedi-switcher select)"), label = box.querySelector(".jedi-legend, .jedi-label:not(.jedi-switcher label) span");
     if (isKey && !(parent.schema.properties || {})[name] && label) label.textContent = name;
     if (parent && !isKey && field) { field.setAttribute("aria-label", key); if (label) label.textContent = ""; }
     for (const choice of box.querySelectorAll(":scope > div > .jedi-switcher > select")) choice.setAttribute("aria-label", `Kind of ${key}`);
@@ -188,6 +188,7 @@ async function checkConfig() {
 const faultsNow = () => (form.told || form.loaded).faults || [];
 function drawFaults() {
   for (const old of document.querySelectorAll(".form .fault")) old.remove();
+  for (const old of document.querySelectorAll(".form [aria-invalid]")) old.removeAttribute("aria-invalid");
   if (form.mode !== "form") return;
   for (const fault of faultsNow()) {
     const names = fault.key.split(".");

@@ -18,13 +18,15 @@ hooks.head = () => {
   const waits = units.lock_seconds.filter(seconds => seconds > 0);
   if (waits.length) facts.push(["Waits for the lock", `${plural(waits.length, "unit")}, longest ${timeText(waits.reduce((a, b) => Math.max(a, b), 0))}`]);
   const cost = data.sizing && data.sizing.whole.cost;
-  if (cost) {
+  if (cost && cost.value >= 0.01) {
     const {left} = data.sizing, spent = cost.value - ((left.cost || {}).value || 0);
     facts.push(["Cost", `about ${digits(spent, 2)} of ${digits(cost.value, 2)}`]);
   }
   if (!facts.length) return null;
   return h("dl.strip", {}, facts.map(([label, text]) => h("div", {}, h("dt", {}, label), h("dd", {}, text))));
 };
+hooks.again = "press Start";
+hooks.settled = (all, merged) => merged === all || Boolean(data.activity.run);
 hooks.opened = name => loadDetail(name);
 hooks.detail = (i, told) => {
   const name = units.unit[i], state = units.state[i], parts = [];
@@ -43,9 +45,11 @@ hooks.detail = (i, told) => {
     deeds.push(h("a", {href: `${API}${studyPath(`/units/${encodeURIComponent(name)}/log`)}?offset=0`, target: "_blank", rel: "noopener", class: "raw"}, "log as text"));
   }
   parts.push(h("div.buttons", {}, deeds));
-  const log = live.logs.get(name);
-  if (log) parts.push(h("h3", {}, "Its log"), h("pre.log", {id: `logtext-${i}`, tabindex: "0", "aria-label": `Log of ${name}`}, log.text || "nothing yet"));
   return h("div", {}, parts);
+};
+hooks.log = i => {
+  const name = units.unit[i], log = live.logs.get(name);
+  return log ? [h("h3", {}, "Its log"), h("pre.log", {id: `logtext-${i}`, tabindex: "0", "aria-label": `Log of ${name}`}, log.text || "nothing yet")] : null;
 };
 async function loadDetail(name) {
   try {
@@ -144,7 +148,7 @@ function apply(told) {
 function drawChanges(facts, changed, full) {
   const any = (...names) => full || names.some(name => facts.has(name));
   if (any("faults", "warnings")) drawNotes();
-  if (any("counts", "run", "minutes_left", "merge", "sizing", "study", "completeness") || changed.length) {
+  if (any("counts", "run", "activity", "minutes_left", "merge", "sizing", "study", "completeness") || changed.length) {
     drawHead();
     const state = document.getElementById("state");
     fill(state, ...stateOptions());
