@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from helpers.chains import ChainSpace
-from helpers.studies import make_input
+from helpers.studies import git, make_input
 
 
 def test_a_fault_in_one_dataset_stops_that_one_alone(tmp_path):
@@ -16,6 +16,9 @@ def test_a_fault_in_one_dataset_stops_that_one_alone(tmp_path):
     space = ChainSpace(tmp_path / "my campaign", extra={"datasets": ["ds1", "ds2", "ds3"]})
     for name, reads in (("prep", ()), ("glm", ("prep.yaml",))):
         study = space.add(name, tmp_path / "data" / "{dataset}", *reads)
+        if reads:
+            # The app is given the other study's results in place of the raw dataset.
+            study.config["datalad"]["inputs"][0] = {"study": "prep.yaml", "bids_dir": True}
         study.config["study"] = f"{{dataset}}-{name}"
         study.config["datalad"]["output_repos"] = [f"stores/{{dataset}}-{name}.git"]
     dry = space.snakemake("-n")
@@ -29,6 +32,10 @@ def test_a_fault_in_one_dataset_stops_that_one_alone(tmp_path):
     merged = {line["study"]: line["counts"] for line in told if line["study"]}
     every = ("ds1-prep", "ds1-glm", "ds2-prep", "ds2-glm")
     assert {key: {"merged": 1} for key in every} == merged
+    seen = git(
+        "show", "main:glm/sub-01/sub-01_desc-probe.json", cwd=space.root / "stores/ds1-glm.git"
+    )
+    assert "sub-01/sub-01_desc-probe.dat" in json.loads(seen)["files"]
     (refused,) = [line for line in told if not line["study"]]
     assert "ds3" == refused["dataset"]
     page = (results / "chain.html").read_text()

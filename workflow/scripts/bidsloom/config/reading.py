@@ -318,6 +318,7 @@ def read_further_input(
         required=given.get("required", True),
         shared=tuple(given.get("shared_paths", [])),
         folder=given.get("folder", "") if producer is None else producer.folder,
+        bids_dir=given.get("bids_dir", False),
         producer=producer,
     )
 

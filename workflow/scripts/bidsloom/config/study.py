@@ -107,6 +107,7 @@ class FurtherInput:
     `url` it is a pattern of datasets, one a subject, which are registered
     below `path`.  `folder` of the dataset, if it is not empty, has the folders
     of the subjects.  `producer` is the study that makes it, if that is named.
+    With `bids_dir` it is the app's first argument.
     """
 
     path: str
@@ -117,6 +118,7 @@ class FurtherInput:
     required: bool
     shared: tuple[str, ...]
     folder: str = ""
+    bids_dir: bool = False
     producer: Producer | None = None
 
     def tree(self, commit: str) -> str:
