@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests of SLURM, of containers and of the report need, where that is possible:
+# Installs what the tests of SLURM, of containers, of the report and of the page need, where that is possible:
 # Debian packages, and Apptainer in /var/tmp.
 # Without it (and without CI=true) those tests are skipped, and say what to install.
 set -euo pipefail
@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(slurmctld slurmd slurmdbd slurm-client munge mariadb-server mariadb-client
     environment-modules iproute2 procps shellcheck
     busybox-static charliecloud patchelf podman runc squashfs-tools squashfuse uidmap
-    chromium openssh-server openssh-client)
+    chromium curl openssh-server openssh-client)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -319,6 +319,7 @@ def examples(mark):
     return re.findall(rf"^<!-- {mark} -->\n```\w+\n(.*?)^```$", text, re.M | re.S)
 
 
+@pytest.mark.usefixtures("curl")
 def test_the_examples_of_the_documentation_work(merged, page, browser, open_folder):
     """By curl at the socket, and by fetch in a page."""
     (script,) = examples("run in a browser")
@@ -337,6 +338,14 @@ def test_the_examples_of_the_documentation_work(merged, page, browser, open_fold
         wait_for(lambda: served.idle(name))
     finally:
         served.close()
+
+
+@pytest.fixture
+def curl():
+    """The program; a skip, or with CI=true a failure, where it is missing."""
+    if shutil.which("curl") is None:
+        reason = "no curl; install with: apt-get install curl"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 def as_another_user(*cmd):
@@ -358,6 +367,7 @@ def open_folder():
     shutil.rmtree(folder)
 
 
+@pytest.mark.usefixtures("curl")
 def test_a_second_user_of_the_machine_gets_nothing(study, open_folder):
     """At the socket no connection, at the port no answer; its owner gets both."""
     socket = open_folder / "page.sock"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..base.errors import WorkflowFailure
 from ..base.files import remove_tree
-from ..base.runners import end_children
+from ..base.runners import end_processes_in
 from ..config import Study
 
 
@@ -29,5 +29,6 @@ def trial_folder(study: Study) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        end_children()
+        # Not all of this process' programs: a merge may run beside others.
+        end_processes_in(folder)
         remove_tree(folder)

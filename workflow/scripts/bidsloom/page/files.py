@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 from pathlib import Path
 
 from flask import Response, abort, request
 
 from ..records.evidence import open_inside
-from .access import UNIT_POLICY, Access
+from .access import UNIT_POLICY, Access, same
 from .context import Context
 
 # What a browser may take a file for; everything else is text.
@@ -33,7 +32,7 @@ def add_files(context: Context) -> None:
 
     def unit_file(ticket: str, name: str, folder: str, unit: str, path: str) -> Response:
         """A file of a unit's own pages or of what its failed attempts left."""
-        if not hmac.compare_digest(ticket, context.access.ticket(name, unit)):
+        if not same(ticket, context.access.ticket(name, unit)):
             abort(404)
         if folder not in FOLDERS:
             abort(404)
