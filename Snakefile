@@ -21,6 +21,7 @@ min_version("9.27")
 sys.path.insert(0, str(Path(str(workflow.current_basedir), "workflow", "scripts")))
 
 from bidsloom.base.errors import ConfigFailure, error_message
+from bidsloom.chains.chain_file import is_chain
 from bidsloom.config.loading import read_key_lines
 
 # Our loader reads the files first: Snakemake's passes over keys that are given twice.
@@ -42,50 +43,44 @@ if not workflow.overwrite_configfiles:
 
 
 include: "workflow/rules/resources.smk"
-include: "workflow/rules/common.smk"
-include: "workflow/rules/inputs.smk"
+include: "workflow/rules/start.smk"
 
 
-pathvars:
-    study=f"results/{STUDY.name}",
+# Several studies, each with rules of its own (names with a prefix).
+if is_chain(config):
 
+    include: "workflow/rules/chain.smk"
 
-wildcard_constraints:
-    unit=UNIT,
-    batch=BATCH,
+else:
 
+    include: "workflow/rules/common.smk"
+    include: "workflow/rules/inputs.smk"
 
-include: "workflow/rules/check.smk"
-include: "workflow/rules/study.smk"
-include: "workflow/rules/subject.smk"
-include: "workflow/rules/merge.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/prove.smk"
-include: "workflow/rules/export.smk"
+    pathvars:
+        study=f"results/{STUDY.name}",
 
+    wildcard_constraints:
+        unit=UNIT,
+        batch=BATCH,
 
-localrules:
-    all,
-    check,
-    prepare_study,
-    list_subjects,
-    job_scripts,
-    merge_branches,
-    merge_group,
-    merge,
-    write_report,
-    report,
-    export,
+    include: "workflow/rules/check.smk"
+    include: "workflow/rules/study.smk"
+    include: "workflow/rules/subject.smk"
+    include: "workflow/rules/merge.smk"
+    include: "workflow/rules/report.smk"
+    include: "workflow/rules/prove.smk"
+    include: "workflow/rules/export.smk"
+
+    # Each by name: a report of a failed run must not pass for the study.
+    WHOLE = [unit_results, last_results, "<study>/report.html"]
 
 
 # Every unit processed, merged, verified and reported.
 rule all:
     default_target: True
     input:
-        # Each by name: a report of a failed run must not pass for the study.
-        unit_results,
-        last_results,
-        "<study>/report.html",
+        WHOLE,
+    localrule: True
 
 
 onsuccess:

@@ -114,7 +114,11 @@ if args.switches and (args.switches / "everything").exists():
 for further in args.derivatives:
     found = sorted(p.relative_to(further) for p in further.rglob("*") if p.is_file())
     # A clone in which a record is run again holds the other subjects too.
-    found = [p for p in found if p.parts[0].startswith((f"sub-{label}", "fsaverage", "dataset_"))]
+    found = [
+        p
+        for p in found
+        if p.parts[0].startswith((f"sub-{label}", "fsaverage", "dataset_", "group_"))
+    ]
     report[str(further)] = {str(p): (further / p).stat().st_size for p in found}
 if args.fs_subjects_dir and not (args.switches and (args.switches / "no-surfaces").exists()):
     (args.fs_subjects_dir / unit / "surf").mkdir(parents=True, exist_ok=True)

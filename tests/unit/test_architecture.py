@@ -14,7 +14,7 @@ LIBRARY = REPOSITORY / "workflow" / "scripts" / "bidsloom"
 # From top to bottom; rooms of one floor do not know each other.
 FLOORS = [
     ["commands"],
-    ["page"],
+    ["chains", "page"],
     ["main_process"],
     ["reporting", "erasure"],
     ["scheduling", "proof", "handover"],

@@ -22,7 +22,7 @@ rule check_node:
     resources:
         **check_resources(STUDY),
     message:
-        "See that jobs have what they need"
+        WHICH + "See that jobs have what they need"
     script:
         "../scripts/check_node.py"
 
@@ -37,7 +37,7 @@ rule check_lock:
     resources:
         **lock_resources(STUDY),
     message:
-        "See that the nodes share the lock file"
+        WHICH + "See that the nodes share the lock file"
     script:
         "../scripts/check_lock.py"
 
@@ -45,5 +45,5 @@ rule check_lock:
 # The table is printed last of all.
 rule check:
     input:
-        "<study>/checked.json",
-        "<study>/lock_checked.json" if STUDY.lock_file and not HERE else [],
+        check_files(),
+    localrule: True

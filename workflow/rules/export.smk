@@ -14,7 +14,8 @@ rule export:
     log:
         "<study>/logs/export.log",
     retries: 0
+    localrule: True
     message:
-        "Export the merged results"
+        WHICH + "Export the merged results"
     script:
         "../scripts/export.py"

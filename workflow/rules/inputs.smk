@@ -7,7 +7,7 @@ few files that the main process left for it.
 
 from bidsloom.records.fingerprints import unit_fingerprint
 from bidsloom.records.prepared import require_prepared
-from bidsloom.scheduling.batches import batch_name, read_batch
+from bidsloom.scheduling.batches import read_batch
 from bidsloom.units.completeness import expects_digest
 from bidsloom.units.unit_tables import read_unit
 
@@ -15,29 +15,86 @@ from bidsloom.units.unit_tables import read_unit
 def unit_results(wildcards) -> list[str]:
     """Records of all units, or of the batches in which several are processed."""
     if not IN_BATCHES:
-        return [f"<study>/jobs/{unit}.json" for unit in OPENED.names]
+        return [f"<study>/jobs/{unit}.json" for unit in OPENED.names if unit not in OPENED.waits]
     # By its whole path a record is no output of a rule: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.
     done = [str(STUDY.files.record(name)) for name in sorted(OPENED.done)]
+    return done + [file_of_batch(batch) for batch in BATCHES]
+
+
+def file_of_batch(batch: tuple) -> str:
+    """What a batch's job writes when its units are done."""
+    if len(batch) == 1:
+        return f"<study>/jobs/{batch[0].name}.json"
     own = "" if STUDY.resources.units_per_job > 1 else "_array"
-    return done + [
-        (
-            f"<study>/batches/{batch_name(batch)}{own}.json"
-            if len(batch) > 1
-            else f"<study>/jobs/{batch[0].name}.json"
-        )
-        for batch in BATCHES
-    ]
+    return f"<study>/batches/{batch_name(batch)}{own}.json"
+
+
+def result_files() -> dict[str, str]:
+    """Unit that is due -> the file that says so when it is done; for other studies of a chain."""
+    if IN_BATCHES:
+        files = {u.name: file_of_batch(batch) for batch in BATCHES for u in batch}
+    else:
+        settled = {*OPENED.done, *OPENED.waits}
+        due = (unit for unit in OPENED.names if unit not in settled)
+        files = {unit: f"<study>/jobs/{unit}.json" for unit in due}
+    files[GROUP] = "<study>/group_merged.txt"
+    return dict(zip(files, spelled_out(files.values()), strict=True))
+
+
+def spelled_out(files: list[str]) -> list[str]:
+    """Files of this study as rules outside of it write them."""
+    return [file.replace("<study>", f"results/{STUDY.name}") for file in files]
+
+
+def whole_study(wildcards) -> list[str]:
+    """All that is to be made of the study, for the rules of a chain."""
+    files = [*unit_results(wildcards), last_results(wildcards), "<study>/report.html"]
+    return spelled_out(files)
+
+
+def check_files() -> list[str]:
+    """What the checks on the nodes write."""
+    lock = STUDY.lock_file and not HERE
+    return ["<study>/checked.json", *(["<study>/lock_checked.json"] if lock else [])]
+
+
+if STEP and OPENED:
+    STEP.result_files = result_files()
+    STEP.whole, STEP.checks = whole_study, spelled_out(check_files())
+
+
+def awaited_files(units: list[str]) -> list[str]:
+    """What says that the results of other studies are there which some units read."""
+    awaited = (pair for unit in units for pair in OPENED.awaited(unit)) if STEP and OPENED else ()
+    steps = OUTERMOST.get("CHAIN_STEPS", {})
+    return list(dict.fromkeys(steps[study].result_files[unit] for study, unit in awaited))
+
+
+def files_of_producers(name: str) -> list[str]:
+    """A file of each other study of a chain whose results are an input."""
+    return [f"results/{producer}/{name}" for producer in STEP.needs] if STEP else []
+
+
+def merges_before(wildcards) -> list[str]:
+    """The merges of other studies whose results are read: they come first."""
+    steps = OUTERMOST.get("CHAIN_STEPS", {})
+    return [steps[producer].merged_file for producer in STEP.needs] if STEP else []
 
 
 def what_a_job_needs(wildcards) -> list[str]:
     """The prepared study, unless the unit is done: then nothing makes it due again."""
     if OPENED and wildcards.unit in OPENED.done:
         return []
-    return what_a_batch_needs(wildcards)
+    return what_jobs_need() + awaited_files([wildcards.unit])
 
 
 def what_a_batch_needs(wildcards) -> list[str]:
+    """The prepared study, and what any unit of the batch waits for."""
+    return what_jobs_need() + awaited_files([u.name for u in read_batch(STUDY, wildcards.batch)])
+
+
+def what_jobs_need() -> list[str]:
     """The prepared study.
 
     Not by `ancient()`: below a file that is made again although it exists,
@@ -67,8 +124,12 @@ def units_of(wildcards) -> str:
 
 
 def fingerprint_of(wildcards) -> str:
-    """What a unit's result must be made from; a change makes the unit due again."""
+    """What a unit's result must be made from; a change makes the unit due again.
+
+    What it reads of other studies' results is no part of it: a job knows that
+    when it starts, and a new start sets aside what was made from older ones.
+    """
     if OPENED:
-        return OPENED.fingerprint(wildcards.unit)
+        return OPENED.own_fingerprint(wildcards.unit)
     unit = read_unit(STUDY, wildcards.unit)
     return unit_fingerprint(STUDY, unit, require_prepared(STUDY).image)

@@ -14,18 +14,20 @@ rule merge_branches:
         unit_results,
         "<study>/subjects.tsv",
         "<study>/excluded.tsv",
+        merges_before,
     output:
         "<study>/merged.txt",
     log:
         "<study>/logs/merge_branches.log",
     retries: 0
+    localrule: True
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         remove_withdrawn=STUDY.remove_withdrawn,
         complete=expects_digest(STUDY.container),
         accept=STUDY.selection.accept,
     message:
-        "Merge the job branches"
+        WHICH + "Merge the job branches"
     script:
         "../scripts/merge_branches.py"
 
@@ -49,7 +51,7 @@ rule process_group:
         arguments=STUDY.container.group_arguments,
         inputs=STUDY.container.group_inputs,
     message:
-        "Process the group"
+        WHICH + "Process the group"
     script:
         "../scripts/process_subject.py"
 
@@ -62,8 +64,9 @@ rule merge_group:
     log:
         "<study>/logs/merge_group.log",
     retries: 0
+    localrule: True
     message:
-        "Merge the group's result"
+        WHICH + "Merge the group's result"
     script:
         "../scripts/merge_branches.py"
 
@@ -77,7 +80,8 @@ rule merge:
     log:
         "<study>/logs/merge.log",
     retries: 0
+    localrule: True
     message:
-        "Merge the finished job branches"
+        WHICH + "Merge the finished job branches"
     script:
         "../scripts/merge_branches.py"

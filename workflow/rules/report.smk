@@ -17,8 +17,9 @@ rule write_report:
     log:
         "<study>/logs/write_report.log",
     retries: 0
+    localrule: True
     message:
-        "Report on the study"
+        WHICH + "Report on the study"
     script:
         "../scripts/write_report.py"
 
@@ -30,7 +31,8 @@ rule report:
     log:
         "<study>/logs/report.log",
     retries: 0
+    localrule: True
     message:
-        "Report on the study as it stands"
+        WHICH + "Report on the study as it stands"
     script:
         "../scripts/write_report.py"

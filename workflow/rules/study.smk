@@ -11,11 +11,14 @@ OUTPUTS  results/{study}/prepared.json
 
 # Retries are for the units alone: what fails here fails again.
 rule prepare_study:
+    input:
+        files_of_producers("prepared.json"),
     output:
         prepared="<study>/prepared.json",
     log:
         "<study>/logs/prepare_study.log",
     retries: 0
+    localrule: True
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         further=lambda wildcards: OPENED and OPENED.further,
@@ -23,7 +26,7 @@ rule prepare_study:
         call_fmt=lambda wildcards: STUDY.container.call_fmt,
         output_url=lambda wildcards: STUDY.output_url,
     message:
-        "Prepare the study dataset and the output store"
+        WHICH + "Prepare the study dataset and the output store"
     script:
         "../scripts/prepare_study.py"
 
@@ -35,6 +38,7 @@ rule list_subjects:
     log:
         "<study>/logs/list_subjects.log",
     retries: 0
+    localrule: True
     params:
         input_commit=lambda wildcards: OPENED and OPENED.units.commit,
         further=lambda wildcards: OPENED and OPENED.further,
@@ -42,7 +46,7 @@ rule list_subjects:
             OPENED and listing_key(STUDY, OPENED.units.commit, OPENED.further)
         ),
     message:
-        "List the units"
+        WHICH + "List the units"
     script:
         "../scripts/list_subjects.py"
 
@@ -55,10 +59,11 @@ rule job_scripts:
     log:
         "<study>/logs/job_scripts.log",
     retries: 0
+    localrule: True
     params:
         units=lambda wildcards: OPENED and OPENED.names,
         options=lambda wildcards: sbatch_options(STUDY, PROFILE),
     message:
-        "Write a job script for every unit"
+        WHICH + "Write a job script for every unit"
     script:
         "../scripts/job_scripts.py"

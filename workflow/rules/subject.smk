@@ -27,7 +27,7 @@ rule process_subject:
     params:
         fingerprint=fingerprint_of,
     message:
-        "Process {wildcards.unit}{WHY:{wildcards.unit}}"
+        WHICH + f"Process {{wildcards.unit}}{{WHY:{STUDY.name} {{wildcards.unit}}}}"
     script:
         "../scripts/process_subject.py"
 
@@ -51,7 +51,7 @@ rule process_batch:
     params:
         units=units_of,
     message:
-        "Process {params.units}"
+        WHICH + "Process {params.units}"
     script:
         "../scripts/process_batch.py"
 
@@ -72,6 +72,6 @@ rule process_array:
             STUDY, lambda wildcards, attempt: request_for_array(wildcards.batch, attempt)
         ),
     message:
-        "Process the units of {wildcards.batch}, each in a job of its own"
+        WHICH + "Process the units of {wildcards.batch}, each in a job of its own"
     script:
         "../scripts/process_batch.py"

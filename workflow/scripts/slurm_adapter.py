@@ -19,6 +19,7 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from bidsloom.records.job_ends import JobEnd, remove_ends, take_ends
 from bidsloom.scheduling.batches import BatchUnit, list_commits, list_left, list_missing
 from bidsloom.scheduling.node_call import CallSetting, NodeCall, write_array, write_job_config
 from bidsloom.scheduling.retry import is_worth_retrying
-from bidsloom.scheduling.slurm import ask, job_prefix
+from bidsloom.scheduling.slurm import ask, chain_prefix, job_prefix
 from bidsloom.scheduling.submissions import Pace, is_gathered, split_in_arrays
 from bidsloom.scheduling.unit_jobs import UnitJobs
 from bidsloom.scheduling.watch import Watch
@@ -88,6 +89,8 @@ DIRECT = {
     "prove": "prove",
     "check_node": "check",
 }
+# All rules whose jobs go to nodes.
+KINDS = (*DIRECT, "check_lock")
 # What the id starts with by which Snakemake knows the jobs of many units together.
 UNITS = "units-"
 # Rules that look around on nodes, and the names of their notes.
@@ -101,10 +104,20 @@ MOMENT = 1.5
 LEAST_INTERVAL = 3.0
 
 
-def adapt_slurm(study: Study, config: Mapping, *, here: bool) -> bool:
+@dataclass
+class Part:
+    """A study whose jobs the adapter submits; `setting` is what the calls of its jobs share."""
+
+    study: Study
+    config: Mapping
+    setting: CallSetting | None = None
+
+
+def adapt_slurm(study: Study, config: Mapping, *, here: bool, in_chain: bool = False) -> bool:
     """Put the adapter in the place of the plugin's executor; whether it is there.
 
     `here` says that jobs run on this machine: then nothing is said about it.
+    `in_chain` says that other studies share the run: each adds itself.
     """
     if plugin is None:
         return False
@@ -118,9 +131,17 @@ def adapt_slurm(study: Study, config: Mapping, *, here: bool) -> bool:
                 file=sys.stderr,
             )
         return False
-    adapter = type("StudyExecutor", (SlurmAdapter,), {"study": study, "config": config})
-    ExecutorPluginRegistry().get_plugin("slurm").executor = adapter
+    known = ExecutorPluginRegistry().get_plugin("slurm")
+    others = getattr(known.executor, "parts", ()) if in_chain else ()
+    parts = (*others, Part(study, config))
+    known.executor = type("StudyExecutor", (SlurmAdapter,), {"parts": parts, "in_chain": in_chain})
     return True
+
+
+def kind_of(job: Any) -> str:
+    """What a job's rule is called in the workflow; as a module its rules have a prefix."""
+    name = job.rule.name
+    return next((known for known in KINDS if f"_{name}".endswith(f"_{known}")), name)
 
 
 def find_moved(module: Any, found: str) -> list[str]:
@@ -145,13 +166,13 @@ def own_unit(info: Any) -> str:
 class SlurmAdapter(getattr(plugin, "Executor", object)):
     """The plugin's executor, with jobs that need no Snakemake and ends that are seen at once."""
 
-    study: Study
-    config: Mapping
+    parts: tuple[Part, ...]
+    in_chain: bool
 
     def __init__(self, workflow: Any, logger: Any) -> None:
         # The plugin's thread starts in its own __init__, and finds these.
-        self.watch = Watch(self.study)
-        self.setting: CallSetting | None = None
+        self.first = self.parts[0]
+        self.watch = Watch(self.first.study)
         self.ends: dict[str, JobEnd] = {}
         self.failures: dict[str, int] = {}
         self.failed_at = 0.0
@@ -173,19 +194,26 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         # By their names everybody can tell the study's jobs from others.
         settings = self.workflow.executor_settings
         given = settings.jobname_prefix or ""
-        prefix = "-".join(filter(None, [given[:10], job_prefix(self.study)]))
+        own = (chain_prefix if self.in_chain else job_prefix)(self.first.study)
+        prefix = "-".join(filter(None, [given[:10], own]))
         if not given.endswith(prefix):
             settings.jobname_prefix = prefix
         self.patch_questions()
         super().__post_init__(*args, **kwargs)
-        self.setting = CallSetting(
-            directory=Path.cwd(),
-            config=write_job_config(self.study, self.config),
-            ended=self.study.files.ended(self.run_uuid.rpartition("_")[2]),
-            latency_wait=self.workflow.execution_settings.latency_wait,
-        )
-        self.setting.ended.mkdir(parents=True, exist_ok=True)
+        for part in self.parts:
+            part.setting = CallSetting(
+                directory=Path.cwd(),
+                config=write_job_config(part.study, part.config),
+                ended=part.study.files.ended(self.run_uuid.rpartition("_")[2]),
+                latency_wait=self.workflow.execution_settings.latency_wait,
+            )
+            part.setting.ended.mkdir(parents=True, exist_ok=True)
         self.warn_of_limits()
+
+    def part_of(self, job: Any) -> Part:
+        """The study that a job is of, by its log, which each rule has in `results/<study>/`."""
+        folder = Path(str(job.log[0])).parts[1:2] if job.log else ()
+        return next((part for part in self.parts if (part.study.name,) == folder), self.first)
 
     def warn_of_limits(self) -> None:
         """Say where the profile asks for more jobs at once than the controller takes."""
@@ -197,6 +225,12 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
                 "cluster takes of all users together (MaxJobCount): ask for fewer."
             )
 
+    def setting_of(self, job: Any) -> CallSetting:
+        """What the calls of the jobs of a job's study share."""
+        setting = self.part_of(job).setting
+        assert setting is not None
+        return setting
+
     # --- 1. the node runs the job, not Snakemake
     #
     # The plugin starts Snakemake twice in each job, once in the batch script and
@@ -207,7 +241,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         shared = {SharedFSUsage.INPUT_OUTPUT, SharedFSUsage.SOURCES}
         return (
             not job.is_group()
-            and job.rule.name in DIRECT
+            and kind_of(job) in DIRECT
             and shared <= set(self.workflow.storage_settings.shared_fs_usage)
         )
 
@@ -215,8 +249,8 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         """What a job does on its node."""
         wildcards = job.wildcards
         return NodeCall(
-            kind=DIRECT[job.rule.name],
-            name=wildcards.get("unit") or wildcards.get("batch") or job.rule.name,
+            kind=DIRECT[kind_of(job)],
+            name=wildcards.get("unit") or wildcards.get("batch") or kind_of(job),
             log=str(job.log[0]),
             output=str(job.output[0]) if job.output else "",
             requested=Request.of_job(job.threads, job.resources),
@@ -228,7 +262,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         """The command of a job, which sbatch gets in double quotes."""
         if not self.is_direct(job):
             return super().format_job_exec(job)
-        command = self.direct_command(job, self.setting.command(self.node_call(job)))
+        command = self.direct_command(job, self.setting_of(job).command(self.node_call(job)))
         if self.workflow.executor_settings.pass_command_as_script:
             return command
         # The plugin escapes the double quotes (issue 29), and nothing else.
@@ -283,7 +317,9 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
 
     def look_at_ends(self) -> None:
         """Read the notes of jobs that ended."""
-        found = dict(take_ends(self.setting.ended)) if self.setting else {}
+        found = {}
+        for part in self.parts:
+            found |= take_ends(part.setting.ended) if part.setting else {}
         self.ends |= found
         self.waiting = max(0, self.waiting - len(found))
 
@@ -408,35 +444,37 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
             known.pop(number, None)
         wildcards = getattr(job, "wildcards", None) or {}
         unit, batch = wildcards.get("unit"), wildcards.get("batch")
+        watch = self.watch.of(self.part_of(job).study)
         asked = Request.of_job(job.threads, job.resources)
         aux = job_info.aux or {}
         facts = (number, aux.get("slurm_logfile"), asked)
         if one := own_unit(job_info):
-            self.watch.conclude(one, *facts)
+            watch.conclude(one, *facts)
             self.unit_jobs[aux["together"]].end(number, success=False)
             return
         if number is None and (unit or batch):
-            self.watch.conclude_refused(unit, batch, msg or "", asked)
+            watch.conclude_refused(unit, batch, msg or "", asked)
         elif unit or batch:
             if unit:
-                attempts = self.watch.conclude(unit, *facts)
+                attempts = watch.conclude(unit, *facts)
                 worth, last = is_worth_retrying(attempts, this_run=job.attempt), attempts[-1:]
-            elif job.rule.name == "process_array":
-                last, worth = self.watch.judge_batch(batch)
+            elif kind_of(job) == "process_array":
+                last, worth = watch.judge_batch(batch)
             else:
-                last, worth = self.watch.conclude_batch(batch, *facts)
+                last, worth = watch.conclude_batch(batch, *facts)
             if not worth:
                 job.attempt = max(job.attempt, job.restart_times + 1)
             msg = "\n".join(f"{each.failure_class}: {each.message}" for each in last)
-        elif job.name in CHECKS:
-            self.watch.conclude_check(CHECKS[job.name], msg)
+        elif not job.is_group() and kind_of(job) in CHECKS:
+            watch.conclude_check(CHECKS[kind_of(job)], msg)
         super().report_job_error(job_info, msg=msg, **details)
 
     def shutdown(self) -> None:
         """End, and remove the notes of this run."""
         super().shutdown()
-        if self.setting:
-            remove_ends(self.setting.ended)
+        for part in self.parts:
+            if part.setting:
+                remove_ends(part.setting.ended)
         for array in self.arrays:
             array.unlink(missing_ok=True)
 
@@ -453,8 +491,9 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
             if self.is_direct(job):
                 self.run_job_pre(job)
                 with self.gathering:
-                    if job.rule.name == "process_array":
-                        self.large.append((job, list_left(self.study, job.wildcards.batch)))
+                    if kind_of(job) == "process_array":
+                        study = self.part_of(job).study
+                        self.large.append((job, list_left(study, job.wildcards.batch)))
                     else:
                         self.gathered.append((time.monotonic(), self.request_key(job), job))
 
@@ -523,9 +562,9 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         Raises `RuntimeError` with SLURM's words where it takes none.
         """
         array = uuid.uuid4().hex[:12]
-        path = write_array(self.study, array, calls)
+        path = write_array(self.part_of(job).study, array, calls)
         self.arrays.append(path)
-        words = self.setting.command(array=path)
+        words = self.setting_of(job).command(array=path)
         options = f" --array=1-{len(calls)}"
         number = self.submit(job, words, f"array-{array}", log="%A_%a", options=options)
         self.logger.info(f"{len(calls)} jobs were submitted as the array {number}.")
@@ -589,12 +628,12 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
     def run_unit_jobs(self, job: Any, units: list[BatchUnit]) -> None:
         """Submit a job for each unit of a batch."""
         asked = Request.of_job(job.threads, job.resources)
-        needs = tuple(map(str, job.get_wait_for_files()))
+        needs, study = tuple(map(str, job.get_wait_for_files())), self.part_of(job).study
         calls = [
             NodeCall(
                 kind="unit",
                 name=unit.name,
-                log=str(self.study.files.log(unit.name)),
+                log=str(study.files.log(unit.name)),
                 requested=asked,
                 attempt=job.attempt,
                 needs=needs,
@@ -627,7 +666,7 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
         """Submit the job of a unit by itself, at the pace of all submissions; its id and log."""
         while not self.may_submit():
             time.sleep(TICK)
-        number = self.submit(job, self.setting.command(one), one.name, log=f"{one.name}-%j")
+        number = self.submit(job, self.setting_of(job).command(one), one.name, log=f"{one.name}-%j")
         return [(number, self.log_folder(job) / f"{one.name}-{number}.log")]
 
     def may_submit(self) -> bool:
@@ -651,16 +690,14 @@ class SlurmAdapter(getattr(plugin, "Executor", object)):
 
     def report_if_over(self, info: Any) -> bool:
         """Report the end of a batch whose units have jobs of their own; whether it has ended."""
-        together = self.unit_jobs[info.external_jobid]
-        if not together.is_over(self.study, self.setting.latency_wait):
+        together, study = self.unit_jobs[info.external_jobid], self.part_of(info.job).study
+        if not together.is_over(study, self.setting_of(info.job).latency_wait):
             return False
         del self.unit_jobs[info.external_jobid]
-        if list_missing(self.study, together.batch):
+        if list_missing(study, together.batch):
             self.report_job_error(info)
         else:
-            write_json(
-                Path(info.job.output[0]), {"commits": list_commits(self.study, together.batch)}
-            )
+            write_json(Path(info.job.output[0]), {"commits": list_commits(study, together.batch)})
             self.report_job_success(info)
         return True
 

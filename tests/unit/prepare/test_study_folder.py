@@ -6,6 +6,7 @@ import pytest
 import yaml
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.base.paths import EXAMPLES, PROFILES, SCHEMA_FILE
+from bidsloom.chains.chain_file import read_chain
 from bidsloom.config import read_config, read_study
 from bidsloom.prepare.study_folder import list_apps, make_study
 
@@ -29,6 +30,22 @@ def test_it_holds_what_snakemake_looks_for(tmp_path):
     assert not (tmp_path / "study" / "slurm").readlink().is_absolute()
     snakefile = (tmp_path / "study" / "Snakefile").read_text()
     assert {"onsuccess", "onerror"} == set(re.findall(r"study\.(\w+)\(\)", snakefile))
+
+
+def test_a_chain_has_a_config_for_each_study(tmp_path):
+    """They are read as a chain; the second one shows how it reads the first."""
+    make_study(tmp_path / "study", chain=["fmriprep", "xcpd"])
+    config = tmp_path / "study" / "config" / "config.yaml"
+    chain = read_chain(read_config(config), config)
+    assert ["mystudy-fmriprep", "mystudy-xcpd"] == [step.name for step in chain.steps]
+    second = config.with_name("xcpd.yaml")
+    comment = "  # inputs: [{study: mystudy-fmriprep, flag: --derivatives}]\n"
+    assert comment in second.read_text()
+    second.write_text(second.read_text().replace(comment, comment.replace("# ", "")))
+    chain = read_chain(read_config(config), config)
+    assert "sourcedata/mystudy-fmriprep" == chain.steps[1].study.further_inputs[0].path
+    with pytest.raises(WorkflowFailure, match="twice"):
+        make_study(tmp_path / "other", chain=["fmriprep", "fmriprep"])
 
 
 def test_an_empty_folder_is_taken(tmp_path):

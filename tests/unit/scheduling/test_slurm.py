@@ -8,10 +8,12 @@ from bidsloom.config import read_study
 from bidsloom.scheduling.node_call import NodeCall, write_array
 from bidsloom.scheduling.slurm import (
     SlurmJob,
+    chain_prefix,
     classify_scheduler_end,
     job_prefix,
     list_jobs,
     read_job,
+    rule_prefix,
 )
 from helpers.old_config import OLD
 
@@ -40,12 +42,17 @@ def test_jobs_of_another_study_are_not_ours(tmp_path):
     mine = job_prefix(study)
     comment = "rule_process_subject_wildcards_sub-01"
     line = f"7|RUNNING|node1|2026-01-02T03:04:05|N/A|{comment}|{{}}_1234"
-    assert SlurmJob("7", True, "node1", "2026-01-02T03:04:05", "sub-01") == read_job(
-        line.format(mine), mine
-    )
+    found = SlurmJob("7", True, "node1", "2026-01-02T03:04:05", "sub-01")
+    assert found == read_job(line.format(mine), study)
     other = job_prefix(read_study(OLD, base=tmp_path / "elsewhere"))
-    assert read_job(line.format(other), mine) is None
-    assert read_job(line.format(mine).replace(comment, "rule_check_node"), mine) is None
+    assert read_job(line.format(other), study) is None
+    assert read_job(line.format(mine).replace(comment, "rule_check_node"), study) is None
+    # As a module the workflow's rules have a prefix; in a chain it says which study a job is of.
+    prefixed = line.replace("rule_", f"rule_{rule_prefix(study)}")
+    assert found == read_job(prefixed.format(mine), study)
+    assert found == read_job(prefixed.format(chain_prefix(study)), study)
+    other_step = line.replace("rule_", "rule_xcpd_").format(chain_prefix(study))
+    assert read_job(other_step, study) is None
 
 
 def test_tasks_of_an_array_are_their_units(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ The library behind the workflow's rules; it knows nothing of Snakemake.  Its
 rooms, from top to bottom:
 
 commands       what people type: bidsloom new, status, page, cancel, job, schema
-page           the live page of studies, and its API
+chains         several studies in one run  |  page: the live page of studies, and its API
 main_process   opens a study when Snakemake starts, and concludes it
 reporting      states, status, report, messages  |  erasure: a subject out of the stores
 scheduling     requests, retries, batches, SLURM  |  proof: compute again, compare

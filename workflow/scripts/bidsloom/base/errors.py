@@ -22,6 +22,8 @@ class FailureClass(StrEnum):
     BAD_CONFIG = "bad_config"
     # The app ended, and not all that is expected is there.
     INCOMPLETE = "incomplete"
+    # What it reads is a result of another study that is not there.
+    WAITS = "waits"
 
 
 class WorkflowFailure(Exception):

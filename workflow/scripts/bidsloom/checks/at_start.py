@@ -66,6 +66,8 @@ def checks_at_start(study: Study, *, here: bool) -> Iterator[Check]:
     yield from mount_checks(study, bare=runs_bare(study))
     urls = [("datalad.input_repo", study.input_url)]
     for f in study.further_inputs:
+        if f.producer:
+            continue  # a study that runs before this one may still have to make it
         # Of a pattern, the folder that the datasets are in: some of them may be missing.
         url = f.url.partition(SUBJECT)[0].rpartition("/")[0] if f.is_pattern else f.url
         urls.append((f"datalad.inputs {f.path}", url))

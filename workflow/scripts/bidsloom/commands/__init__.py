@@ -1,6 +1,7 @@
 """What people type: `bidsloom new`, `status`, `page`, `cancel`, `accept`, `erase`, `job`, `schema`.
 
 accept        merge results that are not complete, as they are
+chosen        the studies that a command is about, of a chain too
 erase         take a withdrawn subject out of the stores; also `erase.py`
 command_line  the command `bidsloom`
 job           one unit by hand; also `process_subject.py`

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from ..base.entry_point import entry_point
-from ..config import read_config, read_study
 from ..merge.accept import accept_units
 from ..reporting.report import write_report
-from .status import MISTAKE, Parser, add_config
+from .chosen import add_config, read_one
+from .status import MISTAKE, Parser
 
 ABOUT = "Merge results of some units although they are not complete."
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Accept and merge, and say which units are merged now."""
     with entry_point(failure_code=MISTAKE):
-        study = read_study(read_config(arguments.config))
+        study = read_one(arguments)
         outcome = accept_units(study, arguments.units.split(","))
         write_report(study)
         print("merged: " + (", ".join(outcome.merged_now) or "nothing"))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 
 from ..base.entry_point import entry_point
-from ..config import read_config, read_study
 from ..containers.runtimes import Runtime, app_environment, environment_file, job_environment
 from ..job.clone_steps import clone_steps
 from ..job.open_job import open_job
@@ -15,18 +13,14 @@ from ..job.process import process_unit
 from ..job.steps import compute_steps, push_steps
 from ..job.unit_job import Job
 from ..units.unit import GROUP, join_name
+from .chosen import add_config, read_one
 
 ABOUT = "Process one unit of a prepared study and push its job branch."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be typed."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("config/config.yaml"),
-        help="the study's YAML or JSON file (default: %(default)s)",
-    )
+    add_config(parser)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--subject", help="label, with or without sub-")
     what.add_argument("--group", action="store_true", help="the group level, on what is merged")
@@ -39,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Process the unit, or print its job's commands."""
     with entry_point():
-        study = read_study(read_config(arguments.config))
+        study = read_one(arguments)
         job = open_job(study, chosen_unit(arguments), by_hand=True)
         if arguments.dry_run:
             show_commands(job)

@@ -24,11 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--app", choices=list_apps(), help="start from this app's example (default: any BIDS App)"
     )
+    parser.add_argument(
+        "--chain",
+        nargs="+",
+        metavar="APP",
+        help="several studies that run as one, a config file each: fmriprep xcpd",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Make the folder, and say what comes next."""
     with entry_point():
         folder = arguments.folder
-        make_study(folder, app=arguments.app)
+        make_study(folder, app=arguments.app, chain=arguments.chain or ())
         print(NEXT.format(folder=folder))

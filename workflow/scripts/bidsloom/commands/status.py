@@ -9,18 +9,22 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import NoReturn
 
 from ..base.entry_point import entry_point
 from ..base.errors import WorkflowFailure, error_message
-from ..config import Study, read_config, read_study
+from ..chains.chain_file import Chain
+from ..chains.overview import describe_chain, list_lines
+from ..config import Study
 from ..reporting.live_status import current_rows
 from ..reporting.status_text import exit_code, status_text
 from ..reporting.unit_states import Row, count_states
 from ..scheduling.cancel import cancel_units
 from ..units.unit import unit_name
+from .chosen import add_config, read_chosen, read_one, tell_refused
 
+# A study with the rows of its units.
+Known = tuple[Study, list[Row]]
 MISTAKE = 3
 ABOUT = "What becomes of every unit, also while Snakemake runs."
 ABOUT_CANCEL = "End the jobs of some units, and of no others."
@@ -60,16 +64,6 @@ def add_cancel_arguments(parser: argparse.ArgumentParser) -> None:
     add_neighbours(parser)
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """The option that names the study."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("config/config.yaml"),
-        help="the study's config file (default: %(default)s)",
-    )
-
-
 def add_neighbours(parser: argparse.ArgumentParser) -> None:
     """The option that cancels more units than were named."""
     parser.add_argument(
@@ -82,23 +76,28 @@ def run(arguments: argparse.Namespace) -> NoReturn:
     # `| head` has read enough.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     with entry_point(failure_code=MISTAKE):
-        study = read_study(read_config(arguments.config))
+        studies, chain = read_chosen(arguments)
         if arguments.watch:
-            watch(study, arguments.watch, shown=arguments.shown)
-        rows = read_rows(study)
+            watch(studies, chain, arguments.watch, shown=arguments.shown)
+        known = read_known(studies, chain)
         told = (
-            as_json(rows, study)
+            as_json(known, chain)
             if arguments.json
-            else status_text(rows, study, shown=arguments.shown)
+            else status_of_all(known, chain, shown=arguments.shown)
         )
         print(told, flush=True)
-        sys.exit(exit_code(rows))
+        if chain and chain.refused:
+            print(tell_refused(chain), file=sys.stderr)
+        code = exit_code(row for _, rows in known for row in rows)
+        # Studies that were not started yet, and datasets with faults, are left.
+        left = len(known) < len(studies) or bool(chain and chain.refused)
+        sys.exit(code or (2 if left else 0))
 
 
 def run_cancel(arguments: argparse.Namespace) -> NoReturn:
     """Cancel units, and end with an exit code."""
     with entry_point(failure_code=MISTAKE):
-        study = read_study(read_config(arguments.config))
+        study = read_one(arguments)
         labels = arguments.units.split(",")
         sys.exit(cancel(study, labels, with_neighbours=arguments.with_neighbours))
 
@@ -120,16 +119,32 @@ def read_rows(study: Study) -> list[Row]:
     return rows
 
 
-def as_json(rows: list[Row], study: Study) -> str:
+def read_known(studies: list[Study], chain: Chain | None) -> list[Known]:
+    """The rows of each study; of a chain, of those that were started."""
+    started = [study for study in studies if not chain or study.results.exists()]
+    return [(study, read_rows(study)) for study in started or studies[:1]]
+
+
+def status_of_all(known: list[Known], chain: Chain | None, *, shown: str) -> str:
+    """The status of each study; of a chain, with a line each before them."""
+    texts = [status_text(rows, study, shown=shown) for study, rows in known]
+    return "\n\n".join([*([describe_chain(list_lines(chain))] if chain else []), *texts])
+
+
+def as_json(known: list[Known], chain: Chain | None) -> str:
     """All that is known, for programs."""
-    told = {"study": study.name, "counts": count_states(rows), "units": list(map(asdict, rows))}
-    return json.dumps(told, indent=1, ensure_ascii=False)
+    told = [
+        {"study": study.name, "counts": count_states(rows), "units": list(map(asdict, rows))}
+        for study, rows in known
+    ]
+    value = {"chain": chain.name, "studies": told} if chain else told[0]
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def watch(study: Study, seconds: float, **how: str) -> None:
+def watch(studies: list[Study], chain: Chain | None, seconds: float, *, shown: str) -> None:
     """Show the status again and again, until it is interrupted."""
     while True:
-        text = status_text(read_rows(study), study, **how)
+        text = status_of_all(read_known(studies, chain), chain, shown=shown)
         # To the top of the screen, which is cleared from there on.
         print(f"\x1b[H\x1b[2J{text}\n\n{time.strftime('%H:%M:%S')}, Ctrl-C ends", flush=True)
         time.sleep(seconds)

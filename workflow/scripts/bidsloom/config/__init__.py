@@ -7,6 +7,8 @@ loading         YAML or JSON files, read strictly, with the lines of their keys
 text_files      their text: encoding, size, control characters
 layout          the output folder of a study that names none
 reading         from a mapping to a `Study`
+producer        another study whose results are read
+producers       inputs that are results of other studies
 faults          everything that is wrong with a configuration, found in one pass
 plain_values    faults of any value: its kind, hidden characters, huge numbers
 schema          the schema, and hints that every fault may need

@@ -52,6 +52,7 @@ def find_faults(config: Any, base: Path) -> Iterator[WorkflowFailure]:
     yield from find_repetitions(config)
     yield from find_repository_faults(config)
     yield from find_container_faults(config)
+    yield from find_first_argument_faults(config)
     yield from find_subjects_faults(config)
     yield from find_notify_faults(config)
     yield from find_content_faults(config)
@@ -103,6 +104,16 @@ def find_container_faults(config: Mapping) -> Iterator[WorkflowFailure]:
         yield from find_call_format_faults(call_fmt)
     yield from find_length_faults(config)
     yield from find_placeholder_faults(config)
+
+
+def find_first_argument_faults(config: Mapping) -> Iterator[WorkflowFailure]:
+    """Several inputs that would be the app's first argument."""
+    inputs = as_list(value_at(config, "datalad", "inputs") or [])
+    if sum(value_at(given, "bids_dir") is True for given in inputs) > 1:
+        yield WorkflowFailure(
+            "datalad.inputs sets bids_dir in several inputs; expected: in one at most.",
+            hint="only one of them can be the app's first argument.",
+        )
 
 
 def find_hpc_faults(config: Mapping) -> Iterator[WorkflowFailure]:

@@ -64,6 +64,11 @@ class ResultsFolder:
         return self.path / "units.json"
 
     @property
+    def offers(self) -> Path:
+        """What other studies offer as inputs (`units.offers`)."""
+        return self.path / "offers.json"
+
+    @property
     def trees(self) -> Path:
         """The folder of what commits of subjects' datasets hold (`datasets.subdataset_trees`)."""
         return self.path / "trees"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .producer import Producer
 from .request import Request
 from .results_folder import ResultsFolder
 
@@ -105,7 +106,8 @@ class FurtherInput:
     path.  `shared` are folders that every unit gets.  With `{subject}` in
     `url` it is a pattern of datasets, one a subject, which are registered
     below `path`.  `folder` of the dataset, if it is not empty, has the folders
-    of the subjects.
+    of the subjects.  `producer` is the study that makes it, if that is named.
+    With `bids_dir` it is the app's first argument.
     """
 
     path: str
@@ -116,10 +118,18 @@ class FurtherInput:
     required: bool
     shared: tuple[str, ...]
     folder: str = ""
+    bids_dir: bool = False
+    producer: Producer | None = None
 
     def tree(self, commit: str) -> str:
         """The tree with the subjects' folders, as git names it."""
         return tree_of(commit, self.folder)
+
+    def at_session(self, session: str | None) -> FurtherInput:
+        """The input as a unit of a session reads it: where each has a folder, in that one."""
+        if not (self.producer and self.producer.session_folders and session):
+            return self
+        return replace(self, folder=f"{self.folder}/ses-{session}".lstrip("/"))
 
     @property
     def is_pattern(self) -> bool:
@@ -282,6 +292,11 @@ class Study:
     def files(self) -> ResultsFolder:
         """The paths of `results/<study>/`."""
         return ResultsFolder(self.results)
+
+    @property
+    def produced_inputs(self) -> tuple[FurtherInput, ...]:
+        """The further inputs that are results of other studies."""
+        return tuple(further for further in self.further_inputs if further.producer)
 
     @property
     def dataset(self) -> Path:

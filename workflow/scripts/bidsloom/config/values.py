@@ -98,3 +98,20 @@ def local_path(url: str) -> Path | None:
 def resolve_url(url: str, base: Path) -> str:
     """A URL without its credentials, a path made absolute."""
     return str(resolve_path(url, base)) if is_local_path(url) else public_url(url)
+
+
+def output_repositories(config: Mapping) -> dict[str, str]:
+    """Output folder -> its own repository, empty where it has none.
+
+    Older configurations list the further repositories under
+    `datalad.output_repos`, in the order of the outputs.
+    """
+    container = config["container"]
+    found = {}
+    further = config["datalad"]["output_repos"]
+    for n, output in enumerate(container["outputs"]):
+        if isinstance(output, Mapping):
+            found[output["path"]] = output["repo"]
+        else:
+            found[output] = further[n] if 0 < n < len(further) else ""
+    return found

@@ -13,6 +13,7 @@ output_datasets  the output dataset, and outputs that are separate datasets
 registered       what the output dataset has registered as subdatasets
 pushes           pushing refs and the git-annex branch into stores
 repositories     every repository of a study, and the lock files in them
+result_trees     what many results hold at one path, and commits that join results
 stored_files     files of results, read from the stores without fetching
 stores           the kinds of store, and what a store holds
 subdataset_trees  what a commit of a subdataset holds, without its content

@@ -49,6 +49,7 @@ class BranchKind(StrEnum):
     JOB = "job"  # a result to be merged
     INCOMPLETE = "incomplete"  # a result that is not complete, to be looked at
     ACCEPTED = "accepted"  # a result that somebody accepted as it is
+    JOINED = "joined"  # several results, which a job of another study reads together
 
 
 # The branches that hold results.

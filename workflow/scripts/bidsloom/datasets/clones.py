@@ -147,6 +147,11 @@ def fetch_output(output: OutputDataset) -> None:
         ) from e
 
 
+def fetch_origin(clone: Path) -> None:
+    """Fetch what is new in the dataset that a clone was made from."""
+    call_git(["fetch", "-q", "--no-tags", "--prune", "origin"], cwd=clone)
+
+
 def list_new_branches(output: OutputDataset) -> list[str]:
     """The branches of a store that its clone does not have as they are now."""
     prefix = f"refs/remotes/{REMOTE}/"
@@ -262,12 +267,14 @@ def pin_further(study: Study, subjects: Iterable[str] = (), *, anew: bool = True
     """Clone further inputs that are missing, and return path -> the commit that the study uses.
 
     Of a pattern of datasets, those of `subjects` (labels) that exist.  `anew`
-    is as for `pin_input`.
+    is as for `pin_input`.  Results of other studies have no commit for all units.
 
     Raises `WorkflowFailure` where a dataset or its version cannot be had.
     """
     commits, subjects = {}, list(subjects)
     for further in study.further_inputs:
+        if further.producer:
+            continue
         if not further.is_pattern:
             commits[further.path] = pin_one(study, further, anew=anew)
             continue

@@ -11,6 +11,7 @@ measure      what a job takes: time, memory, disk
 open_job     the job of a unit, by its name
 part_steps   the commands of the unit's datasets in the input
 process      carry a job out
+produced     what the job reads of other studies' results
 run_app      the app, by `datalad containers-run`
 save         every file that the app wrote, into git
 scratch      a job's private folder

@@ -27,13 +27,23 @@ def app_command(job: Job) -> list[str]:
     if path := filter_file(job):
         labels += ["--bids-filter-file", path]
     return [
-        job.study.bids_path,
+        bids_folder(job),
         output_folder(container, unit, container.outputs[0]),
         container.analysis_level,
         *labels,
         *further_flags(job),
         *(fill(word, values) for word in container.arguments),
     ]
+
+
+def bids_folder(job: Job) -> str:
+    """The dataset that is the app's first argument: the raw one, or an input in its place."""
+    here = {path for path, _ in job.unit.further}
+    for further in job.study.further_inputs:
+        registered = further.of(job.unit.subject).path
+        if further.bids_dir and registered in here:
+            return named_path(further, job.prepared.further_commits[registered], job.unit)
+    return job.study.bids_path
 
 
 def result_path(container: Container, unit: Unit) -> str:

@@ -17,6 +17,7 @@ from ..datasets.output_datasets import OutputDataset
 from ..datasets.registered import CONTAINERS_PATH
 from ..datasets.thin_clones import CLONE, annex_steps, lay_out_steps, link_image_command, remotes_of
 from .part_steps import part_steps
+from .produced import present_steps, register_steps
 from .unit_job import Job
 
 
@@ -26,6 +27,7 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
     own = ["--origin", "study", "--branch", "base", *remotes_of(dataset)]
     yield Step("clone", [*CLONE, *own, str(dataset), str(clone)], clone.parent)
     yield from start_steps(job, clone, job.targets[-1])
+    yield from register_steps(job, clone)
     if study.container.dataset:
         yield from container_dataset_steps(job, clone)
     else:
@@ -40,6 +42,7 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
         # The unit's files and what BIDS lets it inherit, and no other subject.
         keys = annexed_keys(source.clone, commit, paths) if paths else []
         yield from lay_out_steps("structure", source.clone, place, commit, paths=paths, keys=keys)
+        yield from present_steps(job, clone, source)
     yield from part_steps(job, clone)
 
 

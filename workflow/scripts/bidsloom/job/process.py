@@ -58,6 +58,7 @@ from .find_result import fetch_result, find_merged_meanwhile, read_seen
 from .inputs import get_inputs
 from .measure import closing_facts, used_space
 from .part_steps import install_part
+from .produced import read_commits
 from .run_app import run_app, save_outputs, seal, seal_part, set_job_environment
 from .scratch import JobFolder, open_folder, sweep
 from .steps import STORE_CONTENT, compute_steps, push_steps
@@ -81,6 +82,7 @@ def process_unit(job: Job) -> JobRecord:
     facts: dict[str, Any] = {
         "fingerprint": job.fingerprint,
         "input_commit": job.prepared.input_commit,
+        "read": read_commits(job),
         "container_key": job.prepared.container_key,
         "start": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": node_name(),

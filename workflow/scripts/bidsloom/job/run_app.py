@@ -145,7 +145,9 @@ def seal(job: Job, step: Step) -> None:
     written = sorted({*job.saved.files, *filter(None, [filter_file(job)])})
     outputs = narrow(written, job.unit)
     message = job.run.commit_message(inputs=run_inputs(job), outputs=outputs)
-    commit_index(step.cwd, job.bases[""], f"{message}\n{trailers(job)}")
+    # With results of other studies, the commit that registers them comes before the run.
+    registered = call_git(["rev-parse", "HEAD"], cwd=step.cwd) if job.study.produced_inputs else ""
+    commit_index(step.cwd, registered or job.bases[""], f"{message}\n{trailers(job)}")
 
 
 def trailers(job: Job) -> str:

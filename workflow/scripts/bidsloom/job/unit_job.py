@@ -144,7 +144,9 @@ class Job:
             one = f.of(unit.subject)
             if one.path in here:
                 commit = self.prepared.further_commits[one.path]
-                paths = [join(f.folder, path) for path in taken_paths(f, commit, unit)]
+                here_in = f.at_session(unit.session)
+                taken = taken_paths(here_in, commit, unit)
+                paths = [join(here_in.folder, path) for path in taken]
                 sources.append(Source(one.path, one.url, one.clone, commit, paths))
         return sources
 

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import shutil
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 
 from ..base.errors import FailureClass, WorkflowFailure, refuse
@@ -23,6 +24,7 @@ from ..records.cancellations import remove_cancellations
 from ..records.evidence import remove_evidence
 from ..records.open_study import OpenStudy
 from ..records.prepared import read_prepared
+from ..records.produced import find_offers, join_produced
 from ..records.reconcile import (
     drop_old_merge,
     drop_outdated_files,
@@ -32,6 +34,7 @@ from ..records.reconcile import (
 )
 from ..records.why_due import explain_due, list_withdrawn
 from ..units.listing import cached_units, subjects_of_patterns
+from ..units.offers import write_offers
 
 
 def fetch_layout(study: Study) -> None:
@@ -49,16 +52,23 @@ def fetch_layout(study: Study) -> None:
                     clone_output(output, study)
 
 
-def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenStudy:
+def open_study(
+    study: Study,
+    *,
+    busy: bool = False,
+    here: bool = True,
+    together: Mapping[str, OpenStudy] | None = None,
+) -> OpenStudy:
     """Check everything that a study names, list its units, and reconcile their records.
 
     `busy` says that another run of this study may be under way: then its
     records are not moved.  `here` says that jobs run on this machine: then its
-    scratch folder is checked too.
+    scratch folder is checked too.  `together` are the studies of the same run,
+    by name, whose results this one may read.
 
     Raises `ConfigFailure` with every fault found.
     """
-    findings, opened = look_around(study, here=here)
+    findings, opened = look_around(study, here=here, together=together)
     refuse(failures(findings))
     for caution in (finding for finding in findings if finding.level is Level.WARNING):
         print(f"bidsloom: warning: {caution.found} Hint: {caution.remedy}", file=sys.stderr)
@@ -79,7 +89,11 @@ def open_study(study: Study, *, busy: bool = False, here: bool = True) -> OpenSt
 
 
 def look_around(
-    study: Study, *, here: bool, telling: bool = False
+    study: Study,
+    *,
+    here: bool,
+    telling: bool = False,
+    together: Mapping[str, OpenStudy] | None = None,
 ) -> tuple[list[Finding], OpenStudy | None]:
     """The findings about all that a study names, and the opened study where none is a failure."""
     findings = run_checks(checks_at_start(study, here=here), telling=telling)
@@ -91,7 +105,7 @@ def look_around(
             Check(
                 "subjects",
                 "subjects of a BIDS dataset",
-                lambda: opened.append(find_units(study)),
+                lambda: opened.append(find_units(study, together or {})),
                 lambda: tell_units(opened[0]),
             )
         ],
@@ -104,7 +118,7 @@ def look_around(
     return findings, opened[0] if opened else None
 
 
-def find_units(study: Study) -> OpenStudy:
+def find_units(study: Study, together: Mapping[str, OpenStudy]) -> OpenStudy:
     """Clone what is missing, and return the study's units at the input's pinned commit."""
     with exclusive(study):
         for target in list_outputs(study):
@@ -114,8 +128,12 @@ def find_units(study: Study) -> OpenStudy:
                 refuse_lost_store(study, target)
         commit = pin_input(study)
         further = pin_further(study, subjects_of_patterns(study, commit))
+        offers = find_offers(study, together)
+        write_offers(study, offers)
         units = cached_units(study, commit, further, retry=True)
-        return OpenStudy(study, units, identify_image(study), further)
+        joined, waits = join_produced(units.units, study, offers)
+        units = dataclasses.replace(units, units=tuple(joined))
+        return OpenStudy(study, units, identify_image(study), further, offers=offers, waits=waits)
 
 
 def tell_units(opened: OpenStudy) -> str:

@@ -16,16 +16,21 @@ NAMES = 10
 
 
 class Reasons:
-    """For a rule's message: `{WHY:sub-01}` is why that unit is due, after a colon.
+    """For a rule's message: `{WHY:mystudy sub-01}` is why that unit is due, after a colon.
 
     In a param or a resource it would make finished units due again.
     """
 
-    def __init__(self, why: Mapping[str, str]) -> None:
-        self.why = why
+    def __init__(self) -> None:
+        self.why: dict[str, Mapping[str, str]] = {}
 
-    def __format__(self, unit: str) -> str:
-        reason = self.why.get(unit)
+    def add(self, study: str, why: Mapping[str, str]) -> None:
+        """Add why units of a study are due."""
+        self.why[study] = why
+
+    def __format__(self, named: str) -> str:
+        study, _, unit = named.rpartition(" ")
+        reason = self.why.get(study, {}).get(unit)
         return f": {reason}" if reason else ""
 
 
@@ -49,6 +54,7 @@ def summarize_due(opened: OpenStudy) -> list[str]:
     """How many units are due, and why, in a few lines."""
     why, done = opened.why, len(opened.done)
     lines = [f"nothing to process: {done} unit(s) are done"]
+    waiting = [f"{unit} {reason}" for unit, reason in opened.waits.items()]
     if why:
         counts = Counter(why.values()).most_common()
         lines = [f"{len(why)} unit(s) to process, {done} done:"]
@@ -56,6 +62,9 @@ def summarize_due(opened: OpenStudy) -> list[str]:
         if len(counts) > REASONS:
             rest = sum(count for _, count in counts[REASONS:])
             lines.append(f"  {rest} for {len(counts) - REASONS} other reasons")
+    lines += waiting[:REASONS]
+    if len(waiting) > REASONS:
+        lines.append(f"and {len(waiting) - REASONS} more wait for results of other studies")
     if opened.withdrawn:
         what = "removed from" if opened.study.remove_withdrawn else "kept in"
         lines.append(f"withdrawn from the input, {what} main: {names_of(opened.withdrawn)}")

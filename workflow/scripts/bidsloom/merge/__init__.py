@@ -10,6 +10,7 @@ main_contents    what new results write, and what of main they would change
 mains            the main branch of each dataset, as found
 merge            the flow: look, decide, write, publish
 outlines         what results change, in as few entries as can be compared
+produced         results of other studies that were read, and what they read of these
 publish          main and location logs to the stores
 remove_branches  job branches that are merged
 weave            the decision, pure

@@ -44,6 +44,7 @@ from .descriptions import About
 from .hold import Held, choose, list_candidates
 from .main_contents import Contents, read_contents
 from .mains import Place, find_places
+from .produced import find_early, find_mains, keep_joined, kept_joined
 from .publish import publish
 from .remove_branches import remove_branches
 from .weave import Weave, decide
@@ -75,6 +76,9 @@ def merge_all(study: Study) -> MergeOutcome:
         wanted = {record.unit: record.fingerprint for record in recorded}
         whole, held = choose_results(study, found, wanted=wanted)
         lost = find_lost(recorded, found, {*whole, *held}, asked=asked_units(study))
+        mains = find_mains(study)
+        early = find_early(study, [found.result for found in whole.values()], mains)
+        whole = {unit: found for unit, found in whole.items() if unit not in early}
         removed = [unit for unit in found.gone if unit in found.ledger]
         targets = [place.target for place in found.places]
         units = found.ledger.keys() | whole.keys()
@@ -90,20 +94,22 @@ def merge_all(study: Study) -> MergeOutcome:
             shared=shared_patterns(study),
             removed=removed,
         )
-        weave.left |= lost | dict.fromkeys(found.erased, ERASED)
+        weave.left |= lost | early | dict.fromkeys(found.erased, ERASED)
         # Before they are removed from main: a result without a record is found in the store.
         delete_records(study, removed)
         ledger = ledger_after(found, [b.result for b in weave.merged], removed)
         commits = write_all(
+            study,
             found.places,
             weave,
             whole,
+            inputs=mains,
             about=know_results(study),
             described=list_descriptions(targets, result_folders(study, ledger)),
         )
         if any(commits[place.path] != place.main for place in found.places):
             publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
-        remove_done_branches(study, found, ledger, wanted=wanted)
+        remove_done_branches(study, found, ledger, wanted=wanted, commits=commits)
     note_lost(study, lost)
     outcome = MergeOutcome(
         main=commits[""],
@@ -209,16 +215,20 @@ def read_all_contents(
 
 
 def write_all(
+    study: Study,
     places: Sequence[Place],
     weave: Weave,
     announced: Mapping[str, UnitResult],
     *,
+    inputs: Mapping[str, str],
     about: About | None,
     described: Mapping[str, Sequence[str]],
 ) -> dict[str, str]:
     """Write the commits of each dataset's main; returns path -> commit.
 
-    `described` are the descriptions of each dataset, which say what is known `about` the results.
+    `inputs` are the commits to be registered of other studies' results,
+    `described` are the descriptions of each dataset, which say what is known
+    `about` the results.
     """
     links: dict[str, str] = {}
     targets = [place.target for place in places]
@@ -236,29 +246,29 @@ def write_all(
         for branch, written in zip(weave.merged, weave.written, strict=True):
             part = announced[branch.result.unit].parts.get(place.path)
             merges.append(Change(branch.result.unit, part, own(written)))
-        commit = links[place.path] = write_main(
+        commit = write_main(
             place,
             removals=[change for change in removals if change.unit in place.ledger],
             merges=[change for change in merges if change.commit or change.files],
-            links={} if place.path else links,
+            links={} if place.path else {**links, **inputs},
         )
-        if about is None:
-            continue
-        before = {unit: result.commit for unit, result in place.ledger.items()}
-        after = {**before, **{change.unit: change.commit for change in merges if change.commit}}
-        links[place.path] = describe(
-            place.target,
-            commit,
-            about,
-            paths=described[place.path],
-            before=before,
-            after={unit: commit for unit, commit in after.items() if unit not in weave.removed},
-        )
+        if about is not None:
+            before = {unit: result.commit for unit, result in place.ledger.items()}
+            merged = {change.unit: change.commit for change in merges if change.commit}
+            after = {u: c for u, c in {**before, **merged}.items() if u not in weave.removed}
+            paths = described[place.path]
+            commit = describe(place.target, commit, about, paths=paths, before=before, after=after)
+        links[place.path] = keep_joined(place, study.container.name, commit)
     return links
 
 
 def remove_done_branches(
-    study: Study, found: Found, ledger: Mapping[str, Result], *, wanted: Mapping[str, str]
+    study: Study,
+    found: Found,
+    ledger: Mapping[str, Result],
+    *,
+    wanted: Mapping[str, str],
+    commits: Mapping[str, str],
 ) -> None:
     """Delete the branches of results that main holds now, and of removed units."""
     app = study.container.name
@@ -266,6 +276,8 @@ def remove_done_branches(
         for kind in found.on_branches:
             if done := list_done(found, ledger, kind=kind, path=place.path, wanted=wanted):
                 remove_branches(place.target, app, done, kind)
+        if read := kept_joined(place, app, commits[place.path]):
+            remove_branches(place.target, app, read, BranchKind.JOINED)
     if void := list_void(found, ledger):
         remove_branches(found.places[-1].target, app, void, BranchKind.ACCEPTED)
 

@@ -69,7 +69,7 @@ def write_main(
         message = f"Merge {len(chunk)} unit(s): {chunk[0].unit} to {chunk[-1].unit}"
         commit = commit_tree(repository, tree, parents, message)
     if commit == place.start:
-        commit = commit_tree(repository, tree, [commit], "Register the outputs' commits")
+        commit = commit_tree(repository, tree, [commit], "Register new commits of subdatasets")
     return commit
 
 

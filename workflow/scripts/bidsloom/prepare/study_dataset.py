@@ -25,7 +25,7 @@ from ..containers.runtimes import choose_runtime
 from ..datasets.annex import is_annexed
 from ..datasets.attributes import ATTRIBUTES
 from ..datasets.branches import head_of
-from ..datasets.clones import clone_output
+from ..datasets.clones import clone_output, resolve_version
 from ..datasets.content_store import connect_content
 from ..datasets.locks import exclusive, locked, wait_for_stores
 from ..datasets.output_datasets import OutputDataset, is_connected, list_outputs
@@ -47,6 +47,7 @@ from ..datasets.stores import (
 from ..datasets.thin_clones import share_remotes
 from ..records.fingerprints import preparation
 from ..records.prepared import Prepared, write_prepared
+from ..records.produced import connect_producer
 from .scaffolding import (
     commit_changes,
     mark_dataset,
@@ -80,7 +81,8 @@ def prepare(study: Study, *, commit: str, image_id: str, further: Mapping[str, s
         bases = {target.path: prepare_output(study, target) for target in outputs}
         open_dataset(study, output)
         refuse_registered_outputs(study)
-        write_scaffolding(study, commit, further, image_id=image_id)
+        registered = {**further, **connect_producers(study)}
+        write_scaffolding(study, commit, registered, image_id=image_id)
         for target in outputs:
             register_output(study, target, bases[target.path])
         key = register_container(study, image_id)
@@ -103,6 +105,22 @@ def prepare(study: Study, *, commit: str, image_id: str, further: Mapping[str, s
     )
     write_prepared(study, prepared)
     return prepared
+
+
+def connect_producers(study: Study) -> dict[str, str]:
+    """Clone the datasets of other studies' results; returns path -> the commit without results.
+
+    Main registers what was read when it holds results that were made from it.
+
+    Raises `WorkflowFailure` where one cannot be cloned.
+    """
+    commits = {}
+    for further in study.produced_inputs:
+        connect_producer(further)
+        commits[further.path] = head_of(further.clone, f"refs/remotes/origin/{BASE}") or (
+            resolve_version(further.clone, further.url, "", key="datalad.inputs")
+        )
+    return commits
 
 
 def own_identity(repository: Path) -> tuple[str, str]:

@@ -34,8 +34,10 @@ from ..job.steps import mount_steps
 from ..job.unit_job import Job
 from ..records.fingerprints import unit_fingerprint
 from ..records.prepared import Prepared
+from ..records.produced import join_produced
 from ..records.proof import Proof, ProofState, UnitProof, write_proof
 from ..units.listing import cached_units
+from ..units.offers import read_offers
 from ..units.unit import Unit
 
 log = logging.getLogger(__name__)
@@ -78,11 +80,14 @@ def merged_units(study: Study, prepared: Prepared) -> list[tuple[Unit, Result]]:
     """The units whose results in main are made from what the study names now."""
     ledger = read_ledger(study.dataset, REMOTE_MAIN)
     listed = cached_units(study, prepared.input_commit, prepared.further_commits)
+    # What a unit reads of other studies' results is part of its fingerprint alone.
+    joined, _ = join_produced(listed.units, study, read_offers(study))
+    wanted = {unit.name: unit_fingerprint(study, unit, prepared.image) for unit in joined}
     results = ((unit, ledger.get(unit.name)) for unit in listed.units)
     return [
         (unit, result)
         for unit, result in results
-        if result and result.fingerprint == unit_fingerprint(study, unit, prepared.image)
+        if result and result.fingerprint == wanted[unit.name]
     ]
 
 

@@ -11,6 +11,7 @@ json_fields    dataclasses to and from JSON, also of another version
 merge_outcome  what the last merge did
 open_study     a study that was opened: its units, and what is due
 prepared       what jobs know of the prepared study
+produced       what other studies offer, and what units therefore are made from
 proof          what came out when units were computed again
 reconcile      records brought in line with the output store
 running        the unit that a batch's job processes now

@@ -10,6 +10,7 @@ from typing import Any, Self
 from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import read_json, write_json
 from ..config import Study
+from ..config.producer import Producer
 from .job_facts import JobFacts
 
 
@@ -65,7 +66,7 @@ def known_class(name: Any) -> FailureClass | None:
     return FailureClass(name) if name in {each.value for each in FailureClass} else None
 
 
-def read_attempts(study: Study, unit: str) -> list[Attempt]:
+def read_attempts(study: Study | Producer, unit: str) -> list[Attempt]:
     """Failed attempts at a unit, the last one last."""
     found = read_json(study.files.attempts(unit)) or []
     return [Attempt.from_json(unit, value) for value in found if isinstance(value, Mapping)]

@@ -44,7 +44,8 @@ def made_from(study: Study, image_id: str) -> dict[str, Any]:
             "container.bids_filter": container.bids_filter,
             "datalad.input_path": study.bids_path,
             "datalad.inputs": {
-                f.path: [*f.flag, *filter(None, [f.folder])] for f in study.further_inputs
+                f.path: [*f.flag, *filter(None, [f.folder, f.bids_dir and "bids_dir"])]
+                for f in study.further_inputs
             },
         },
         "environment": {

@@ -18,6 +18,9 @@ class JobFacts:
     ----------
     branch, fingerprint : str
         The job branch, and what the result is made from, as trailers hold it.
+    read : Mapping[str, str]
+        The commits of other studies' results that the job reads, by the paths
+        at which they are registered.
     start, end : str
         Times in UTC, ISO 8601.
     attempt : int
@@ -40,6 +43,7 @@ class JobFacts:
     branch: str = ""
     fingerprint: str = ""
     input_commit: str = ""
+    read: Mapping[str, str] = field(default_factory=dict)
     container_key: str = ""
     start: str = ""
     end: str = ""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from ..base.files import read_json, read_tsv, write_json, write_tsv
 from ..config import Study
+from ..config.producer import Producer
 from .json_fields import known_fields
 
 
@@ -30,7 +31,7 @@ class MergeOutcome:
     expects: str = ""
 
 
-def read_merge_outcome(study: Study) -> MergeOutcome:
+def read_merge_outcome(study: Study | Producer) -> MergeOutcome:
     """What the last merge did; an empty outcome where there was none."""
     value = read_json(study.files.merged)
     known = known_fields(MergeOutcome, value) if isinstance(value, Mapping) else {}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..base.errors import CommandError
+from ..base.errors import CommandError, FailureClass
 from ..base.runners import call_git, call_git_lines
 from ..config.layout import MADE_FROM
 from ..units.listing import find_withdrawn
@@ -20,7 +20,8 @@ from .open_study import OpenStudy
 
 def explain_due(opened: OpenStudy) -> dict[str, str]:
     """Unit -> why it is due, for every unit that has no valid result."""
-    study, due = opened.study, [name for name in opened.names if name not in opened.done]
+    study, settled = opened.study, {*opened.done, *opened.waits}
+    due = [name for name in opened.names if name not in settled]
     old = {name: read_superseded(study, name) for name in due}
     made = read_made_from(study.dataset, [record.commit for record in old.values() if record])
     now = made_from(study, opened.image_id)
@@ -28,8 +29,13 @@ def explain_due(opened: OpenStudy) -> dict[str, str]:
     for name in due:
         record, attempts = old[name], read_attempts(study, name)
         failed = attempts[-1] if attempts else None
+        if failed and failed.failure_class is FailureClass.WAITS:
+            failed = None
         if failed and not (record and record.end > failed.end):
             why[name] = f"failed before ({failed.failure_class or 'for an unknown reason'})"
+        elif record and opened.is_open(name):
+            sources = ", ".join(dict.fromkeys(study for study, _ in opened.awaited(name)))
+            why[name] = f"the result of {sources} that it reads is renewed"
         elif record:
             causes = changed_causes(record.fingerprint, opened.fingerprint(name))
             why[name] = describe_changes(causes, made.get(record.commit), now)

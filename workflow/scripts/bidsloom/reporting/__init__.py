@@ -1,5 +1,6 @@
 """Say what became of every unit: states, status, report, messages.
 
+awaited        for which results of other studies units wait
 causes         failures put together by cause
 crashes        what crash files of nipype say, put together
 live_status    the state of every unit while jobs run

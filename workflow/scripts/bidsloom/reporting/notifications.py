@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from ..base.errors import CommandError, WorkflowFailure
@@ -54,7 +55,7 @@ def take_addresses(notify: Notify) -> Addresses:
     others, or apprise is missing or does not know an address.
     """
     if notify.variable:
-        addresses = parse_addresses(f"${notify.variable}", os.environ.pop(notify.variable, ""))
+        addresses = parse_addresses(f"${notify.variable}", take_variable(notify.variable))
     elif notify.file:
         addresses = parse_addresses(
             str(notify.file), read_private(notify.file, key="notify.urls_file", one_line="address")
@@ -64,6 +65,12 @@ def take_addresses(notify: Notify) -> Addresses:
     if addresses.urls:
         check_addresses(addresses)
     return addresses
+
+
+@cache
+def take_variable(name: str) -> str:
+    """The value of a variable, which is removed; several studies of a run may name the same one."""
+    return os.environ.pop(name, "")
 
 
 def parse_addresses(source: str, text: str) -> Addresses:

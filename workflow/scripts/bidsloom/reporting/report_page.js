@@ -30,6 +30,7 @@ const CLASSES = {
   store_unavailable: "The output store was out of reach",
   no_space: "Disk full",
   incomplete: "Not complete",
+  waits: "Waits for another study",
   bad_config: "Something in the config or its surroundings is wrong",
 };
 const stateOf = name => STATES[name] || {tone: "neutral", mark: "■", meaning: name};

@@ -22,6 +22,7 @@ from ..records.merge_outcome import MergeOutcome, read_merge_outcome, read_unmer
 from ..records.unit_state import UnitState
 from ..units.listing import find_withdrawn, known_units, read_units
 from ..units.unit import GROUP
+from .awaited import describe_awaited
 from .sizing import Usage, usage_of
 
 # What a report says of each attempt that failed.
@@ -99,7 +100,7 @@ def collect_rows(
     `notes` were read already, `describe` is `describe_unit` with a memory.
     """
     excluded = {row["unit"]: row["reason"] for row in read_tsv(study.files.excluded)}
-    return describe_units(
+    rows = describe_units(
         study,
         read_notes(study) if notes is None else notes,
         outcome=read_merge_outcome(study),
@@ -108,6 +109,8 @@ def collect_rows(
         known=known_units(study),
         describe=describe,
     )
+    awaited = describe_awaited(study, (r.unit for r in rows if r.state is UnitState.WAITING))
+    return [replace(r, reason=awaited[r.unit], next="") if r.unit in awaited else r for r in rows]
 
 
 def describe_units(
@@ -212,6 +215,9 @@ def describe_unit(
     if not attempts:
         return Row(unit, UnitState.WAITING, next="snakemake --cores all")
     last = attempts[-1]
+    if last.failure_class is FailureClass.WAITS:
+        reason = last.first_line.removeprefix(f"{unit} ")
+        return Row(unit, UnitState.WAITING, reason=reason, next=last.hint)
     return Row(
         unit=unit,
         state=held_state if last.failure_class is FailureClass.INCOMPLETE else UnitState.FAILED,

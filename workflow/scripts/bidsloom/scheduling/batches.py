@@ -37,7 +37,11 @@ BATCH = rf"{UNIT}_x\d+_[0-9a-f]{{8}}"
 
 @dataclass(frozen=True)
 class BatchUnit:
-    """A unit of a batch; `attempts` had failed before this run of Snakemake."""
+    """A unit of a batch; `attempts` had failed before this run of Snakemake.
+
+    The fingerprint is empty where the unit reads a result that is still to be
+    made: then any record is of this run, since earlier ones were set aside.
+    """
 
     name: str
     fingerprint: str
@@ -70,9 +74,13 @@ def replace_batches(opened: OpenStudy, size: int, *, busy: bool) -> list[Batch]:
         # The units' own records say which of them are done.
         shutil.rmtree(study.files.batches, ignore_errors=True)
     due = [
-        BatchUnit(name, opened.fingerprint(name), len(read_attempts(study, name)))
+        BatchUnit(
+            name,
+            "" if opened.is_open(name) else opened.fingerprint(name),
+            len(read_attempts(study, name)),
+        )
         for name in opened.names
-        if name not in opened.done
+        if name not in opened.done and name not in opened.waits
     ]
     batches = compose(due, size)
     for batch in batches:
@@ -93,7 +101,8 @@ def read_batch(study: Study, name: str) -> Batch:
 def read_result(study: Study, unit: BatchUnit) -> JobRecord | None:
     """The unit's record, where its result is the one that is asked for."""
     record = read_record(study, unit.name)
-    return record if record and record.fingerprint == unit.fingerprint else None
+    holds = record and unit.fingerprint in ("", record.fingerprint)
+    return record if holds else None
 
 
 def list_missing(study: Study, name: str) -> list[BatchUnit]:

@@ -14,7 +14,7 @@ from ..base.errors import FailureClass
 from ..records.attempts import Attempt
 
 ONCE_MORE = {FailureClass.APP_ERROR, FailureClass.INPUT_UNAVAILABLE, FailureClass.NO_SPACE}
-NEVER = {FailureClass.BAD_CONFIG}
+NEVER = {FailureClass.BAD_CONFIG, FailureClass.WAITS}
 
 
 def is_worth_retrying(attempts: Sequence[Attempt], *, this_run: int) -> bool:

@@ -18,6 +18,8 @@ from .node_call import NodeCall, read_array
 COLUMNS = "%i|%T|%N|%S|%V|%k|%j"
 # States of a job that has a node; the others wait for one.
 AT_WORK = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "STAGE_OUT", "SIGNALING"}
+# A job's comment: its rule, whose name has a prefix where the workflow is used as a module.
+TASK = re.compile(r"rule_(|\w+_)process_(?:subject|batch|array|group)_wildcards_(.+)")
 # What the comment of an array names instead of a unit.
 ARRAY = re.compile(r"array-([0-9a-f]+)")
 
@@ -45,6 +47,17 @@ def job_prefix(study: Study) -> str:
     """What the names of this study's jobs start with; those of other studies do not."""
     word = re.sub(r"[^A-Za-z0-9_-]", "-", study.name)[:30]
     return f"{word}-{digest(str(study.results))[:8]}"
+
+
+def chain_prefix(study: Study) -> str:
+    """What the names of jobs start with in a run of several studies of one results folder."""
+    return f"chain-{digest(str(study.results.parent))[:8]}"
+
+
+def rule_prefix(study: Study) -> str:
+    """What the names of the study's rules start with in a run of several studies."""
+    word = re.sub(r"[^A-Za-z0-9]", "_", study.name)
+    return f"{word}_" if word[0].isalpha() else f"study_{word}_"
 
 
 def slurm_extra(options: Sequence[str]) -> str:
@@ -89,11 +102,10 @@ def list_jobs(study: Study) -> list[SlurmJob]:
             f"SLURM does not list its jobs: {e.stderr.strip()}",
             hint="try again once squeue answers.",
         ) from e
-    prefix = job_prefix(study)
     arrays: dict[str, list[NodeCall]] = {}
     found = []
     for line in told.splitlines():
-        job = read_job(line, prefix)
+        job = read_job(line, study)
         array = job and ARRAY.fullmatch(job.task)
         if job and array:
             # One comment holds for all tasks of an array: what each does is in the array's file.
@@ -107,14 +119,18 @@ def list_jobs(study: Study) -> list[SlurmJob]:
     return found
 
 
-def read_job(line: str, prefix: str) -> SlurmJob | None:
+def read_job(line: str, study: Study) -> SlurmJob | None:
     """A unit's job from a line of squeue; None for one of another study or another kind."""
     number, state, node, start, submitted, comment, name = line.split("|", 6)
-    task = re.fullmatch(r"rule_process_(?:subject|batch|array|group)_wildcards_(.+)", comment)
-    if not task or f"{prefix}_" not in name:
+    task = TASK.fullmatch(comment)
+    if not task:
+        return None
+    alone = f"{job_prefix(study)}_" in name
+    in_chain = f"{chain_prefix(study)}_" in name and task[1] == rule_prefix(study)
+    if not alone and not in_chain:
         return None
     running = state in AT_WORK
-    return SlurmJob(number, running, node, start if running else submitted, task[1])
+    return SlurmJob(number, running, node, start if running else submitted, task[2])
 
 
 def classify_scheduler_end(state: str, log: str) -> tuple[FailureClass, str]:

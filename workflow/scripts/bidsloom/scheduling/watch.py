@@ -7,6 +7,7 @@ and whether another attempt is worth it is decided by that cause.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from pathlib import Path
 
@@ -36,6 +37,12 @@ class Watch:
         self.states: dict[str, str] = {}
         self.unseen: Counter[str] = Counter()
         self.answered = False
+
+    def of(self, study: Study) -> Watch:
+        """The same, for the jobs of another study of the run."""
+        view = copy.copy(self)
+        view.study = study
+        return view
 
     def translate(self, statuses: dict[str, str]) -> dict[str, str]:
         """SLURM's states in words that the plugin acts upon."""

@@ -26,7 +26,7 @@ from .unit import LABEL, Unit
 
 # How many folders are passed to one git command.
 FOLDERS_PER_COMMAND = 1000
-_OWNER = re.compile(rf"sub-({LABEL})(?:_ses-({LABEL}))?(?=$|[_.])")
+OWNER = re.compile(rf"sub-({LABEL})(?:_ses-({LABEL}))?(?=$|[_.])")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def choose_entries(
     by_session = any(entry.name.startswith("ses-") for entry in inside)
     entries, own = [], []
     for entry in root:
-        owner = _OWNER.match(entry.name) if "/" not in entry.path else None
+        owner = OWNER.match(entry.name) if "/" not in entry.path else None
         if owner is None:
             entries.append(entry)
             continue
@@ -120,7 +120,7 @@ def read_input_tree(
     tree = InputTree()
     root = read_entries(further.clone, further.tree(commit), [])
     for entry in root:
-        owner = _OWNER.match(entry.name)
+        owner = OWNER.match(entry.name)
         if owner and entry.mode != SUBDATASET:
             tree.of_subject[owner[1]].append(entry)
         elif entry.mode not in (FOLDER, SUBDATASET) and not entry.name.startswith(".git"):
@@ -159,7 +159,10 @@ def refuse_study(further: FurtherInput, commit: str) -> None:
 
 
 def read_entries(repository: Path, commit: str, paths: Iterable[str]) -> list[InputEntry]:
-    """Entries of a commit's root, or at some paths (with a final slash: inside these folders)."""
+    """Entries of a commit's root, or at some paths (with a final slash: inside these folders).
+
+    With `commit:folder` they are those of that folder, and relative to it.
+    """
     entries = []
     command = ["--literal-pathspecs", "ls-tree", "-z", commit, "--", *paths]
     for record in call_git_records(command, cwd=repository):
@@ -196,7 +199,7 @@ def take_of_unit(further: FurtherInput, commit: str, unit: Unit) -> Taken:
 
 def holds_subject(root: Iterable[InputEntry], subject: str) -> bool:
     """Whether a dataset has a folder of a subject."""
-    return any((match := _OWNER.match(e.name)) and match[1] == subject for e in root)
+    return any((match := OWNER.match(e.name)) and match[1] == subject for e in root)
 
 
 def take_whole(root: Iterable[InputEntry], unit: Unit) -> Taken:
@@ -212,7 +215,7 @@ def take_whole(root: Iterable[InputEntry], unit: Unit) -> Taken:
 
 def named_path(further: FurtherInput, commit: str, unit: Unit) -> str:
     """What the app is told of a further input: the folder that has the subject's folder."""
-    one = further.of(unit.subject)
+    one = further.of(unit.subject).at_session(unit.session)
     if further.is_pattern:
         root = read_entries(one.clone, one.tree(commit), [])
         if not holds_subject(root, unit.subject):
@@ -247,6 +250,8 @@ def join_further(
     left: dict[str, str] = {}
     by_session = sorted({unit.subject for unit in joined if unit.session})
     for further in study.further_inputs:
+        if further.producer:
+            continue  # its results are looked at one by one (`offers`)
         tree = InputTree()
         if not further.is_pattern:
             tree = read_input_tree(further, commits[further.path], subjects=by_session)

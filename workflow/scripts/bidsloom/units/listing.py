@@ -19,6 +19,7 @@ from ..datasets.clones import left_out_of
 from .file_names import check_requirements
 from .further_inputs import join_further, read_entries
 from .named_files import add_named, read_shared
+from .offers import join_offers, read_offers
 from .participants import find_participants, read_labels
 from .selection import (
     NamedSelection,
@@ -69,7 +70,8 @@ def cached_units(
     )
     if study.further_inputs:
         joined, left = join_further(units.units, study, further)
-        excluded = tuple(sorted([*units.excluded, *left]))
+        joined, unoffered = join_offers(joined, study, read_offers(study))
+        excluded = tuple(sorted([*units.excluded, *left, *unoffered]))
         units = dataclasses.replace(units, units=tuple(joined), excluded=excluded)
     units = limit_units(dataclasses.replace(units, commit=commit), study.selection.limit)
     if not units.units:
@@ -122,6 +124,9 @@ def listing_key(study: Study, commit: str, further: Mapping[str, str]) -> str:
     inputs = [dataclasses.astuple(f) for f in study.further_inputs]
     beside = [left_out_of(study.input), study.shared_paths]
     beside += [study.input_folder] if study.input_folder else []
+    # Of other studies which units they have; their results are no part of the list.
+    if offers := read_offers(study):
+        beside.append({path: sorted(offer.units) for path, offer in offers.items()})
     # Earlier versions left out subjects that are datasets.
     asked = [commit, dict(further), repr(inputs), study.by_session, selection, *beside]
     return digest([*asked, "subjects' datasets"])
