@@ -11,7 +11,6 @@ from bidsloom.chains.chain_file import read_chain
 from bidsloom.chains.run import conclude_chain, describe_checks, open_chain, running_steps
 from bidsloom.main_process.ending import load_addresses
 from bidsloom.main_process.opening import fetch_layout
-from bidsloom.scheduling.node_call import write_job_config
 
 CHAIN_FILE = Path([*workflow.overwrite_configfiles, "config/config.yaml"][0])
 # Dataset -> what is wrong with it, which leaves the others alone.
@@ -46,7 +45,7 @@ try:
             CHAIN,
             look=look_at_study,
             addresses=load_addresses,
-            note=write_job_config,
+            note=note_config,
             refused=REFUSED,
         )
 except ConfigFailure as e:

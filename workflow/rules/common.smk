@@ -15,7 +15,6 @@ from bidsloom.main_process.opening import fetch_layout
 from bidsloom.main_process.start_message import Reasons, describe_start
 from bidsloom.reporting.notifications import Addresses
 from bidsloom.scheduling.batches import BATCH, batch_name, replace_batches
-from bidsloom.scheduling.node_call import write_job_config
 from bidsloom.scheduling.unit_jobs import batch_size
 from bidsloom.units.listing import listing_key
 from bidsloom.units.unit import GROUP, UNIT
@@ -72,8 +71,7 @@ try:
             STUDY = read_study(config, lines=KEY_LINES, checked=True)
             ADDRESSES = load_addresses(STUDY)
             OPENED = look_at_study(STUDY)
-            # Studies that read its results know it by its name.
-            write_job_config(STUDY, config)
+            note_config(STUDY, config)
 except ConfigFailure as e:
     end_with(e.problems)
 except WorkflowFailure as e:
