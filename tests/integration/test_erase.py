@@ -101,8 +101,14 @@ def made(tmp_path_factory, input_dataset):
     git("add", "-A", cwd=clone)
     git("commit", "-q", "-m", "by hand", cwd=clone)
     git("push", "-q", "origin", "HEAD:main", cwd=clone)
-    run("chmod", "-R", "u+w", clone, cwd="/")
-    shutil.rmtree(clone)
+    colleague = workspace.root / "colleague"
+    git("clone", "-q", workspace.root / "surfaces.git", colleague, cwd="/")
+    git("annex", "init", "-q", "a colleague", cwd=colleague)
+    git("annex", "get", "-q", "sub-02", cwd=colleague)
+    git("push", "-q", "origin", "git-annex", cwd=colleague)
+    for folder in (clone, colleague):
+        run("chmod", "-R", "u+w", folder, cwd="/")
+        shutil.rmtree(folder)
     return workspace
 
 
@@ -174,6 +180,8 @@ def test_erase(made):
     check_clone(made, "after")
 
     # What is left is said: history, group, texts, and how to get rid of it.
+    assert "by git-annex' notes; remove it there, too:\n  a colleague: 1 file(s)" in said
+    assert "Clones that git-annex knows of, which have this history: a colleague" in said
     assert "The group's results were computed with this subject" in said
     assert re.search(r"\d+ commit\(s\) name it, [1-9]\d* of them run records", said)
     assert "texts in main that have its name in them: notes.txt" in said

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from bidsloom.datasets.locations import DEAD, log_path, with_presence
+from bidsloom.datasets.locations import DEAD, list_present, log_path, with_presence
 
 NOW = Decimal("1700000000.5")
 
@@ -42,3 +42,9 @@ def test_content_that_was_removed_for_ever_is_dead():
     wanted = "1600000000s 1 other\n1700000000.5s X store\n"
     assert wanted == with_presence(log, "store", now=NOW, status=DEAD)
     assert wanted == with_presence(wanted, "store", now=NOW, status=DEAD)
+
+
+def test_latest_line_says_who_has_a_key():
+    """A repository that dropped it, or lost it for ever, has it no more."""
+    log = "2s 1 here\n1s 0 here\n1s 1 dropped\n2s 0 dropped\n3s X dead\n1s 1 there\nno line\n"
+    assert {"here", "there"} == list_present(log)

@@ -119,6 +119,16 @@ def read_logs(dataset: Path, tree: str, paths: Iterable[str]) -> dict[str, str]:
     return {path: texts[blob] for path, blob in blobs.items()}
 
 
+def list_present(log: str) -> set[str]:
+    """The repositories that have a key, by its location log: for each, the latest line counts."""
+    latest: dict[str, tuple[Decimal, str]] = {}
+    for line in log.splitlines():
+        if match := _LINE.fullmatch(line):
+            said = Decimal(match[1]), match[2]
+            latest[match[3]] = max(said, latest.get(match[3], said))
+    return {uuid for uuid, (_, status) in latest.items() if status == PRESENT}
+
+
 def with_presence(log: str, uuid: str, *, now: Decimal, status: str = PRESENT) -> str:
     """A location log to which a repository is added that holds the key.
 

@@ -256,11 +256,11 @@ def describe_rest(study: Study, plan: Plan) -> Iterator[str]:
     clones = sorted({name for output in outputs for name in list_clones(output)})
     if clones:
         yield f"Clones that git-annex knows of, which have this history: {a_few(clones, NAMED)}"
-    yield "Notes beside the study: the input, its history and its clones were not touched;"
-    yield f"  Snakemake's own notes may name it: rm -r '{study.results.parents[1]}/.snakemake'"
+    yield "The input, its history and its clones were not touched."
+    yield f"Snakemake's own notes may name it: rm -r '{study.results.parents[1]}/.snakemake'"
     lists = find_leftovers(study, person).lists
     if lists:
-        yield f"  also {a_few([str(path) for path in lists], NAMED)}"
+        yield f"Other notes that name it: {a_few([str(path) for path in lists], NAMED)}"
     yield "To make the stores anew without this history, while nothing of the study runs:"
     yield f"  sh '{study.files.renewal}'"
 

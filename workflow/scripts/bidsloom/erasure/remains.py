@@ -12,7 +12,9 @@ from ..base.errors import CommandError
 from ..base.runners import call_annex, call_git, call_git_lines
 from ..base.text import a_few
 from ..datasets.branches import head_of
+from ..datasets.locations import list_present, log_path, read_logs
 from ..datasets.output_datasets import OutputDataset
+from ..datasets.pushes import ANNEX_BRANCH
 from ..datasets.stored_files import repository_of
 from ..datasets.stores import MAIN, REMOTE, store_uuid
 from .person import Person
@@ -32,7 +34,6 @@ class Remains:
     `texts` are files of main with its name in their text.
     """
 
-    repository: Path
     messages: Sequence[str] = ()
     records: int = 0
     paths: Sequence[str] = ()
@@ -64,7 +65,6 @@ def find_remains(repository: Path, person: Person, *, main: str) -> Remains:
             )
             texts = [line.partition(":")[2] for line in out.splitlines()]
     return Remains(
-        repository,
         messages=messages,
         records=len(records),
         paths=paths,
@@ -91,33 +91,29 @@ def list_holders(traces: Traces) -> dict[str, int]:
     if not traces.keys:
         return found
     own = store_uuid(output.store, output.dataset)
-    keys = "".join(f"{key}\n" for key in sorted(traces.keys))
-    try:
-        told = call_annex(["whereis", "--json", "--batch-keys"], cwd=output.dataset, stdin=keys)
-    except CommandError as e:
-        told = e.stderr if e.stderr.startswith("{") else ""
-    for line in filter(None, told.splitlines()):
-        for place in json.loads(line).get("whereis", []):
-            if place["uuid"] != own and not place["here"]:
-                name = place["description"] or place["uuid"]
-                found[name] = found.get(name, 0) + 1
+    tree = call_git(["rev-parse", f"{ANNEX_BRANCH}^{{tree}}"], cwd=output.dataset)
+    logs = read_logs(output.dataset, tree, sorted(map(log_path, traces.keys)))
+    names = dict(list_repositories(output))
+    for log in logs.values():
+        for holder in list_present(log) - {own}:
+            name = names.get(holder, holder)
+            found[name] = found.get(name, 0) + 1
     return found
 
 
 def list_clones(output: OutputDataset) -> list[str]:
     """Repositories that git-annex knows as clones of a dataset, without the store itself."""
     own = store_uuid(output.store, output.dataset)
+    return sorted(name for uuid, name in list_repositories(output) if uuid not in (own, *BUILT_IN))
+
+
+def list_repositories(output: OutputDataset) -> Iterator[tuple[str, str]]:
+    """Id and name of each repository that git-annex knows of, but for this clone."""
     known = json.loads(call_annex(["info", "--fast", "--json"], cwd=output.dataset))
-    places = [
-        place
-        for kind in ("trusted", "semitrusted", "untrusted")
-        for place in known.get(f"{kind} repositories", [])
-    ]
-    return sorted(
-        place["description"] or place["uuid"]
-        for place in places
-        if not place["here"] and place["uuid"] not in (own, *BUILT_IN)
-    )
+    for kind in ("trusted", "semitrusted", "untrusted"):
+        for place in known.get(f"{kind} repositories", []):
+            if not place["here"]:
+                yield place["uuid"], place["description"] or place["uuid"]
 
 
 def describe_remains(found: Remains) -> Iterator[str]:

@@ -43,7 +43,6 @@ class Tally:
     export wrote, `lost_links` links that lead to no file of the dataset.
     """
 
-    groups: int = 0
     files: int = 0
     bytes: int = 0
     copied: int = 0
@@ -81,7 +80,6 @@ def export_to_folder(
         tally.files += len(note.files)
         tally.bytes += sum(size for size, _ in note.files.values())
         tally.lost_links += note.lost_links
-    tally.groups = len(marks)
     tally.foreign = list_foreign(destination)
     return tally
 
