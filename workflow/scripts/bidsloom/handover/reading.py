@@ -11,7 +11,6 @@ from ..base.errors import CommandError
 from ..base.runners import call_annex, read_objects
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.stored_files import find_contents
-from ..datasets.stores import StoreKind
 from .checksums import CHUNK, read_chunks
 from .contents import ExportedFile
 
@@ -53,7 +52,7 @@ def read_member(path: Path, name: str) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def reading(files: Iterable[ExportedFile]) -> Iterator[Reader]:
-    """What reads the content of some files; of a store that is not mounted it is fetched first."""
+    """What reads the content of some files; where it is elsewhere it is fetched first."""
     files = list(files)
     contents: dict[tuple[str, str], Path] = {}
     blobs: dict[str, bytes] = {}
@@ -61,7 +60,7 @@ def reading(files: Iterable[ExportedFile]) -> Iterator[Reader]:
     for output in {file.output.path: file.output for file in files}.values():
         own = [file for file in files if file.output.path == output.path]
         keys = {file.packed_in or file.key for file in own if not file.blob}
-        if output.store.kind is StoreKind.OTHER and keys:
+        if keys and not output.store.holds_objects:
             absent = sorted(keys - find_contents(output, keys).keys())
             fetch_keys(output, absent)
             fetched.append((output, absent))

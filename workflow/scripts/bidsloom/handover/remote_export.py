@@ -147,16 +147,16 @@ def refuse_used_folder(folder: Path | None) -> None:
 def connect_further(clone: Path, output: OutputDataset, name: str) -> str:
     """Make a further output's files and content known to a clone; returns the remote's name."""
     store = output.store
-    if store.kind is StoreKind.RIA:
+    if store.kind is StoreKind.RIA or store.content:
         raise WorkflowFailure(
-            f"The output {output.path} in the RIA store {store.url} cannot be exported to a "
-            "special remote together with others.",
+            f"The output {output.path}, whose content is at a special remote of {store.url}, "
+            "cannot be exported to a special remote together with others.",
             hint=f"export it by itself, with export.output: {output.path}; or use export.to.",
         )
     heads = f"+refs/heads/*:refs/remotes/{name}/*"
     for key, value in (("url", store.git_url), ("fetch", heads)):
         call_git(["config", "--replace-all", f"remote.{name}.{key}", value], cwd=clone)
-    if store.kind is StoreKind.BARE:
+    if store.holds_objects:
         known = store_uuid(store, output.dataset)
         call_git(["config", f"remote.{name}.annex-uuid", known], cwd=clone)
     call_git(["fetch", "-q", "--no-tags", name], cwd=clone)
