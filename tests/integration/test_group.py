@@ -1,5 +1,7 @@
 """The app's group level, on what is merged."""
 
+import shutil
+
 from helpers.studies import git, run
 
 FILES = ["name\tfiles", "sub-01_desc-probe.json\t2", "sub-02_desc-probe.json\t2"]
@@ -38,7 +40,9 @@ def test_group_level(workspace):
     table = git("show", "main:probe/group_files.tsv", cwd=workspace.store)
     assert [*FILES, "sub-03_desc-probe.json\t2"] == table.splitlines()
 
-    # Other arguments of its own make the group due, and no subject.
+    # Other arguments of its own make the group due, and no subject; without its notes, too.
     container["group_args"]["note"] = "again"
+    run("chmod", "-R", "u+w", workspace.results, cwd=workspace.root)
+    shutil.rmtree(workspace.results)
     workspace.snakemake()
     assert ["01", "02", "03"] + ["group"] * 4 == workspace.runs()

@@ -113,6 +113,12 @@ def what_a_check_needs(wildcards) -> list[str]:
     return ["<study>/prepared.json"] if before_jobs else []
 
 
+def what_the_group_needs(wildcards) -> list[str]:
+    """All that is merged, and the prepared study, unless the group is done."""
+    due = OPENED and not STUDY.files.record(GROUP).exists()
+    return ["<study>/merged.txt", *(["<study>/prepared.json"] if due else [])]
+
+
 def last_results(wildcards) -> str:
     """What says that all is merged, the group's result included where there is one."""
     return "<study>/group_merged.txt" if STUDY.container.group_level else "<study>/merged.txt"

@@ -35,7 +35,7 @@ rule merge_branches:
 # The app's group level, on all that is merged; its branch is then merged too.
 rule process_group:
     input:
-        "<study>/merged.txt",
+        what_the_group_needs,
     output:
         record="<study>/jobs/{unit}.json",
     log:
