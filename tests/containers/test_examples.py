@@ -11,22 +11,22 @@ from helpers.studies import JOB_SCRIPT, REPOSITORY, Workspace, make_input, run
 EXAMPLES = REPOSITORY / "config" / "examples"
 
 COMMANDS = {
-    "fmriprep": """sourcedata/raw fmriprep participant --participant-label 01
+    "fmriprep": """sourcedata/raw derivatives/fmriprep participant --participant-label 01
         --bids-filter-file code/bids_filter/sub-01.json
         --output-spaces MNI152NLin2009cAsym:res-2 fsaverage5 --nprocs 8 --omp-nthreads 4
         --mem-mb 24576 --work-dir /tmp/work --fs-license-file /tmp/freesurfer_license.txt
         --skip-bids-validation --notrack""",
-    "mriqc": """sourcedata/raw mriqc participant --participant-label 01 --session-id a
+    "mriqc": """sourcedata/raw derivatives/mriqc participant --participant-label 01 --session-id a
         --nprocs 4 --mem-gb 16 --work-dir /tmp/work --no-sub --notrack""",
-    "qsiprep": """sourcedata/raw qsiprep participant --participant-label 01
+    "qsiprep": """sourcedata/raw derivatives/qsiprep participant --participant-label 01
         --output-resolution 1.5 --nprocs 8 --omp-nthreads 4 --mem-mb 32768
         --work-dir /tmp/work --skip-bids-validation --notrack""",
-    "freesurfer": """sourcedata/raw freesurfer participant --participant_label 01
+    "freesurfer": """sourcedata/raw derivatives/freesurfer participant --participant_label 01
         --n_cpus 4 --license_file /tmp/freesurfer_license.txt --skip_bids_validator""",
-    "xcp-d": """sourcedata/fmriprep xcp_d participant --participant-label 01
+    "xcp-d": """sourcedata/fmriprep derivatives/xcp_d participant --participant-label 01
         --mode linc --input-type fmriprep --nprocs 4 --omp-nthreads 2 --mem-mb 16384
         --work-dir /tmp/work --fs-license-file /tmp/freesurfer_license.txt --notrack""",
-    "fitlins": """sourcedata/raw fitlins participant --participant-label 01
+    "fitlins": """sourcedata/raw derivatives/fitlins participant --participant-label 01
         --derivatives sourcedata/fmriprep --model sourcedata/raw/models/model-task_smdl.json
         --space MNI152NLin2009cAsym --n-cpus 2 --mem-gb 8 --work-dir /tmp/work""",
 }
