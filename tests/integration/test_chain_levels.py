@@ -25,6 +25,7 @@ def chain(tmp_path):
     return space
 
 
+@pytest.mark.more
 def test_a_longitudinal_chain(chain):
     """A subject waits for all its sessions, a session for its subject, the last study for all."""
     cross, base, long, last = chain.studies.values()

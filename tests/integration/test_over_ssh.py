@@ -41,6 +41,7 @@ def ria(tmp_path_factory, input_dataset, server, by_hand):
     return store
 
 
+@pytest.mark.more
 def test_study_whose_input_and_store_are_in_ria_stores_behind_ssh(
     workspace, server, ria, by_hand, tmp_path
 ):

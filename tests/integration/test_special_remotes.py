@@ -63,6 +63,7 @@ def hosted(tmp_path):
     return host
 
 
+@pytest.mark.more
 def test_content_of_results_on_a_webdav_server(workspace, hosted, tmp_path):
     """Git has the results' names, the server their content; credentials are in one file alone."""
     (tmp_path / "dav").mkdir()

@@ -74,7 +74,13 @@ def test_tasks_of_an_array_fail_and_end_by_themselves(study, dozen):
     assert [] == list((study.results / "arrays").iterdir())
 
 
-@pytest.mark.parametrize("many", [(), ("slurm_array_from=2",)], ids=["a job each", "together"])
+@pytest.mark.parametrize(
+    "many",
+    [
+        pytest.param((), marks=pytest.mark.more, id="a job each"),
+        pytest.param(("slurm_array_from=2",), id="together"),
+    ],
+)
 def test_interrupted_array_leaves_no_task(study, many):
     """Ctrl-C ends the tasks that run and those that wait, by the array's own id."""
     with study.held_jobs("--default-resources", "slurm_array=3", *many, running=3) as process:
@@ -86,7 +92,9 @@ def test_interrupted_array_leaves_no_task(study, many):
     assert {"CANCELLED"} == {state.split()[0] for state in states}
 
 
-@pytest.mark.parametrize(("asked", "submissions"), [("squeue", 4), ("sacct", 12)])
+@pytest.mark.parametrize(
+    ("asked", "submissions"), [("squeue", 4), pytest.param("sacct", 12, marks=pytest.mark.more)]
+)
 def test_one_job_of_snakemakes_for_many_units(study, dozen, asked, submissions):
     """Each unit has its own SLURM job, end and cause; only what failed is submitted again.
 
