@@ -22,7 +22,7 @@ rule check_node:
     resources:
         **check_resources(STUDY),
     message:
-        WHICH + "See that jobs have what they need"
+        of_study("See that jobs have what they need")
     script:
         "../scripts/check_node.py"
 
@@ -37,7 +37,7 @@ rule check_lock:
     resources:
         **lock_resources(STUDY),
     message:
-        WHICH + "See that the nodes share the lock file"
+        of_study("See that the nodes share the lock file")
     script:
         "../scripts/check_lock.py"
 

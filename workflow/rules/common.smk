@@ -79,6 +79,13 @@ except WorkflowFailure as e:
 
 # What messages start with, where a run has several studies.
 WHICH = f"{STUDY.name}: " if STEP else ""
+
+
+def of_study(message: str) -> str:
+    """A message that names the study, where a run has several."""
+    return f"{WHICH}{message}"
+
+
 # Messages are formatted with the names of the outermost Snakefile.
 WHY = OUTERMOST.setdefault("WHY", Reasons())
 if OPENED:

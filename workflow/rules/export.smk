@@ -16,6 +16,6 @@ rule export:
     retries: 0
     localrule: True
     message:
-        WHICH + "Export the merged results"
+        of_study("Export the merged results")
     script:
         "../scripts/export.py"

@@ -27,7 +27,7 @@ rule merge_branches:
         complete=expects_digest(STUDY.container),
         accept=STUDY.selection.accept,
     message:
-        WHICH + "Merge the job branches"
+        of_study("Merge the job branches")
     script:
         "../scripts/merge_branches.py"
 
@@ -51,7 +51,7 @@ rule process_group:
         arguments=STUDY.container.group_arguments,
         inputs=STUDY.container.group_inputs,
     message:
-        WHICH + "Process the group"
+        of_study("Process the group")
     script:
         "../scripts/process_subject.py"
 
@@ -66,7 +66,7 @@ rule merge_group:
     retries: 0
     localrule: True
     message:
-        WHICH + "Merge the group's result"
+        of_study("Merge the group's result")
     script:
         "../scripts/merge_branches.py"
 
@@ -82,6 +82,6 @@ rule merge:
     retries: 0
     localrule: True
     message:
-        WHICH + "Merge the finished job branches"
+        of_study("Merge the finished job branches")
     script:
         "../scripts/merge_branches.py"

@@ -20,6 +20,6 @@ rule prove:
     resources:
         **job_resources(STUDY, lambda wildcards, attempt: proof_request(STUDY, PROFILE)),
     message:
-        WHICH + f"Compute {STUDY.prove_units} unit(s) again"
+        of_study(f"Compute {STUDY.prove_units} unit(s) again")
     script:
         "../scripts/prove.py"

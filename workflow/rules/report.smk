@@ -19,7 +19,7 @@ rule write_report:
     retries: 0
     localrule: True
     message:
-        WHICH + "Report on the study"
+        of_study("Report on the study")
     script:
         "../scripts/write_report.py"
 
@@ -33,6 +33,6 @@ rule report:
     retries: 0
     localrule: True
     message:
-        WHICH + "Report on the study as it stands"
+        of_study("Report on the study as it stands")
     script:
         "../scripts/write_report.py"

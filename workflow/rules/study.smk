@@ -26,7 +26,7 @@ rule prepare_study:
         call_fmt=lambda wildcards: STUDY.container.call_fmt,
         output_url=lambda wildcards: STUDY.output_url,
     message:
-        WHICH + "Prepare the study dataset and the output store"
+        of_study("Prepare the study dataset and the output store")
     script:
         "../scripts/prepare_study.py"
 
@@ -46,7 +46,7 @@ rule list_subjects:
             OPENED and listing_key(STUDY, OPENED.units.commit, OPENED.further)
         ),
     message:
-        WHICH + "List the units"
+        of_study("List the units")
     script:
         "../scripts/list_subjects.py"
 
@@ -64,6 +64,6 @@ rule job_scripts:
         units=lambda wildcards: OPENED and OPENED.names,
         options=lambda wildcards: sbatch_options(STUDY, PROFILE),
     message:
-        WHICH + "Write a job script for every unit"
+        of_study("Write a job script for every unit")
     script:
         "../scripts/job_scripts.py"

@@ -27,7 +27,7 @@ rule process_subject:
     params:
         fingerprint=fingerprint_of,
     message:
-        WHICH + f"Process {{wildcards.unit}}{{WHY:{STUDY.name} {{wildcards.unit}}}}"
+        of_study(f"Process {{wildcards.unit}}{{WHY:{STUDY.name} {{wildcards.unit}}}}")
     script:
         "../scripts/process_subject.py"
 
@@ -51,7 +51,7 @@ rule process_batch:
     params:
         units=units_of,
     message:
-        WHICH + "Process {params.units}"
+        of_study("Process {params.units}")
     script:
         "../scripts/process_batch.py"
 
@@ -72,6 +72,6 @@ rule process_array:
             STUDY, lambda wildcards, attempt: request_for_array(wildcards.batch, attempt)
         ),
     message:
-        WHICH + "Process the units of {wildcards.batch}, each in a job of its own"
+        of_study("Process the units of {wildcards.batch}, each in a job of its own")
     script:
         "../scripts/process_batch.py"
