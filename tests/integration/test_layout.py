@@ -107,7 +107,8 @@ def test_new_study_is_a_described_bids_study_dataset(study):
     report = json.loads((study.results / "report.json").read_text())
     assert "all 1 subject(s)" == report["bids"]["sample"]
     assert any("NOT_INCLUDED" in line for line in report["bids"]["lines"])
-    table = study.snakemake("--cores", "1", "check").stdout
+    wide = {"COLUMNS": "800"}
+    table = study.snakemake("--cores", "1", "check", env=wide).stdout
     assert "BIDS of the results" in table and "NOT_INCLUDED" in table
 
 

@@ -15,9 +15,8 @@ from bidsloom.base.paths import SCRIPTS
 from bidsloom.base.runners import set_up_environment
 from bidsloom.checks.findings import failures, fault_findings, findings_table
 from bidsloom.config import Study
-from bidsloom.main_process.opening import look_around, open_study, remove_old_check
+from bidsloom.main_process.opening import look_around, note_config, open_study, remove_old_check
 from bidsloom.records.open_study import OpenStudy
-from bidsloom.scheduling.node_call import write_job_config
 
 # Where this file was fetched by itself (github()), the scripts are the installed ones.
 sys.path.append(str(SCRIPTS))
@@ -76,15 +75,6 @@ def look_at_study(study: Study, together: dict[str, OpenStudy] | None = None) ->
         partition = "" if HERE else asked_partition(study) or "default"
         remove_old_check(opened, partition=partition, anew=ONLY_CHECK)
     return opened
-
-
-def note_config(study: Study, given: dict) -> None:
-    """Write a study's configuration for the studies that read its results.
-
-    Not while a run may be under way: jobs that it has yet to start read the same file.
-    """
-    if not is_busy():
-        write_job_config(study, given)
 
 
 # Snakemake puts the interpreter into shell commands as it is: a repository in

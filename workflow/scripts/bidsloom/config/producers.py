@@ -122,7 +122,7 @@ def find_config(text: str, key: str, base: Path, studies: Mapping[str, Mapping])
         return studies[text]
     if is_config_file(text):
         return read_config(resolve_path(text, base))
-    path = ResultsFolder(base / "results" / text).job_config
+    path = ResultsFolder(base / "results" / text).known_config
     if path.exists():
         return read_config(path)
     known = nearest(text, list(studies)) if studies else ""

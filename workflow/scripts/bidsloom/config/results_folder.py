@@ -181,6 +181,11 @@ class ResultsFolder:
         """The resolved configuration, which jobs on nodes read; for its owner alone."""
         return self.path / "job_config.yaml"
 
+    @property
+    def known_config(self) -> Path:
+        """The configuration without its secrets, for studies that name this one."""
+        return self.path / "config.yaml"
+
     def array(self, name: str) -> Path:
         """What the tasks of an array of jobs do (`scheduling.node_call`)."""
         return self.path / "arrays" / f"{name}.json"

@@ -9,13 +9,18 @@ import sys
 from collections.abc import Mapping
 from datetime import datetime
 
+import yaml
+
+from ..base.credentials import hide_credentials
 from ..base.errors import FailureClass, WorkflowFailure, refuse
-from ..base.files import digest, read_json, write_json
+from ..base.files import digest, read_json, write_json, write_text
 from ..checks.at_start import checks_at_start, scratch_check
 from ..checks.findings import Check, Finding, Level, failures, run_checks
 from ..checks.subject_datasets import subject_dataset_checks
 from ..config import Study
 from ..config.layout import new_output
+from ..config.plain_values import plain
+from ..config.reading import restore_on
 from ..containers.image import identify_image
 from ..datasets.clones import clone_output, pin_further, pin_input
 from ..datasets.locks import exclusive
@@ -141,6 +146,14 @@ def tell_units(opened: OpenStudy) -> str:
     units = opened.units
     left = f", {len(units.excluded)} left out" if units.excluded else ""
     return f"{len(units.units)} unit(s) at {units.commit[:10]}{left}"
+
+
+def note_config(study: Study, config: Mapping) -> None:
+    """Write a study's configuration, without its secrets, for studies that read its results."""
+    told = plain(restore_on(config), [])
+    told.get("hpc", {}).pop("environment", None)
+    text = hide_credentials(yaml.safe_dump(told, sort_keys=False))
+    write_text(study.files.known_config, text)
 
 
 def refuse_lost_store(study: Study, target: OutputDataset) -> None:
