@@ -2,7 +2,7 @@
 // as on the command line, saved after a look at the difference.
 "use strict";
 
-const form = {loaded: null, schema: null, editor: null, mode: "form", timer: null, told: null, dirty: false, number: 0};
+const form = {loaded: null, schema: null, editor: null, mode: "form", timer: null, told: null, checking: null, dirty: false, number: 0};
 // Sections in the order in which people fill them in.
 const SECTION_WORDS = {study: "Study", datalad: "Data", container: "App and container", subjects: "Subjects", hpc: "Resources", common: "Scratch space", report: "Report", notify: "Messages", prove: "Proof", export: "Export"};
 const FORM_WORDS = {en: {arrayDelete: "Remove", arrayMoveUp: "Up", arrayMoveDown: "Down", arrayAdd: "Add an entry", objectAddProperty: "Add an entry"}};
@@ -168,7 +168,7 @@ function changed() {
   form.dirty = true;
   clearTimeout(form.timer);
   document.getElementById("config-said").textContent = "checking …";
-  form.timer = setTimeout(checkConfig, 400);
+  form.timer = setTimeout(() => { form.checking = checkConfig(); }, 400);
 }
 async function checkConfig() {
   const number = ++form.number;
@@ -179,6 +179,7 @@ async function checkConfig() {
     form.draft = {text: told.text, value: told.value};
     document.getElementById("config-said").textContent = told.faults.length ? plural(told.faults.length, "fault") : told.diff ? "no faults" : "nothing has changed";
   } catch (error) {
+    if (number !== form.number) return;
     document.getElementById("config-said").textContent = error.message;
     form.told = null;
   }
@@ -213,6 +214,9 @@ function drawSide() {
       h("button.plain", {type: "button", id: "config-undo", disabled: diff ? null : "", onclick: () => { form.draft = null; openConfig(true); }}, "Undo all")));
 }
 async function saveConfig() {
+  // A check that is under way compares with the file as it is before.
+  clearTimeout(form.timer);
+  await form.checking;
   try {
     await call(studyPath("/config"), {method: "PUT", body: current()});
     form.draft = null;
