@@ -5,7 +5,7 @@ import re
 
 import pytest
 from helpers.containers import LICENSE, use_everything
-from helpers.studies import git, run
+from helpers.studies import git, run, without_description
 
 RUNTIMES = ["apptainer", "charliecloud", "podman"]
 # The same promise for each runtime.
@@ -26,11 +26,6 @@ def traces(study, text: str) -> list[str]:
     history = git("log", "--all", "-p", "--text", "--format=%H%n%B", cwd=study.store)
     objects = run("grep", "-rlF", text, study.store, cwd=study.root, check=False).stdout
     return [*found.splitlines(), *objects.splitlines(), *["the history"] * (text in history)]
-
-
-def without_description(tree: str) -> list[str]:
-    """A tree without the file that names the container that was used."""
-    return [line for line in tree.splitlines() if not line.endswith("/dataset_description.json")]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

@@ -51,6 +51,11 @@ def git(*args, cwd):
     return run("git", *args, cwd=cwd).stdout.strip()
 
 
+def without_description(tree: str) -> list[str]:
+    """A tree without the file that names the input and the container that were used."""
+    return [line for line in tree.splitlines() if not line.endswith("/dataset_description.json")]
+
+
 def write_unit(folder: Path, prefix: str) -> None:
     """A T1w image (of a few bytes) with its sidecar."""
     (folder / "anat").mkdir(parents=True)

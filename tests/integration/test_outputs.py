@@ -155,7 +155,8 @@ def test_archives(two_outputs):
     container["bids_args"]["fs-subjects-dir"] = "{output_2}"
     two_outputs.snakemake()
     files = git("ls-tree", "-r", "--name-only", "main", "probe/", cwd=two_outputs.store)
-    assert [f"probe/sub-0{n}.zip" for n in (1, 2, 3)] == files.splitlines()
+    zips = [f"probe/sub-0{n}.zip" for n in (1, 2, 3)]
+    assert ["probe/dataset_description.json", *zips] == files.splitlines()
     files = git(
         "ls-tree", "-r", "--name-only", "main", "--", "sub-02.zip", cwd=two_outputs.surfaces
     )
