@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bidsloom.base.runners import set_up_environment
+from helpers.browser import Browser
 from helpers.studies import make_input, make_workspace
 
 GIT_CONFIG = """\
@@ -66,6 +67,24 @@ def undisturbed_tree(tmp_path_factory, input_dataset):
     workspace = make_workspace(tmp_path_factory.mktemp("undisturbed") / "study", input_dataset)
     workspace.snakemake()
     return workspace.tree()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    """A browser for all tests."""
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """A browser that has not seen anything yet."""
+    # The page of the test before this one has ended, of which its script complains.
+    chromium.open("about:blank")
+    chromium.complaints.clear()
+    chromium.requests.clear()
+    return chromium
 
 
 def pytest_collection_modifyitems(items):

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 import pytest
 from bidsloom.base.files import read_tsv
-from helpers.browser import Browser
 from helpers.servers import receive_posts
 from helpers.studies import REPOSITORY, Workspace, make_workspace, run
 
@@ -26,14 +25,6 @@ def study(tmp_path_factory, input_dataset) -> Workspace:
         workspace.snakemake(check=False, env={"TELL": f"json://{address}/"})
         workspace.first_messages = list(posts)
     return workspace
-
-
-@pytest.fixture
-def browser(tmp_path):
-    """A page to look at reports with."""
-    browser = Browser(tmp_path / "chromium")
-    yield browser
-    browser.close()
 
 
 def read_report(study: Workspace) -> dict:

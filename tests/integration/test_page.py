@@ -14,7 +14,6 @@ import yaml
 from bidsloom.base.files import write_json, write_tsv
 from bidsloom.config.results_folder import ResultsFolder
 from bidsloom.page.openapi import load_description
-from helpers.browser import Browser
 from helpers.live_page import LivePage
 from helpers.studies import REPOSITORY, make_workspace
 from helpers.waiting import limit, wait_for
@@ -31,23 +30,6 @@ def study(tmp_path_factory, input_dataset):
     (workspace.switches / "fail-02").write_text("37")
     workspace.write_config()
     return workspace
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    """A browser for all tests."""
-    browser = Browser(tmp_path_factory.mktemp("chromium"))
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def browser(chromium):
-    """A browser that has not seen anything yet."""
-    # The page of the test before this one has ended, of which its script complains.
-    chromium.open("about:blank")
-    chromium.complaints.clear()
-    return chromium
 
 
 @pytest.fixture

@@ -30,14 +30,6 @@ def study(tmp_path_factory, input_dataset) -> Workspace:
     return workspace
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """A page to look at reports with."""
-    browser = Browser(tmp_path_factory.mktemp("chromium"))
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def page(study, browser) -> Browser:
     """The failed study's report."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from helpers.cluster import Cluster, missing_programs
-from helpers.studies import REPOSITORY, STATUS_SCRIPT, Workspace, make_input, make_workspace, run
+from helpers.on_cluster import OnCluster
+from helpers.studies import REPOSITORY, Workspace, make_input, make_workspace, run
 from helpers.waiting import wait_for
 
 INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
@@ -48,41 +46,10 @@ def cluster(shared_disk):
 
 
 @dataclass
-class ClusterStudy(Workspace):
+class ClusterStudy(OnCluster, Workspace):
     """A study that runs on the cluster, as a user runs it."""
 
     cluster: Cluster = None
-
-    def command(self, *args) -> list[str]:
-        # From the repository root, by the profile's name alone.
-        return [
-            *("snakemake", "--profile", "slurm"),
-            *("--directory", str(self.root), "--configfile", str(self.write_config())),
-            *("--slurm-init-seconds-before-status-checks", "3"),
-            *map(str, args),
-        ]
-
-    def snakemake(self, *args, check=True, **kwargs):
-        environment = self.cluster.environment
-        return run(*self.command(*args), cwd=REPOSITORY, env=environment, check=check, timeout=400)
-
-    def start(self, *args) -> subprocess.Popen:
-        with (self.root / "snakemake.out").open("w") as out:
-            return subprocess.Popen(
-                self.command(*args),
-                cwd=REPOSITORY,
-                env={**os.environ, **self.cluster.environment},
-                stdout=out,
-                stderr=out,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-            )
-
-    def status(self, *args) -> subprocess.CompletedProcess:
-        """What status.py tells of the study, and its exit code."""
-        command = [sys.executable, STATUS_SCRIPT, "--config", self.write_config(), *args]
-        return run(*command, cwd=self.root, env=self.cluster.environment, check=False)
 
     def states(self) -> dict[str, dict]:
         """Unit -> what status.py tells of it."""

@@ -3,50 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 from helpers.chains import ChainSpace
-from helpers.studies import REPOSITORY, STATUS_SCRIPT, run
+from helpers.on_cluster import OnCluster
 from helpers.waiting import limit, wait_for
 
 
-class ClusterChain(ChainSpace):
+class ClusterChain(OnCluster, ChainSpace):
     """A chain that runs on the cluster, as a user runs it."""
 
     cluster = None
-
-    def command(self, *args) -> list[str]:
-        return [
-            *("timeout", f"--kill-after={limit(10)}", str(limit(400))),
-            *("snakemake", "--profile", "slurm", "--directory", str(self.root)),
-            *("--configfile", str(self.write_config())),
-            *("--slurm-init-seconds-before-status-checks", "3", *map(str, args)),
-        ]
-
-    def snakemake(self, *args, check=True, **kwargs):
-        environment = self.cluster.environment
-        return run(*self.command(*args), cwd=REPOSITORY, env=environment, check=check, timeout=420)
-
-    def start(self) -> subprocess.Popen:
-        with (self.root / "snakemake.out").open("w") as out:
-            return subprocess.Popen(
-                self.command(),
-                cwd=REPOSITORY,
-                env={**os.environ, **self.cluster.environment},
-                stdout=out,
-                stderr=out,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-
-    def status(self, *args) -> subprocess.CompletedProcess:
-        command = [sys.executable, STATUS_SCRIPT, "--config", self.root / "chain.yaml", *args]
-        return run(*command, cwd=self.root, env=self.cluster.environment, check=False)
 
     def rows(self) -> dict[str, dict[str, dict]]:
         """Study -> unit -> what status.py says of it."""
