@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import ConfigFailure, WorkflowFailure
+from ..base.paths import is_run_locked
 from ..config import Study
 from ..config.loading import key_of
 from ..records.cancellations import list_cancelled
@@ -260,11 +261,7 @@ def describe_merge(study: Study) -> dict[str, Any] | None:
 
 def describe_activity(study: Study, run: Run | None, folder: Path) -> dict[str, Any]:
     """What runs now; without it, whether a run that was killed left Snakemake's lock."""
-    locks = folder / ".snakemake" / "locks"
-    return {
-        "run": run and run.to_json(),
-        "locked": run is None and locks.exists() and any(locks.iterdir()),
-    }
+    return {"run": run and run.to_json(), "locked": run is None and is_run_locked(folder)}
 
 
 def describe_faults(faults: Sequence[WorkflowFailure]) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 // as on the command line, saved after a look at the difference.
 "use strict";
 
-const form = {loaded: null, schema: null, editor: null, mode: "form", timer: null, told: null, checking: null, dirty: false, number: 0};
+const form = {loaded: null, schema: null, editor: null, mode: "form", timer: null, told: null, checking: null, saving: null, dirty: false, number: 0};
 // Sections in the order in which people fill them in.
 const SECTION_WORDS = {study: "Study", datalad: "Data", container: "App and container", subjects: "Subjects", hpc: "Resources", common: "Scratch space", report: "Report", notify: "Messages", prove: "Proof", export: "Export"};
 const FORM_WORDS = {en: {arrayDelete: "Remove", arrayMoveUp: "Up", arrayMoveDown: "Down", arrayAdd: "Add an entry", objectAddProperty: "Add an entry"}};
@@ -163,7 +163,11 @@ function current() {
   if (form.mode === "text") return {text: document.getElementById("config-text").value, version: form.loaded.version};
   return {value: form.editor.getValue(), version: form.loaded.version};
 }
-const propose = () => call(studyPath("/config/check"), {method: "POST", body: current()});
+// After a save that is under way: it makes another file of which the change is one.
+async function propose() {
+  await form.saving;
+  return call(studyPath("/config/check"), {method: "POST", body: current()});
+}
 function changed() {
   form.dirty = true;
   clearTimeout(form.timer);
@@ -217,6 +221,9 @@ async function saveConfig() {
   // A check that is under way compares with the file as it is before.
   clearTimeout(form.timer);
   await form.checking;
+  form.saving = putConfig();
+}
+async function putConfig() {
   try {
     await call(studyPath("/config"), {method: "PUT", body: current()});
     form.draft = null;
