@@ -11,7 +11,7 @@ from functools import cache
 from snakemake.cli import get_argument_parser
 
 from bidsloom.base.errors import WorkflowFailure, error_message
-from bidsloom.base.paths import SCRIPTS
+from bidsloom.base.paths import SCRIPTS, is_run_locked
 from bidsloom.base.runners import set_up_environment
 from bidsloom.checks.findings import failures, fault_findings, findings_table
 from bidsloom.config import Study
@@ -47,7 +47,7 @@ def is_only_check() -> bool:
 
 def is_busy() -> bool:
     """Whether another run of this study may be under way."""
-    return any(Path(".snakemake", "locks").glob("*"))
+    return is_run_locked(Path.cwd())
 
 
 def end_with(problems: list[WorkflowFailure]) -> None:

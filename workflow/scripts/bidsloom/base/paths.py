@@ -19,3 +19,8 @@ SCHEMA_FILE = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 COMPLETENESS = REPOSITORY / "workflow" / "completeness"
 EXAMPLES = REPOSITORY / "config" / "examples"
 PROFILES = REPOSITORY / "profiles"
+
+
+def is_run_locked(folder: Path) -> bool:
+    """Whether Snakemake runs in a folder, or was killed there."""
+    return any((folder / ".snakemake" / "locks").glob("*"))

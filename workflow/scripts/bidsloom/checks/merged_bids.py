@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..base.files import read_json, write_json
-from ..base.runners import call_git
 from ..base.text import a_few
 from ..config import Study
 from ..config.study import join
@@ -19,7 +18,7 @@ from ..datasets.annex import FOLDER, SUBDATASET
 from ..datasets.branches import head_of
 from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
 from ..datasets.stores import REMOTE_MAIN
-from ..datasets.trees import read_entries, read_trees
+from ..datasets.trees import read_entries, read_trees, root_tree
 from ..records.merge_outcome import read_merge_outcome
 from ..units.output_folders import result_folders
 from .bids_validator import SUBJECTS, VALIDATOR, counts, find_issues, has_validator, sample
@@ -127,7 +126,7 @@ def list_root(target: OutputDataset, main: str, folder: str) -> list[tuple[str, 
     Folders that hold subjects' folders, as some apps write them, are opened.
     Of the output dataset's own folder, only the files.
     """
-    tree = call_git(["rev-parse", f"{main}^{{tree}}"], cwd=target.dataset)
+    tree = root_tree(target.dataset, main)
     if folder:
         entry = read_entries(target.dataset, tree, [folder]).get(folder)
         if entry is None or entry.mode != FOLDER:

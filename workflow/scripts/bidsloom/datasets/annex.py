@@ -108,10 +108,15 @@ def read_file(repository: Path, commit: str, path: str) -> bytes | None:
     return content
 
 
+def known_size(key: str) -> int | None:
+    """Bytes of an annexed file, from its key; None where the key has no size."""
+    match = _SIZE.match(key)
+    return int(match[1]) if match else None
+
+
 def key_size(key: str) -> int:
     """Bytes of an annexed file, from its key; 0 where the key has no size."""
-    match = _SIZE.match(key)
-    return int(match[1]) if match else 0
+    return known_size(key) or 0
 
 
 def annex_branch(repository: Path) -> str | None:
@@ -143,8 +148,7 @@ def holds_object(repository: Path, key: str) -> bool:
         size = os.stat(f"{repository}/annex/objects/{log_folder(key)}{name}/{name}").st_size
     except OSError:
         return False
-    stated = _SIZE.match(key)
-    return stated is None or size == int(stated[1])
+    return known_size(key) in (None, size)
 
 
 def object_path(repository: Path, key: str) -> Path:

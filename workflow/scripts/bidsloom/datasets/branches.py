@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..base.errors import CommandError
-from ..base.runners import call_git, call_git_lines, call_large, read_objects
+from ..base.runners import call_git, call_git_lines, call_git_success, call_large, read_objects
 from .annex import POINTER_SIZE, SYMLINK, entry_key
 
 UNIT_TRAILER = "Bidsloom-Unit"
@@ -251,6 +251,11 @@ def read_erased(repository: Path, main: str) -> set[str]:
     except CommandError:
         return set()
     return {subject for line in lines for subject in line.split()}
+
+
+def is_ancestor(repository: Path, commit: str, of: str) -> bool:
+    """True where a commit is in another one's history."""
+    return call_git_success(["merge-base", "--is-ancestor", commit, of], cwd=repository)
 
 
 def head_of(repository: Path, ref: str) -> str | None:

@@ -35,7 +35,7 @@ from .folders import (
 from .locks import locked
 from .repositories import lock_files
 from .stores import MAIN, last_line
-from .trees import write_blob, write_tree
+from .trees import root_tree, write_blob, write_tree
 
 # The special remote in an imported dataset and its clones.
 FOLDER_REMOTE = "bidsloom-folder"
@@ -230,7 +230,7 @@ def commit_import(
     git-annex keeps an earlier state of what it was told to leave out; we do not.
     """
     seen = head_of(place, TRACKING)
-    known = ["rev-parse", f"{seen}^{{tree}}"] if seen else ["mktree"]
+    known = root_tree(place, seen) if seen else call_git(["mktree"], cwd=place)
     links = {
         path: Entry(SYMLINK, write_blob(place, target))
         for name, part in parts.items()
@@ -238,9 +238,9 @@ def commit_import(
         for path, target in part.links.items()
     }
     changes = {**dict.fromkeys(without), **links}
-    tree = write_tree(place, call_git(known, cwd=place), changes)
+    tree = write_tree(place, known, changes)
     head = head_of(place, MAIN)
-    if head and call_git(["rev-parse", f"{head}^{{tree}}"], cwd=place) == tree:
+    if head and root_tree(place, head) == tree:
         return head
     parent = ["-p", head] if head else []
     message = ["-m", f"Import {folder}"]

@@ -21,7 +21,7 @@ from ..base.runners import call_git, read_objects
 from .annex import log_folder, name_of_key
 from .branches import Entry
 from .pushes import ANNEX_BRANCH, push_annex_branch
-from .trees import read_entries, write_blob, write_tree
+from .trees import read_entries, root_tree, write_blob, write_tree
 
 # The logs of so many keys are in memory together.
 LOGS_PER_TREE = 20_000
@@ -86,7 +86,7 @@ def record_presence(
     or changes meanwhile.
     """
     head = call_git(["rev-parse", "--verify", "-q", ANNEX_BRANCH], cwd=dataset)
-    before = tree = call_git(["rev-parse", f"{head}^{{tree}}"], cwd=dataset)
+    before = tree = root_tree(dataset, head)
     now = Decimal(f"{time.time():.9f}")
     for part in in_batches(paths, LOGS_PER_TREE):
         known = read_logs(dataset, tree, part)

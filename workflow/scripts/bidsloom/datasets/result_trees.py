@@ -13,7 +13,7 @@ from ..base.runners import call, call_git, call_git_lines, call_git_records
 from .annex import SUBDATASET
 from .branches import Entry
 from .stores import last_line
-from .trees import read_trees, write_tree
+from .trees import read_trees, root_tree, write_tree
 
 # Of commits that stand for several: the same results have the same commit.
 NOBODY = {
@@ -93,7 +93,7 @@ def join_commits(repository: Path, commits: Sequence[str], folder: str, message:
             head, _, path = record.partition("\t")
             mode, _, blob = head.split()
             files[path] = Entry(mode, blob)
-    root = call_git(["rev-parse", f"{commits[0]}^{{tree}}"], cwd=repository)
+    root = root_tree(repository, commits[0])
     tree = write_tree(repository, root, files)
     parents = [word for commit in commits for word in ("-p", commit)]
     command = ["git", "commit-tree", tree, *parents, "-m", message]

@@ -7,11 +7,12 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from ..base.batching import in_batches
 from ..base.errors import WorkflowFailure
 from ..base.runners import call, call_git, read_objects
 from .annex import FOLDER, SUBDATASET
@@ -21,8 +22,37 @@ T = TypeVar("T")
 # More trees than this are written as a pack, as git does with pushed objects.
 LOOSE_TREES = 100
 STORED_BYTES = 200
+# So many are in memory together.
+TREES_PER_READ = 2000
 # Of a tree, in a pack.
 TREE_TYPE = 2
+
+
+def root_tree(repository: Path, commit: str) -> str:
+    """The tree of a commit.  Raises `CommandError` where that is missing."""
+    return call_git(["rev-parse", f"{commit}^{{tree}}"], cwd=repository)
+
+
+def walk_tree(
+    repository: Path, tree: str, *, opens: Callable[[str], bool] = lambda path: True
+) -> Iterator[tuple[str, Entry]]:
+    """Path and entry of what a tree holds, level by level.
+
+    A folder whose path `opens` refuses is one entry; the others are what is in them.
+    """
+    level = [("", tree)]
+    while level:
+        below: list[tuple[str, str]] = []
+        for batch in in_batches(level, TREES_PER_READ):
+            trees = read_trees(repository, (name for _, name in batch))
+            for folder, name in batch:
+                for entry_name, entry in trees[name].items():
+                    path = f"{folder}/{entry_name}" if folder else entry_name
+                    if entry.mode == FOLDER and opens(path):
+                        below.append((path, entry.blob))
+                    else:
+                        yield path, entry
+        level = below
 
 
 def read_trees(repository: Path, names: Iterable[str]) -> dict[str, dict[str, Entry]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import write_text
+from ..base.paths import is_run_locked
 from ..base.text import a_few, printable
 from ..config import Study
 from ..datasets.branches import head_of, read_erased
@@ -117,10 +118,10 @@ def undisturbed(study: Study) -> Iterator[None]:
             f"{len(work)} job(s) of study {study.name} run or wait: {named}.",
             hint="wait until they have ended, or cancel them; then erase again.",
         )
-    locks = study.results.parents[1] / ".snakemake" / "locks"
-    if any(locks.glob("*")):
+    folder = study.results.parents[1]
+    if is_run_locked(folder):
         raise WorkflowFailure(
-            f"A run of Snakemake is under way in {study.results.parents[1]}.",
+            f"A run of Snakemake is under way in {folder}.",
             hint="wait until it has ended; after a killed run, type: snakemake --unlock",
         )
     for path in filter(None, (study.lock_file, study.files.clones_lock)):

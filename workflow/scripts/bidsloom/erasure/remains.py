@@ -17,6 +17,7 @@ from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import ANNEX_BRANCH
 from ..datasets.stored_files import repository_of
 from ..datasets.stores import MAIN, REMOTE, store_uuid
+from ..datasets.trees import root_tree
 from .person import Person
 from .traces import Traces, list_commits
 
@@ -91,7 +92,7 @@ def list_holders(traces: Traces) -> dict[str, int]:
     if not traces.keys:
         return found
     own = store_uuid(output.store, output.dataset)
-    tree = call_git(["rev-parse", f"{ANNEX_BRANCH}^{{tree}}"], cwd=output.dataset)
+    tree = root_tree(output.dataset, ANNEX_BRANCH)
     logs = read_logs(output.dataset, tree, sorted(map(log_path, traces.keys)))
     names = dict(list_repositories(output))
     for log in logs.values():

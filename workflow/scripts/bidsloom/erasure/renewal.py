@@ -21,7 +21,7 @@ from ..datasets.locations import log_path
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import ANNEX_BRANCH, push_refs
 from ..datasets.stores import REMOTE, REMOTE_BASE
-from ..datasets.trees import write_tree
+from ..datasets.trees import root_tree, write_tree
 from ..merge.decisions import Found
 from ..merge.mains import Place
 from ..merge.write_main import PARENTS_PER_COMMIT, commit_tree
@@ -105,7 +105,7 @@ def renewed_main(place: Place, person: Person, tree: str) -> str:
 
 def renewed_annex(clone: Path, keys: Iterable[str]) -> str:
     """The branch git-annex without history, and without the logs of some keys."""
-    tree = call_git(["rev-parse", f"{ANNEX_BRANCH}^{{tree}}"], cwd=clone)
+    tree = root_tree(clone, ANNEX_BRANCH)
     gone: dict[str, Entry | None] = dict.fromkeys(map(log_path, keys))
     tree = write_tree(clone, tree, gone) if gone else tree
     return commit_tree(clone, tree, [], "update")

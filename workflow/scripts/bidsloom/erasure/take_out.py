@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.runners import call_git
 from ..config import Study
-from ..datasets.annex import FOLDER, SUBDATASET
+from ..datasets.annex import SUBDATASET
 from ..datasets.branches import (
     ERASED_TRAILER,
     REMOVED_TRAILER,
@@ -19,7 +18,7 @@ from ..datasets.branches import (
 )
 from ..datasets.output_datasets import OutputDataset, owner_of
 from ..datasets.stores import REMOTE
-from ..datasets.trees import read_entries, read_trees, write_tree
+from ..datasets.trees import read_entries, root_tree, walk_tree, write_tree
 from ..merge.decisions import Found
 from ..merge.describe import list_descriptions
 from ..merge.mains import Place
@@ -100,7 +99,7 @@ def read_main(found: Found, paths: Sequence[str]) -> dict[str, Entry]:
     for place in found.places:
         target = place.target
         inside = [target.inside(path) for path in paths if owner_of(path, outputs) is target]
-        tree = call_git(["rev-parse", f"{place.start}^{{tree}}"], cwd=target.dataset)
+        tree = root_tree(target.dataset, place.start)
         entries = read_entries(target.dataset, tree, inside)
         there |= {target.outside(path): entry for path, entry in entries.items()}
     return there
@@ -117,25 +116,18 @@ def trees_with(found: Found, changes: Mapping[str, Entry | None]) -> dict[str, s
             for path, entry in changes.items()
             if owner_of(path, outputs) is target
         }
-        tree = call_git(["rev-parse", f"{place.start}^{{tree}}"], cwd=clone)
+        tree = root_tree(clone, place.start)
         trees[place.path] = write_tree(clone, tree, own) if own else tree
     return trees
 
 
 def list_named(repository: Path, tree: str, person: Person) -> Iterator[tuple[str, Entry]]:
     """The first entries of a tree that name a subject: files, complete folders, subdatasets."""
-    level = [("", tree)]
-    while level:
-        trees = read_trees(repository, (name for _, name in level))
-        below = []
-        for folder, name in level:
-            for entry_name, entry in trees[name].items():
-                path = f"{folder}/{entry_name}" if folder else entry_name
-                if person.owns_path(path):
-                    yield path, entry
-                elif entry.mode == FOLDER and not names_another(path):
-                    below.append((path, entry.blob))
-        level = below
+    for path, entry in walk_tree(
+        repository, tree, opens=lambda path: not (person.owns_path(path) or names_another(path))
+    ):
+        if person.owns_path(path):
+            yield path, entry
 
 
 def names_another(path: str) -> bool:
@@ -168,7 +160,7 @@ def write_commit(
 ) -> str:
     """A commit with a tree on top of a dataset's main; main itself where nothing changes."""
     clone = place.target.dataset
-    if not mark and tree == call_git(["rev-parse", f"{place.start}^{{tree}}"], cwd=clone):
+    if not mark and tree == root_tree(clone, place.start):
         return place.start
     units = [unit for unit in removal.units if unit in place.ledger]
     trailers = [f"{REMOVED_TRAILER}: {unit}" for unit in units]

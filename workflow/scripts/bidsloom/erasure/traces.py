@@ -14,16 +14,15 @@ from pathlib import Path
 
 from ..base.batching import in_batches
 from ..base.runners import call_large
-from ..datasets.annex import FOLDER, SYMLINK, entry_key, key_size, name_of_key
+from ..datasets.annex import SYMLINK, entry_key, key_size, name_of_key
 from ..datasets.branches import Entry, Result, read_files, read_results, read_stand_ins
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.stored_files import repository_of
 from ..datasets.stores import missing_keys
-from ..datasets.trees import read_trees
+from ..datasets.trees import walk_tree
 from .person import Person
 
 COMMITS_AT_ONCE = 100
-TREES_AT_ONCE = 2000
 # A link to the annex starts with so many `../` at most.
 DEEPEST = 40
 
@@ -139,20 +138,3 @@ def used_in_tree(repository: Path, tree: str, person: Person, links: Mapping[str
         for path, entry in walk_tree(repository, tree)
         if entry.blob in links and not person.owns_path(path)
     }
-
-
-def walk_tree(repository: Path, tree: str) -> Iterator[tuple[str, Entry]]:
-    """Path and entry of every file of a tree, level by level."""
-    level = [("", tree)]
-    while level:
-        below: list[tuple[str, str]] = []
-        for batch in in_batches(level, TREES_AT_ONCE):
-            trees = read_trees(repository, (name for _, name in batch))
-            for folder, name in batch:
-                for entry_name, entry in trees[name].items():
-                    path = f"{folder}/{entry_name}" if folder else entry_name
-                    if entry.mode == FOLDER:
-                        below.append((path, entry.blob))
-                    else:
-                        yield path, entry
-        level = below

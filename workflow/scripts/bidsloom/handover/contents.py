@@ -18,22 +18,19 @@ from ..base.batching import in_batches
 from ..base.errors import WorkflowFailure
 from ..base.files import digest
 from ..base.patterns import to_regex
-from ..base.runners import call_git
 from ..config import Study
-from ..datasets.annex import FOLDER, SUBDATASET, SYMLINK, entry_key, key_size
+from ..datasets.annex import FOLDER, SUBDATASET, SYMLINK, entry_key, known_size
 from ..datasets.branches import Entry, head_of, read_stand_ins
 from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
 from ..datasets.stored_files import blob_sizes
 from ..datasets.stores import REMOTE_MAIN
-from ..datasets.trees import read_entries, read_trees
+from ..datasets.trees import TREES_PER_READ, read_entries, read_trees, root_tree
 from ..units.unit import LABEL
 
 # The group of files that are of no subject.
 SHARED = "dataset"
 SUBJECT = re.compile(rf"(?:^|/)(sub-{LABEL})(?=[/_.]|$)")
 EXECUTABLE = "100755"
-# So many trees are in memory together.
-TREES_PER_READ = 2000
 # A link may lead to a link, and so on.
 LINKS_IN_A_ROW = 8
 
@@ -151,7 +148,7 @@ def tree_of(output: OutputDataset, commit: str) -> str:
     """The tree of a commit; empty without one."""
     if not commit or not head_of(output.dataset, commit):
         return ""
-    return call_git(["rev-parse", f"{commit}^{{tree}}"], cwd=output.dataset)
+    return root_tree(output.dataset, commit)
 
 
 def registered(main: OutputDataset, root: str, path: str) -> str:
@@ -236,8 +233,7 @@ def read_part(
             text = stand_ins.get(found.entry.blob)
             key = entry_key(found.entry.mode, text) if text is not None else None
             if key:
-                size = key_size(key) if re.match(r"[^-]+(-[a-zA-Z]\d+)*?-s\d", key) else None
-                file = ExportedFile(found.path, key, size, found.entry, part.output)
+                file = ExportedFile(found.path, key, known_size(key), found.entry, part.output)
                 groups[found.group].files[found.path] = file
             elif found.entry.mode == SYMLINK:
                 links[found.path] = found, os.fsdecode(text or b"")

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..base.errors import FailureClass, WorkflowFailure
-from ..base.runners import Step, call_git, call_git_success
+from ..base.runners import Step, call_git
 from ..config import Study
 from ..config.study import FurtherInput
 from ..datasets.annex import annexed_keys
-from ..datasets.branches import BranchKind, branch_name
+from ..datasets.branches import BranchKind, branch_name, is_ancestor
 from ..datasets.pushes import outlive_locks
 from ..datasets.result_trees import fetch_commits, join_commits
 from ..datasets.stores import MAIN, Store, StoreKind, list_remote_heads, store_uuid
@@ -105,7 +105,7 @@ def choose_commit(study: Study, further: FurtherInput, unit: Unit, results: list
 
 def holds(further: FurtherInput, main: str, part: str, unit: Unit) -> bool:
     """True where main has a result in its history, and its subject's files as that has them."""
-    if not call_git_success(["merge-base", "--is-ancestor", part, main], cwd=further.clone):
+    if not is_ancestor(further.clone, part, main):
         return False
     folder = f"sub-{unit.subject}/"
     tree = f":{further.folder}" if further.folder else ""

@@ -21,6 +21,7 @@ from ..containers.runtimes import (
 )
 from ..datasets.annex import SUBDATASET
 from ..datasets.branches import format_trailers
+from ..datasets.trees import root_tree
 from ..units.completeness import expects_digest
 from ..units.unit import Unit
 from .app_command import app_command, filter_file
@@ -167,7 +168,7 @@ def commit_index(place: Path, parent: str, message: str) -> str | None:
     By plumbing: no hook, template or signature of anybody takes part.
     """
     tree = call_git(["write-tree"], cwd=place)
-    if tree == call_git(["rev-parse", f"{parent}^{{tree}}"], cwd=place):
+    if tree == root_tree(place, parent):
         return None
     commit = call_git(["commit-tree", tree, "-p", parent, "-F", "-"], cwd=place, stdin=message)
     call_git(["update-ref", "HEAD", commit], cwd=place)

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from ..base.runners import call_git, call_git_records, read_objects
+from ..base.runners import call_git_records, read_objects
 from ..datasets.branches import Entry
 from ..datasets.output_datasets import OutputDataset, owner_of
-from ..datasets.trees import read_entries, write_blob, write_tree
+from ..datasets.trees import read_entries, root_tree, write_blob, write_tree
 from .descriptions import About, complete
 from .mains import base_of
 from .write_main import commit_tree
@@ -64,7 +64,7 @@ def describe(
     if not target.path:
         own |= list_entries(target, base_of(target), [DESCRIPTION])
         paths = [DESCRIPTION, *paths]
-    tree = call_git(["rev-parse", f"{commit}^{{tree}}"], cwd=repository)
+    tree = root_tree(repository, commit)
     there = read_entries(repository, tree, [*paths, WRITTEN])
     if not after and WRITTEN not in there:
         return commit

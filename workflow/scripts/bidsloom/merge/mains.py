@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from ..base.errors import CommandError, WorkflowFailure
+from ..base.errors import WorkflowFailure
 from ..base.runners import call_git
 from ..datasets.annex import SUBDATASET
-from ..datasets.branches import Result, head_of, read_ledger
+from ..datasets.branches import Result, head_of, is_ancestor, read_ledger
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import REMOTE_BASE, REMOTE_MAIN
 
@@ -106,11 +105,3 @@ def find_start(target: OutputDataset, main: str, *, registered: str) -> str:
         f"{registered[:10]} is missing there, or the two histories have diverged.",
         hint=f"bring that commit into its main (git merge {registered[:10]}), then merge again.",
     )
-
-
-def is_ancestor(repository: Path, commit: str, of: str) -> bool:
-    """True where a commit is in another one's history."""
-    try:
-        return call_git(["merge-base", commit, of], cwd=repository) == commit
-    except CommandError:
-        return False

@@ -16,10 +16,7 @@ from ..base.batching import in_batches
 from ..base.runners import call_git_lines
 from ..datasets.annex import FOLDER
 from ..datasets.branches import Entry, Result
-from ..datasets.trees import read_trees
-
-# So many trees are in memory together.
-TREES_PER_READ = 2000
+from ..datasets.trees import TREES_PER_READ, read_trees
 
 
 class Change(NamedTuple):

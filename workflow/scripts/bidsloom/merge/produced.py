@@ -13,12 +13,14 @@ from pathlib import Path
 from ..base.runners import call_git, call_git_lines
 from ..config import Study
 from ..config.study import FurtherInput
-from ..datasets.branches import BranchKind, Result, list_heads
+from ..datasets.branches import BranchKind, Result, is_ancestor, list_heads
 from ..datasets.clones import fetch_origin
 from ..datasets.result_trees import read_registered_of_each
 from ..datasets.stores import MAIN, REMOTE, list_remote_heads
+from ..datasets.trees import root_tree
 from ..units.produced_files import content_store, producer_of
-from .mains import Place, is_ancestor
+from .mains import Place
+from .outlines import read_commits
 from .write_main import commit_tree
 
 
@@ -38,7 +40,8 @@ def find_early(study: Study, results: Iterable[Result], mains: Mapping[str, str]
     early: dict[str, str] = {}
     if not results or not study.produced_inputs:
         return early
-    bases = first_parents(study.dataset, [result.commit for result in results])
+    commits = read_commits(study.dataset, [result.commit for result in results])
+    bases = {commit: parents[0] for commit, (_, parents) in commits.items()}
     for further in study.produced_inputs:
         read = read_registered_of_each(study.dataset, bases.values(), further.path)
         held = commits_of_main(further, mains.get(further.path))
@@ -51,16 +54,6 @@ def find_early(study: Study, results: Iterable[Result], mains: Mapping[str, str]
                     f"merge {name} first"
                 )
     return early
-
-
-def first_parents(repository: Path, commits: Iterable[str]) -> dict[str, str]:
-    """Commit -> its first parent."""
-    lines = call_git_lines(
-        ["log", "--no-walk=unsorted", "--stdin", "--format=%H %P"],
-        cwd=repository,
-        stdin="".join(f"{commit}\n" for commit in commits),
-    )
-    return {commit: parent for commit, parent, *_ in (line.split() for line in lines)}
 
 
 def commits_of_main(further: FurtherInput, main: str | None) -> set[str]:
@@ -80,7 +73,7 @@ def keep_joined(place: Place, app: str, commit: str) -> str:
     new = sorted(c for c in joined if not is_ancestor(repository, c, commit))
     if not new:
         return commit
-    tree = call_git(["rev-parse", f"{commit}^{{tree}}"], cwd=repository)
+    tree = root_tree(repository, commit)
     return commit_tree(repository, tree, [commit, *new], "Keep what other studies read")
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ..base.runners import call, call_git
 from ..datasets.annex import SUBDATASET
-from ..datasets.branches import REMOVED_TRAILER, Entry
-from ..datasets.trees import write_tree
-from .mains import Place, base_of, is_ancestor
+from ..datasets.branches import REMOVED_TRAILER, Entry, is_ancestor
+from ..datasets.trees import root_tree, write_tree
+from .mains import Place, base_of
 
 # A merge commit with more parents than this stalls graphical viewers.
 PARENTS_PER_COMMIT = 1000
@@ -44,7 +44,7 @@ def write_main(
     moved = {p: link for p, link in links.items() if link_at(repository, commit, p) != link}
     if current and not removals and not merges and not moved:
         return commit
-    tree = call_git(["rev-parse", f"{commit}^{{tree}}"], cwd=repository)
+    tree = root_tree(repository, commit)
     registered: Mapping[str, Entry | None] = {
         path: Entry(SUBDATASET, link) for path, link in moved.items()
     }
