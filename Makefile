@@ -39,7 +39,7 @@ test-more: setup-tests
 test-kills: setup-tests
 	@$(BIN)/pytest -n auto --dist worksteal -m kills -rP tests/integration/test_deaths.py
 
-.cache/fitlins.sif: tests/apps/fitlins/build.sh tests/apps/fitlins/requirements.txt | setup-tests
+.cache/fitlins.sif: $(addprefix tests/apps/fitlins/, build.sh requirements.txt steps/prepare.py steps/regions.py) | setup-tests
 	@bash tests/apps/fitlins/build.sh $@
 
 lint: setup-tests

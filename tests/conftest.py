@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from bidsloom.base.runners import set_up_environment
 from helpers.browser import Browser
-from helpers.studies import make_input, make_workspace
+from helpers.cluster import Cluster, missing_programs
+from helpers.studies import REPOSITORY, make_input, make_workspace, run
 
+INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
 GIT_CONFIG = """\
 [user]
     name = A Tester
@@ -67,6 +71,33 @@ def undisturbed_tree(tmp_path_factory, input_dataset):
     workspace = make_workspace(tmp_path_factory.mktemp("undisturbed") / "study", input_dataset)
     workspace.snakemake()
     return workspace.tree()
+
+
+@pytest.fixture(scope="session")
+def shared_disk():
+    """A folder that all nodes see: not /tmp, which is private to each job."""
+    path = Path(tempfile.mkdtemp(prefix="bidsloom-tests-", dir="/var/tmp"))
+    path.chmod(0o755)
+    yield path
+    run("chmod", "-R", "u+w", path, cwd="/", check=False)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster(shared_disk):
+    """Four nodes with accounting; as root each job has a private /tmp."""
+    if missing := missing_programs():
+        reason = f"no {', '.join(missing)}; install with: {INSTALL}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    private = os.geteuid() == 0 and not REPOSITORY.is_relative_to("/tmp")
+    cluster = Cluster(shared_disk / "cluster", private_tmp=private)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ COMMANDS = {
         --work-dir /tmp/work --skip-bids-validation --notrack""",
     "freesurfer": """sourcedata/raw derivatives/freesurfer participant --participant_label 01
         --n_cpus 4 --license_file /tmp/freesurfer_license.txt --skip_bids_validator""",
-    "xcp-d": """sourcedata/fmriprep derivatives/xcp_d participant --participant-label 01
+    "xcp-d": """sourcedata/fmriprep derivatives/xcp-d participant --participant-label 01
         --mode linc --input-type fmriprep --nprocs 4 --omp-nthreads 2 --mem-mb 16384
         --work-dir /tmp/work --fs-license-file /tmp/freesurfer_license.txt --notrack""",
     "fitlins": """sourcedata/raw derivatives/fitlins participant --participant-label 01

@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from helpers.cluster import Cluster, missing_programs
+from helpers.cluster import Cluster
 from helpers.on_cluster import OnCluster
-from helpers.studies import REPOSITORY, Workspace, make_input, make_workspace, run
+from helpers.studies import Workspace, make_input, make_workspace
 from helpers.waiting import wait_for
-
-INSTALL = "apt-get install slurmctld slurmd slurmdbd slurm-client munge mariadb-server iproute2"
-
-
-@pytest.fixture(scope="session")
-def shared_disk():
-    """A folder that all nodes see: not /tmp, which is private to each job."""
-    path = Path(tempfile.mkdtemp(prefix="bidsloom-tests-", dir="/var/tmp"))
-    path.chmod(0o755)
-    yield path
-    run("chmod", "-R", "u+w", path, cwd="/", check=False)
-    shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def cluster(shared_disk):
-    """Four nodes with accounting; as root each job has a private /tmp."""
-    if missing := missing_programs():
-        reason = f"no {', '.join(missing)}; install with: {INSTALL}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    private = os.geteuid() == 0 and not REPOSITORY.is_relative_to("/tmp")
-    cluster = Cluster(shared_disk / "cluster", private_tmp=private)
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
 
 
 @dataclass

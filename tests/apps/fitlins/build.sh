@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the BIDS App FitLins as an image: build.sh TARGET.sif
 #
+# Beside it are the programs of steps/, apps for the steps before and after it.
 # Its root file system is what Python 3.11 needs of Debian 12, unpacked next to
 # the pinned wheels of requirements.txt. Needs Debian's apt-get and dpkg-deb,
 # apptainer, python3 with pip, and about 1.5 GB in the system's temporary folder.
@@ -73,6 +74,7 @@ export MPLCONFIGDIR=/tmp/matplotlib XDG_CACHE_HOME=/tmp/cache NO_ET=1
 exec /usr/bin/python3.11 -c 'from fitlins.cli.run import main; import sys; sys.exit(main())' "$@"
 EOF
     chmod 755 "$root/.singularity.d/runscript"
+    install -D -t "$root/opt/steps" "$here"/steps/*.py
 }
 
 # By the image's own Python: else each of the app's processes would compile its imports anew.

@@ -10,6 +10,7 @@ All that is computed here is NumPy's: no code is shared with the app under test.
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from dataclasses import dataclass
@@ -157,24 +158,41 @@ def write_subject(root: Path, planted: Planted) -> None:
     write_image(folder / f"{space}_desc-brain_mask.nii.gz", brain().astype("u1"))
     sidecar = {"RepetitionTime": REPETITION_TIME, "TaskName": TASK}
     (folder / f"{space}_desc-preproc_bold.json").write_text(json.dumps(sidecar))
-    events = ["onset\tduration\ttrial_type", *(f"{o}\t{DURATION}\tsquare" for o in ONSETS)]
-    (folder / f"{planted.prefix}_events.tsv").write_text("\n".join(events) + "\n")
+    write_events(folder, planted)
     rows = ["trans_x", *(f"{x:.9f}" for x in movement(planted.seed))]
     confounds = folder / f"{planted.prefix}_desc-confounds_timeseries.tsv"
     confounds.write_text("\n".join(rows) + "\n")
 
 
-def write_dataset(root: Path) -> None:
-    """The whole derivative dataset, with the model of its analysis."""
-    description = {
-        "Name": "planted",
-        "BIDSVersion": "1.10.0",
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "planted"}],
-    }
+def write_raw_subject(root: Path, planted: Planted) -> None:
+    """One subject as a scanner leaves it, with a recording of the head's movement."""
+    folder = root / f"sub-{planted.subject}" / "func"
+    folder.mkdir(parents=True)
+    write_image(folder / f"{planted.prefix}_bold.nii.gz", signal(planted))
+    sidecar = {"RepetitionTime": REPETITION_TIME, "TaskName": TASK}
+    (folder / f"{planted.prefix}_bold.json").write_text(json.dumps(sidecar))
+    write_events(folder, planted)
+    recording = f"{planted.prefix}_recording-camera_physio"
+    columns = {"SamplingFrequency": 1 / REPETITION_TIME, "StartTime": 0.0, "Columns": ["trans_x"]}
+    (folder / f"{recording}.json").write_text(json.dumps(columns))
+    with gzip.open(folder / f"{recording}.tsv.gz", "wt") as file:
+        file.writelines(f"{x:.9f}\n" for x in movement(planted.seed))
+
+
+def write_events(folder: Path, planted: Planted) -> None:
+    """When a subject saw the squares."""
+    events = ["onset\tduration\ttrial_type", *(f"{o}\t{DURATION}\tsquare" for o in ONSETS)]
+    (folder / f"{planted.prefix}_events.tsv").write_text("\n".join(events) + "\n")
+
+
+def write_dataset(root: Path, *, raw: bool = False) -> None:
+    """A whole derivative dataset, or a raw one, with the model of its analysis."""
+    description: dict = {"Name": "planted", "BIDSVersion": "1.10.0"}
+    if not raw:
+        description |= {"DatasetType": "derivative", "GeneratedBy": [{"Name": "planted"}]}
     (root / "dataset_description.json").write_text(json.dumps(description))
     (root / "model-planted_smdl.json").write_text(json.dumps(MODEL, indent=1))
     rows = ["participant_id", *(f"sub-{planted.subject}" for planted in SUBJECTS)]
     (root / "participants.tsv").write_text("\n".join(rows) + "\n")
     for planted in SUBJECTS:
-        write_subject(root, planted)
+        (write_raw_subject if raw else write_subject)(root, planted)

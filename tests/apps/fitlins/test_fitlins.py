@@ -6,18 +6,16 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 
 import nibabel
 import numpy as np
 import pytest
 from apps.fitlins import glm, planted
-from helpers.studies import REPOSITORY, Workspace, git, run
+from helpers.studies import Workspace, git, run
 
 pytestmark = pytest.mark.apps
 
-IMAGE = REPOSITORY / ".cache" / "fitlins.sif"
 FOLDER = "derivatives/fitlins"
 MAPS = ("effect", "variance", "t", "z")
 # The app convolves in steps of 0.1 s, half a step late.  Then pybids spreads
@@ -25,21 +23,6 @@ MAPS = ("effect", "variance", "t", "z")
 # regressors are those of a time up to 0.9 s after it.
 TIMES_OF_THE_APP = np.linspace(0, planted.VOLUMES * planted.REPETITION_TIME - 0.1, planted.VOLUMES)
 TIMES_OF_THE_APP -= 0.05
-
-
-@pytest.fixture(scope="module")
-def image():
-    """The app's image, where this machine can run it."""
-    reason = None
-    if not shutil.which("apptainer"):
-        reason = "no apptainer; make test-apps fetches it on Debian, given patchelf"
-    elif not IMAGE.exists():
-        reason = f"no {IMAGE.relative_to(REPOSITORY)}; build it with: make test-apps"
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    return IMAGE
 
 
 def configuration(root, image) -> dict:

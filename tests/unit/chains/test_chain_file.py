@@ -152,6 +152,11 @@ def test_sessions_read_the_folders_of_sessions(tmp_path, write):
     chain = read_chain({"studies": files}, tmp_path / "chain.yaml", base=tmp_path)
     (further,) = chain.steps[1].study.further_inputs
     assert ("out", "out/ses-pre") == (further.folder, further.at_session("pre").folder)
+    inner = write("d", {"study": "a", "folder": "surfaces"}, level="session")
+    chain = read_chain({"studies": [files[0], inner]}, tmp_path / "chain.yaml", base=tmp_path)
+    (further,) = chain.steps[1].study.further_inputs
+    assert "out/surfaces" == further.folder
+    assert "out/ses-pre/surfaces" == further.at_session("pre").folder
     (said,) = faults(tmp_path, studies=[*files, write("c", "a")])
     assert "it writes a folder for each session" in said
 

@@ -14,8 +14,9 @@ class Producer:
 
     `store` is its output store, whose branches announce results of `app`;
     `output` is the output folder that is read, a dataset of its own where
-    `apart`.  With `group` its group level's result is read, too; with
-    `session_folders` each session lies in a folder of its own there.
+    `apart`; subjects' folders lie in it, or in `inner` there.  With `group`
+    its group level's result is read, too; with `session_folders` each session
+    lies in a folder of its own there.
     """
 
     name: str
@@ -23,15 +24,20 @@ class Producer:
     app: str
     store: str
     output: str
+    inner: str = ""
     apart: bool = False
     by_session: bool = False
     group: bool = False
     session_folders: bool = False
 
-    @property
-    def folder(self) -> str:
-        """The folder of the dataset that is read in which subjects' folders lie."""
-        return "" if self.apart else self.output
+    def folder(self, session: str | None = None) -> str:
+        """The folder of the dataset that is read in which subjects' folders lie.
+
+        Where each session has a folder, it is that of one session.
+        """
+        output = "" if self.apart else self.output
+        own = f"ses-{session}" if session and self.session_folders else ""
+        return "/".join(filter(None, (output, own, self.inner)))
 
     @property
     def files(self) -> ResultsFolder:

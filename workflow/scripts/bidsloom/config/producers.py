@@ -89,7 +89,7 @@ def key_faults(given: Mapping, key: str) -> Iterator[WorkflowFailure]:
             f"{key}.study is {shown('', given['study'])}; expected: a study's name or config file.",
             hint="for example mystudy-fmriprep, or fmriprep.yaml.",
         )
-    for name in ("repo", "version", "folder"):
+    for name in ("repo", "version"):
         if name in given:
             yield WorkflowFailure(
                 f"{key} names both a study and a {name}.",
@@ -205,6 +205,7 @@ def read_producer(
         app=container["name"],
         store=resolve_url(store, base),
         output=output,
+        inner=str(given.get("folder", "")),
         apart=bool(outputs[output]),
         by_session=by_session,
         group=bool(given.get("group")),

@@ -317,7 +317,7 @@ def read_further_input(
         flag=(*flag, "{path}") if len(flag) == 1 else flag,
         required=given.get("required", True),
         shared=tuple(given.get("shared_paths", [])),
-        folder=given.get("folder", "") if producer is None else producer.folder,
+        folder=given.get("folder", "") if producer is None else producer.folder(),
         bids_dir=given.get("bids_dir", False),
         producer=producer,
     )

@@ -127,9 +127,7 @@ class FurtherInput:
 
     def at_session(self, session: str | None) -> FurtherInput:
         """The input as a unit of a session reads it: where each has a folder, in that one."""
-        if not (self.producer and self.producer.session_folders and session):
-            return self
-        return replace(self, folder=f"{self.folder}/ses-{session}".lstrip("/"))
+        return replace(self, folder=self.producer.folder(session)) if self.producer else self
 
     @property
     def is_pattern(self) -> bool:

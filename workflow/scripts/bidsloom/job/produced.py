@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..base.errors import FailureClass, WorkflowFailure
-from ..base.runners import Step, call_git
+from ..base.runners import Step, call_git, call_git_success
 from ..config import Study
 from ..config.study import FurtherInput
 from ..datasets.annex import annexed_keys
@@ -21,7 +21,7 @@ from ..datasets.result_trees import fetch_commits, join_commits
 from ..datasets.stores import MAIN, Store, StoreKind, list_remote_heads, store_uuid
 from ..records.prepared import Prepared
 from ..records.produced import recorded_result, wait_for
-from ..units.further_inputs import read_entries
+from ..units.further_inputs import read_entries, take_of_unit
 from ..units.offers import Offer, read_offers
 from ..units.produced_files import content_store, digest_results, mark_of, producer_of, read_parts
 from ..units.unit import Unit
@@ -55,7 +55,9 @@ def join_results(study: Study, unit: Unit, prepared: Prepared) -> tuple[Unit, Pr
         digests = digest_results(further, results.items())
         mark = mark_of(unit, results, digests)
         unit = replace(unit, further=(*unit.further, (further.path, mark)))
-        commits[further.path] = choose_commit(study, further, unit, list(results.values()))
+        commit = choose_commit(study, further, unit, list(results.values()))
+        check_part(further, commit, unit)
+        commits[further.path] = commit
     return unit, replace(prepared, further_commits=commits)
 
 
@@ -101,6 +103,23 @@ def choose_commit(study: Study, further: FurtherInput, unit: Unit, results: list
     )
     publish_joined(further, store, joined, unit)
     return joined
+
+
+def check_part(further: FurtherInput, commit: str, unit: Unit) -> None:
+    """Raise `WorkflowFailure` where a required result has no folder of the unit's subject."""
+    if further.shared or not further.required:
+        return
+    here = further.at_session(unit.session)
+    exists = call_git_success(["rev-parse", "--verify", "-q", here.tree(commit)], cwd=here.clone)
+    if exists and take_of_unit(here, commit, unit).own:
+        return
+    raise WorkflowFailure(
+        f"The result that {unit.name} reads of study {producer_of(further).name} has no folder "
+        f"sub-{unit.subject} in {here.folder or 'its root'}.",
+        hint="set folder of this entry of datalad.inputs, where subjects' folders lie deeper; or "
+        "shared_paths, where they have other names.",
+        failure_class=FailureClass.WAITS,
+    )
 
 
 def holds(further: FurtherInput, main: str, part: str, unit: Unit) -> bool:
