@@ -35,6 +35,11 @@ class Buckets:
         found = self.client.list_objects_v2(Bucket=bucket).get("Contents", [])
         return [entry["Key"] for entry in found]
 
+    def contents(self, bucket: str) -> dict[str, bytes]:
+        """Name -> content of each object in a bucket."""
+        get = self.client.get_object
+        return {name: get(Bucket=bucket, Key=name)["Body"].read() for name in self.names(bucket)}
+
     def parameters(self, bucket: str, **more: str) -> dict[str, str]:
         """What git-annex has to know of a bucket."""
         known = {"type": "S3", "encryption": "none", "bucket": bucket, "host": "127.0.0.1"}

@@ -170,6 +170,11 @@ class MortalStudy:
         # Links to subdatasets, and what names paths and commits, differ from run to run.
         return sorted(line for line in told if not line.startswith("160000") and "\t." not in line)
 
+    def held(self) -> list[str]:
+        """Annexed content that the stores hold."""
+        folders = [store.resolve() / "annex" / "objects" for store in self.stores]
+        return sorted(p.name for folder in folders for p in folder.rglob("*") if p.is_file())
+
     def left_over(self) -> list[str]:
         """What dead jobs left in the scratch space."""
         return [p.name for p in (self.root / "scratch").glob("bidsloom-*")]

@@ -18,6 +18,8 @@ from bidsloom.base.runners import set_up_environment
 from bidsloom.config import Study, read_config, read_study
 from bidsloom.config.request import NOTHING_KNOWN
 from bidsloom.datasets import locks, pushes
+from bidsloom.erasure.erase import erase_person
+from bidsloom.erasure.person import read_person
 from bidsloom.main_process.ending import conclude_run
 from bidsloom.main_process.opening import open_study
 from bidsloom.merge.merge import merge_branches
@@ -34,8 +36,14 @@ pushes.STALE_LOCK_SECONDS = locks.STALE_LOCK_SECONDS = 2.0
 
 
 def run_study(config: Path, phases: list[str]) -> None:
-    """Some phases of a study, as far as they are due; raises where the run ends with an error."""
+    """Some phases of a study, as far as they are due; raises where the run ends with an error.
+
+    `erase` stands by itself: sub-02 is erased.
+    """
     study = read_study(read_config(config))
+    if "erase" in phases:
+        erase_person(study, read_person("02"))
+        return
     opened = open_study(study)
     if "prepare" in phases:
         prepare(opened)

@@ -11,6 +11,7 @@ import random
 from collections import Counter
 
 import pytest
+import yaml
 from helpers.deaths import VARIANTS, calls, is_killed, make_study, set_kill, start_runner
 
 PHASES = ("prepare", "process", "merge")
@@ -108,3 +109,27 @@ def test_killed_at_random_moments(variant, runner, tmp_path):
         counts["finished"] += 1
         study.restore()
     print(f"{variant}: {dict(counts)}")
+
+
+@pytest.mark.more
+def test_erasing_killed_at_some_calls(runner, tmp_path):
+    """Erased again, a subject is gone as if nothing had happened, and what others have is there."""
+    study, kills = make_study(tmp_path / "study", "outputs", runner), tmp_path / "kills"
+    assert 0 == study.run(), study.said()
+    config = yaml.safe_load(study.config.read_text())
+    study.config.write_text(yaml.safe_dump(config | {"subjects": {"exclude": ["02"]}}))
+    study.save()
+    assert 0 == study.run("erase"), study.said()
+    expected = [*study.outcome(), *study.held()]
+    assert not [line for line in expected if "sub-02" in line]
+    at = 4
+    while True:
+        study.restore()
+        study.run("erase", kills=set_kill(kills, at))
+        if not is_killed(kills):
+            break
+        text = f"call {at}: {(kills / 'killed').read_text()}"
+        assert 0 == study.run("erase"), f"killed at {text}\n{study.said()}"
+        assert expected == [*study.outcome(), *study.held()], f"killed at {text}"
+        at += 9
+    assert at > 60

@@ -18,6 +18,7 @@ from bidsloom.datasets.annex import object_path
 from bidsloom.handover.bids_prov import write_provenance
 from bidsloom.handover.export import export_study
 from bidsloom.records.export_outcome import read_export_outcome
+from helpers.buckets import KEYS, serve_buckets
 from helpers.prov_schema import SCHEMAS
 from helpers.studies import git, make_workspace, run
 
@@ -281,6 +282,34 @@ def test_special_remote(made, tmp_path):
     export_study(replace(fewer, export=replace(fewer.export, check_content=True)))
     assert expected["probe/sub-01/sub-01_desc-probe.json"] == lost.read_bytes()
     assert expected.keys() - {"probe/sub-01.html", "probe/sub-02.html"} == listing(folder).keys()
+
+
+def test_bucket(made, tmp_path, monkeypatch):
+    """An S3 bucket has the same files, asked for after each export; what is lost there comes back."""
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    credentials = tmp_path / "credentials"
+    credentials.write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
+    credentials.chmod(0o600)
+    monkeypatch.setitem(made.config["datalad"], "credentials_file", str(credentials))
+    with serve_buckets() as buckets:
+        buckets.make("handed-over")
+        about = buckets.parameters("handed-over", fileprefix="ds1/")
+        study = study_of(made, remote=tuple(sorted(about.items())))
+        outcome = export_study(study)
+        expected = {f"ds1/{path}": content for path, content in expected_files(made).items()}
+        assert expected == buckets.contents("handed-over")
+        assert (len(expected), True) == (outcome.files, outcome.complete)
+        assert 0 == export_study(study).copied
+
+        lost = ("probe/sub-01/sub-01_desc-probe.json", "probe/sub-02/sub-02_desc-probe.dat")
+        for path in lost:
+            buckets.client.delete_object(Bucket="handed-over", Key=f"ds1/{path}")
+        outcome = export_study(replace(study, export=replace(study.export, check_content=True)))
+        assert outcome.complete
+        assert expected == buckets.contents("handed-over")
+    with pytest.raises(WorkflowFailure, match="are missing"):
+        export_study(replace(study, export=replace(study.export, check_content=True)))
 
 
 def test_folder_of_others_is_refused(made, tmp_path, input_dataset):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import stat
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,21 +64,14 @@ def export_to_remote(study: Study, contents: Contents, dataset: str) -> ExportOu
     if known == tree and not study.export.check_content:
         assert before is not None
         return replace(before, main=contents.main, copied=0, copied_bytes=0, removed=0)
-    said = run_export(remote, tree, sources)
     written = changed = changed_paths(remote.clone, known, tree)
     if study.export.check_content:
         changed = changed_paths(remote.clone, "", tree)
-        if not is_all_intact(remote, tree):
-            said = run_export(remote, tree, sources)
     files = list(list_exported(contents, changed))
-    missing = ask_for(remote, files)
-    if missing:
-        # git-annex believes its own notes; without these files in them, it exports them again.
-        without = write_tree(remote.clone, tree, dict.fromkeys(missing))
-        run_export(remote, without, sources)
-        said = run_export(remote, tree, sources)
-        written |= missing
-        missing = ask_for(remote, [file for file in files if file.path in missing])
+    if study.export.check_content:
+        renew_damaged(remote, tree, files, sources)
+    again, missing, said = export_and_ask(remote, tree, files, sources)
+    written |= again
     removed = changed_paths(remote.clone, known, tree, kind="D") if known else set()
     return replace(
         outcome,
@@ -202,13 +195,49 @@ def run_export(remote: RemoteExport, tree: str, sources: Iterable[str]) -> str:
     return said
 
 
-def is_all_intact(remote: RemoteExport, tree: str) -> bool:
-    """Whether git-annex, which fetches all content again, finds it as it should be.
+def repeated_paths(files: Sequence[ExportedFile]) -> list[str]:
+    """Paths of files whose content lies at another path, too: all of each but one."""
+    kept = {file.key: file.path for file in files}
+    return [file.path for file in files if kept[file.key] != file.path]
 
-    What is damaged is removed there, and git-annex notes that it is missing.
+
+def renew_damaged(
+    remote: RemoteExport, tree: str, files: Sequence[ExportedFile], sources: Iterable[str]
+) -> None:
+    """Export again what is damaged or missing at a special remote.
+
+    git-annex looks for content at one of its paths; so the others are removed,
+    and exported anew with the next export.
     """
+    repeated = dict.fromkeys(repeated_paths(files))
+    once = write_tree(remote.clone, tree, repeated)
+    run_export(remote, once, sources)
+    look_for_damage(remote, once)
+    export_and_ask(remote, once, [f for f in files if f.path not in repeated], sources)
+
+
+def export_and_ask(
+    remote: RemoteExport, tree: str, files: Sequence[ExportedFile], sources: Iterable[str]
+) -> tuple[set[str], set[str], str]:
+    """Export a tree, and ask for files of it.
+
+    Returns the paths that were exported twice, since the special remote did not
+    have them, those that it still does not have, and git-annex' last words.
+    """
+    said = run_export(remote, tree, sources)
+    missing = ask_for(remote, files)
+    if not missing:
+        return set(), set(), said
+    # git-annex believes its own notes; without these files in them, it exports them again.
+    run_export(remote, write_tree(remote.clone, tree, dict.fromkeys(missing)), sources)
+    said = run_export(remote, tree, sources)
+    return missing, ask_for(remote, [f for f in files if f.path in missing]), said
+
+
+def look_for_damage(remote: RemoteExport, tree: str) -> None:
+    """Let git-annex fetch all annexed content again; what is damaged it removes and notes so."""
     command = ["annex", "fsck", "-q", "--from", remote.name, "--branch", tree]
-    return call_git_success(command, cwd=remote.clone)
+    call_git_success(command, cwd=remote.clone)
 
 
 def ask_for(remote: RemoteExport, files: Iterable[ExportedFile]) -> set[str]:
