@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import sys
 import threading
 
 import pytest
@@ -103,6 +104,16 @@ def test_each_run_is_told_and_no_secret_is_kept(workspace, listener):
 
     unset = workspace.snakemake("-n", env={"PROBE_VARIABLE": ""})
     assert "$PROBE_VARIABLE is empty: nobody is notified" in unset.stderr
+
+
+def test_environment_in_a_folder_with_a_space(workspace, listener, tmp_path):
+    """Addresses are looked at by a program, whose path Snakemake quotes for shells."""
+    environment = tmp_path / "my environment"
+    environment.symlink_to(sys.prefix)
+    workspace.config["notify"] = {"on": ["failure"], "urls_variable": "PROBE_VARIABLE"}
+    command = [environment / "bin" / "python", "-m", *workspace.command("-n", "--cores", "1")]
+    done = run(*command, cwd=workspace.root, env={"PROBE_VARIABLE": listener.url})
+    assert "3 unit(s) to process" in done.stderr
 
 
 def test_mail_arrives_beside_a_dead_and_a_silent_server(mail_server):

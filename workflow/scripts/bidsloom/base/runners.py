@@ -26,10 +26,13 @@ from .errors import CommandError, WorkflowFailure
 from .git_settings import compose_settings, isolate, parse_settings, set_up_connections
 from .paths import STANDALONE
 
+# Read when this module is imported: Snakemake's process later has `sys.executable`
+# quoted for a shell.
+PYTHON = sys.executable
 # A job may be started by absolute path, without its environment activated;
 # git finds `git-annex` through PATH.  The link is not resolved: it is in the
 # environment's folder, the interpreter that it points to is not.
-TOOL_DIR = str(Path(sys.executable).parent)
+TOOL_DIR = str(Path(PYTHON).parent)
 # Types of a program's standard input.
 Stdin = str | bytes | None
 # Older ones do not read settings from the environment (GIT_CONFIG_COUNT).
@@ -96,7 +99,7 @@ def netrc_settings() -> list[tuple[str, str]]:
         there = (Path.home() / ".netrc").exists()
     except (OSError, RuntimeError):
         return []
-    helper = shlex.join([sys.executable, "-I", str(STANDALONE / "netrc_credential.py")])
+    helper = shlex.join([PYTHON, "-I", str(STANDALONE / "netrc_credential.py")])
     return [("credential.helper", f"!{helper}")] if there else []
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import read_json, write_json
-from ..base.runners import call
+from ..base.runners import PYTHON, call
 from ..config import Study
 from ..containers.image import find_image, image_path, prepared_image
 from ..containers.image_labels import labelled_version, read_labels
@@ -114,7 +113,7 @@ def start_app(
     image = image_path(study)
     # It is formatted twice: first as containers-run does it, then as DataLad's run does.
     once = call_format(study).format(
-        python=sys.executable,
+        python=PYTHON,
         img=image,
         cmd=shlex.join(arguments),
         img_dspath=".",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +12,7 @@ from uuid import uuid4
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import write_text
 from ..base.paths import SCRIPTS
-from ..base.runners import call, node_name
+from ..base.runners import PYTHON, call, node_name
 from ..config import Study
 from ..datasets.locks import locked
 
@@ -86,7 +85,7 @@ def prove_lock(lock_file: Path) -> str:
     with held_probe(lock_file) as probe:
         step = ["srun", "--nodes=1", "--ntasks=1", f"--nodelist={other}"]
         try:
-            answer = call([*step, sys.executable, str(LOCK_SCRIPT), str(probe)], cwd=Path("/"))
+            answer = call([*step, PYTHON, str(LOCK_SCRIPT), str(probe)], cwd=Path("/"))
         except CommandError as e:
             raise WorkflowFailure(
                 f"{other} could not try the lock that {here} holds: {e.stderr.strip()}",

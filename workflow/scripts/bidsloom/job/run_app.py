@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 from ..base.credentials import without_credentials
 from ..base.datalad_run import run_in_container
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
-from ..base.runners import Step, call, call_git, node_name
+from ..base.runners import PYTHON, Step, call, call_git, node_name
 from ..containers.call_ending import PACK
 from ..containers.runtimes import (
     job_environment,
@@ -99,7 +98,7 @@ def save_outputs(job: Job, step: Step) -> None:
     if job.run.exit_code and job.study.container.archive:
         # The recorded command packs only what ended well.
         outputs = job.study.container.outputs
-        call([sys.executable, "-I", str(clone / PACK), *outputs], cwd=clone)
+        call([PYTHON, "-I", str(clone / PACK), *outputs], cwd=clone)
     saved = stage_outputs(job, clone)
     if not saved.files:
         raise WorkflowFailure(

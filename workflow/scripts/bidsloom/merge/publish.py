@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
+from ..datasets.branches import head_of
 from ..datasets.locations import publish_locations
 from ..datasets.pushes import push_refs
 from ..datasets.stores import MAIN, REMOTE, last_line, store_uuid
@@ -48,7 +49,10 @@ def publish(
         push_main(output, commits[output.path])
     for place in behind:
         push_main(place, commits[place.path])
-        push_refs_of(place, [f":refs/heads/{MERGING}"])
+    for place in further:
+        # Also that of a process which died after its last push of a main.
+        if place in behind or head_of(place.target.dataset, f"refs/remotes/{REMOTE}/{MERGING}"):
+            push_refs_of(place, [f":refs/heads/{MERGING}"])
 
 
 def push_main(place: Place, commit: str) -> None:

@@ -12,7 +12,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,15 +21,13 @@ from pathlib import Path
 from ..base.errors import CommandError, WorkflowFailure
 from ..base.paths import STANDALONE
 from ..base.private_files import read_private
-from ..base.runners import call, node_name
+from ..base.runners import PYTHON, call, node_name
 from ..config import Study
 from ..config.study import Notify
 from ..records.unit_state import UnitState
 from .unit_states import Row, describe_counts
 
 SENDER = STANDALONE / "send_notification.py"
-# Read when this module is imported: Snakemake may later quote `sys.executable` for a shell.
-PYTHON = sys.executable
 # The sender gives up before that.
 SECONDS = 40
 # States of results that are not complete, and what a message says of them.
