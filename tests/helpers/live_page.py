@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +36,21 @@ class SocketConnection(http.client.HTTPConnection):
 class LivePage:
     """A page that is served; at a port unless `socket` says where."""
 
-    def __init__(self, root: Path, *arguments: object, socket: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *arguments: object,
+        socket: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.socket = socket
         where = ["--socket", socket] if socket else ["--port"]
         self._said = root / "page.out"
         with self._said.open("w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, str(SCRIPT), *map(str, [*arguments, *where])],
-                cwd=root, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                cwd=root, env={**os.environ, **(env or {})},
+                stdout=out, stderr=out, stdin=subprocess.DEVNULL,
             )  # fmt: skip
         wait_for(lambda: "Ctrl-C" in self.said() or self.process.poll() is not None)
         assert self.process.poll() is None, self.said()

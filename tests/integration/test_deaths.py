@@ -131,5 +131,5 @@ def test_erasing_killed_at_some_calls(runner, tmp_path):
         text = f"call {at}: {(kills / 'killed').read_text()}"
         assert 0 == study.run("erase"), f"killed at {text}\n{study.said()}"
         assert expected == [*study.outcome(), *study.held()], f"killed at {text}"
-        at += 9
+        at += 15
     assert at > 60
