@@ -45,7 +45,6 @@ try:
             CHAIN,
             look=look_at_study,
             addresses=load_addresses,
-            note=note_config,
             refused=REFUSED,
         )
 except ConfigFailure as e:

@@ -70,8 +70,7 @@ try:
             fetch_layout(STUDY)
             STUDY = read_study(config, lines=KEY_LINES, checked=True)
             ADDRESSES = load_addresses(STUDY)
-            OPENED = look_at_study(STUDY)
-            note_config(STUDY, config)
+            OPENED = look_at_study(STUDY, config)
 except ConfigFailure as e:
     end_with(e.problems)
 except WorkflowFailure as e:

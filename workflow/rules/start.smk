@@ -13,6 +13,7 @@ from snakemake.cli import get_argument_parser
 from bidsloom.base.errors import WorkflowFailure, error_message
 from bidsloom.base.paths import SCRIPTS, is_run_locked
 from bidsloom.base.runners import set_up_environment
+from bidsloom.base.space import space_needed
 from bidsloom.checks.findings import failures, fault_findings, findings_table
 from bidsloom.config import Study
 from bidsloom.main_process.opening import look_around, note_config, open_study, remove_old_check
@@ -58,22 +59,27 @@ def end_with(problems: list[WorkflowFailure]) -> None:
     sys.exit(error_message(problems))
 
 
-def look_at_study(study: Study, together: dict[str, OpenStudy] | None = None) -> OpenStudy:
+def look_at_study(
+    study: Study, settings: dict, together: dict[str, OpenStudy] | None = None
+) -> OpenStudy:
     """The study with its units, or the end of Snakemake.
 
-    `together` are the studies that run with it, by name.
+    `settings` are its configuration, `together` the studies that run with it,
+    by name.
     """
     set_up_environment()
-    if ONLY_CHECK:
-        findings, opened = look_around(study, here=HERE, telling=True, together=together)
-        FOUND.extend(findings)
-        if failures(findings):
-            end_with([])
-    else:
-        opened = open_study(study, busy=is_busy(), here=HERE, together=together)
-    if ONLY_CHECK or not is_busy():
-        partition = "" if HERE else asked_partition(study) or "default"
-        remove_old_check(opened, partition=partition, anew=ONLY_CHECK)
+    with space_needed("The start", [study.results]):
+        if ONLY_CHECK:
+            findings, opened = look_around(study, here=HERE, telling=True, together=together)
+            FOUND.extend(findings)
+            if failures(findings):
+                end_with([])
+        else:
+            opened = open_study(study, busy=is_busy(), here=HERE, together=together)
+        if ONLY_CHECK or not is_busy():
+            partition = "" if HERE else asked_partition(study) or "default"
+            remove_old_check(opened, partition=partition, anew=ONLY_CHECK)
+        note_config(study, settings)
     return opened
 
 

@@ -63,16 +63,15 @@ def running_steps(chain: Chain) -> dict[str, RunningStep]:
 def open_chain(
     chain: Chain,
     *,
-    look: Callable[[Study, dict[str, OpenStudy]], OpenStudy],
+    look: Callable[[Study, Mapping[str, Any], dict[str, OpenStudy]], OpenStudy],
     addresses: Callable[[Study], Addresses],
-    note: Callable[[Study, Mapping[str, Any]], object],
     refused: dict[str, Sequence[WorkflowFailure]],
 ) -> dict[str, RunningStep]:
     """The studies of a chain by name, each opened after those whose results it reads.
 
     `look` opens a study beside those that run with it, `addresses` says whom
-    its messages go to, `note` writes its configuration for others.  What is
-    wrong with a dataset is added to `refused`, and its studies are left out.
+    its messages go to.  What is wrong with a dataset is added to `refused`, and
+    its studies are left out.
 
     Raises `WorkflowFailure` where something is wrong with a chain without datasets.
     """
@@ -84,8 +83,7 @@ def open_chain(
                 together = {n: s.opened for n, s in steps.items() if s.opened}
                 with placed(name):
                     step.addresses = addresses(step.study)
-                    step.opened = look(step.study, together)
-                    note(step.study, step.config)
+                    step.opened = look(step.study, step.config, together)
             refuse(find_commits(steps.values()))
         except WorkflowFailure as e:
             if not dataset:

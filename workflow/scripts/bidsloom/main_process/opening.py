@@ -153,6 +153,9 @@ def note_config(study: Study, config: Mapping) -> None:
     told = plain(restore_on(config), [])
     told.get("hpc", {}).pop("environment", None)
     text = hide_credentials(yaml.safe_dump(told, sort_keys=False))
+    with contextlib.suppress(OSError):
+        if study.files.known_config.read_text() == text:
+            return
     write_text(study.files.known_config, text)
 
 
