@@ -88,7 +88,7 @@ def test_killed_between_content_and_branch(workspace, undisturbed_tree):
     ("kind", "seed"),
     [
         ("bare", 0),
-        ("ria", 4),
+        pytest.param("ria", 4, marks=pytest.mark.more),
         pytest.param("bare", 1, marks=pytest.mark.more),
         pytest.param("bare", 2, marks=pytest.mark.more),
     ],
