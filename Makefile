@@ -37,7 +37,7 @@ test-more: setup-tests
 
 # Hours: deaths at every call of git and git-annex, and BIDSLOOM_TEST_KILLS random ones.
 test-kills: setup-tests
-	@$(BIN)/pytest -n auto --dist worksteal -m kills -rP tests/integration/test_deaths.py
+	@$(BIN)/pytest -n auto --dist worksteal -m kills -rP tests/integration
 
 .cache/fitlins.sif: $(addprefix tests/apps/fitlins/, build.sh requirements.txt steps/prepare.py steps/regions.py) | setup-tests
 	@bash tests/apps/fitlins/build.sh $@

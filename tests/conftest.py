@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def own_home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     (home / ".gitconfig").write_text(GIT_CONFIG)
     os.environ["HOME"] = str(home)
+    # In the background of a shell it would be ignored, also by what tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in [n for n in os.environ if n.startswith(("GIT_", "SNAKEMAKE_", "SLURM_"))]:
         del os.environ[name]
