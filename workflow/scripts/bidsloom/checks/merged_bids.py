@@ -7,6 +7,7 @@ Where many subjects are merged, some of them are validated, and are named.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ from .findings import Caution
 OPAQUE = "sourcedata/"
 # Whatever these hold, it is validated as a dataset of its own, or not at all.
 NOT_OF_IT = ("derivatives", "sourcedata", ".datalad")
+# So many validators run at once.
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,20 @@ class MergedBids:
     merged: int = 0
     findings: tuple[BidsFinding, ...] = ()
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A BIDS dataset in main: a folder of a dataset, of which some paths are validated.
+
+    `others` says that it has files of the dataset that are not among `paths`.
+    """
+
+    target: OutputDataset
+    main: str
+    folder: str
+    paths: list[str]
+    others: bool
 
 
 def validate_merged(study: Study) -> MergedBids | None:
@@ -96,7 +113,7 @@ def validate(
     """
     output = targets[-1]
     files = [path for path, _ in list_root(output, mains[""], "")]
-    findings = [*find_in(study, output, mains[""], "", files, others=True)]
+    parts = [Part(output, mains[""], "", files, others=True)]
     all_subjects: set[str] = set()
     validated: set[str] = set()
     for folder in folders:
@@ -109,14 +126,17 @@ def validate(
         chosen = sample(subjects, SUBJECTS)
         paths = [join(inside, path) for path, subject in listed if subject in ("", *chosen)]
         others = len(chosen) < len(subjects)
-        findings += find_in(study, target, mains[target.path], inside, paths, others=others)
+        parts.append(Part(target, mains[target.path], inside, paths, others=others))
         all_subjects |= set(subjects)
         validated |= set(chosen)
+    # Each part takes a second for the start of the validator.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda part: list(find_in(study, part)), parts))
     return MergedBids(
         mains=tuple(mains.values()),
         subjects=tuple(sorted(validated)),
         merged=len(all_subjects),
-        findings=tuple(findings),
+        findings=tuple(finding for findings in found for finding in findings),
     )
 
 
@@ -151,28 +171,18 @@ def subject_in(name: str) -> str:
     return name.partition("_")[0].partition(".")[0] if name.startswith("sub-") else ""
 
 
-def find_in(
-    study: Study,
-    target: OutputDataset,
-    main: str,
-    folder: str,
-    paths: list[str],
-    *,
-    others: bool,
-) -> Iterator[BidsFinding]:
-    """The findings in a dataset, the most frequent first; errors before warnings.
-
-    `others` says that it has files of the dataset that are not among `paths`.
-    """
+def find_in(study: Study, part: Part) -> Iterator[BidsFinding]:
+    """The findings in a part, the most frequent first; errors before warnings."""
+    target, others = part.target, part.others
     issues, without_text = find_issues(
-        study, target.dataset, main, paths, folder=folder, warnings=True
+        study, target.dataset, part.main, part.paths, folder=part.folder, warnings=True
     )
     found: dict[tuple[str, str], list[str]] = {}
     for issue in issues:
         if counts(issue["code"], others=others, without_text=without_text):
             code = " ".join(filter(None, [issue["code"], issue.get("subCode")]))
             found.setdefault((issue["severity"], code), []).append(issue.get("location", ""))
-    name = target.outside(folder).rstrip("/") or "."
+    name = target.outside(part.folder).rstrip("/") or "."
     for (severity, code), places in sorted(found.items(), key=lambda f: (f[0][0], -len(f[1]))):
         yield BidsFinding(name, severity, code, len(places), min(places))
 
