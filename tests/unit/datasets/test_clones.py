@@ -3,8 +3,12 @@
 import pytest
 from bidsloom.base.errors import FailureClass, WorkflowFailure
 from bidsloom.base.runners import call_git
-from bidsloom.datasets.clones import clone, clone_error, pin, resolve_version
+from bidsloom.datasets import clones
+from bidsloom.datasets.clones import clone, clone_error, fetch_output, pin, resolve_version
 from bidsloom.datasets.imports import InputSource
+from bidsloom.datasets.output_datasets import OutputDataset
+from bidsloom.datasets.stores import REMOTE, store_at
+from helpers.studies import git
 
 
 @pytest.fixture
@@ -89,3 +93,37 @@ def test_git_s_own_words_are_found_in_a_long_report():
     report = "[INFO] cloning\n[ERROR] failed: 'fatal: repository not found'\n[INFO] tried 3"
     assert "repository not found" == clone_error(report)
     assert "no route" == clone_error("first\nno route\n")
+
+
+def test_branches_fetched_a_part_at_a_time(tmp_path, monkeypatch):
+    """The clone ends with the refs that the store has: new, moved and removed ones."""
+    monkeypatch.setattr(clones, "BRANCHES_PER_FETCH", 2)
+    store, work = tmp_path / "store.git", tmp_path / "work"
+    git("init", "-q", "--bare", store, cwd=tmp_path)
+    git("clone", "-q", store, work, cwd=tmp_path)
+    git("commit", "-q", "--allow-empty", "-m", "base", cwd=work)
+    git("push", "-q", store, "HEAD:refs/heads/main", cwd=work)
+    dataset = tmp_path / "dataset"
+    git("clone", "-q", "--origin", REMOTE, store, dataset, cwd=tmp_path)
+    output = OutputDataset("", dataset, store_at(str(store), name="x"))
+    for state in ("first", "second"):
+        for number in range(7):
+            git("commit", "-q", "--amend", "--allow-empty", "-m", f"{state} {number}", cwd=work)
+            git("push", "-q", "--force", store, f"HEAD:refs/heads/job/app/sub-{number}", cwd=work)
+        if state == "second":
+            git("push", "-q", store, ":refs/heads/job/app/sub-3", cwd=work)
+        fetch_output(output)
+        listed = git(
+            "for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads", cwd=store
+        )
+        there = git(
+            *(
+                "for-each-ref",
+                "--format=%(refname:lstrip=3) %(objectname)",
+                f"refs/remotes/{REMOTE}/main",
+            ),
+            f"refs/remotes/{REMOTE}/job",
+            cwd=dataset,
+        )
+        assert sorted(listed.splitlines()) == sorted(there.splitlines())
+    git("fsck", "--connectivity-only", cwd=dataset)

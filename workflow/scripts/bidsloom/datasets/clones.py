@@ -7,6 +7,7 @@ return the commit that the study uses.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,8 @@ from .web_remotes import look_again, may_be_unread
 
 # The memory of git grows with the files of the branches that it fetches together.
 BRANCHES_PER_FETCH = 500
+# A line of git's FETCH_HEAD: a commit, and the branch that it was fetched from.
+FETCHED = re.compile(r"([0-9a-f]+)\t[^\t]*\tbranch '([^']+)' of .*\n")
 
 
 def clone_output(output: OutputDataset, study: Study) -> None:
@@ -121,7 +124,8 @@ def fetch_output(output: OutputDataset) -> None:
     """Fetch every branch that a store has now, and forget those that it lost.
 
     Many new branches are fetched a part at a time: git's memory grows with what
-    it fetches at once.
+    it fetches at once.  Their refs are written when all are there, since each
+    fetch looks at every ref that is there already.
 
     Raises `WorkflowFailure` where the store cannot be read.
     """
@@ -132,11 +136,17 @@ def fetch_output(output: OutputDataset) -> None:
         fetch += ["--upload-pack", "git -c pack.window=0 upload-pack"]
     new = list_new_branches(output)
     parts = list(in_batches(new, BRANCHES_PER_FETCH))[:-1]
+    fetched = ""
     try:
         for part in parts:
-            refs = "".join(f"+refs/heads/{name}:refs/remotes/{REMOTE}/{name}\n" for name in part)
-            command = [*fetch, "--no-auto-maintenance", "--stdin", REMOTE]
+            refs = "".join(f"refs/heads/{name}\n" for name in part)
+            command = [*fetch, "--no-auto-maintenance", "--refmap=", "--stdin", REMOTE]
             outlast(partial(call_git, command, cwd=output.dataset, stdin=refs))
+            fetched += (output.dataset / ".git" / "FETCH_HEAD").read_text()
+        if fetched:
+            refs = FETCHED.sub(rf"update refs/remotes/{REMOTE}/\2 \1\n", fetched)
+            call_git(["update-ref", "--stdin"], cwd=output.dataset, stdin=refs)
+            call_git(["pack-refs", "--all"], cwd=output.dataset)
         outlast(lambda: call_git([*fetch, "--prune", REMOTE], cwd=output.dataset))
     except CommandError as e:
         raise WorkflowFailure(
