@@ -13,13 +13,18 @@ from bidsloom.units.unit_tables import read_unit
 
 
 def unit_results(wildcards) -> list[str]:
-    """Records of all units, or of the batches in which several are processed."""
-    if not IN_BATCHES:
-        return [f"<study>/jobs/{unit}.json" for unit in OPENED.names if unit not in OPENED.waits]
+    """Records of all units, or what the batches write in which several are processed."""
     # By its whole path a record is no output of a rule: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.
-    done = [str(STUDY.files.record(name)) for name in sorted(OPENED.done)]
-    return done + [file_of_batch(batch) for batch in BATCHES]
+    done = sorted(OPENED.done) if IN_BATCHES else []
+    return [str(STUDY.files.record(name)) for name in done] + due_results()
+
+
+def due_results() -> list[str]:
+    """What the rules for units write."""
+    if IN_BATCHES:
+        return [file_of_batch(batch) for batch in BATCHES]
+    return [f"<study>/jobs/{unit}.json" for unit in OPENED.names if unit not in OPENED.waits]
 
 
 def file_of_batch(batch: tuple) -> str:
@@ -49,7 +54,7 @@ def spelled_out(files: list[str]) -> list[str]:
 
 def whole_study(wildcards) -> list[str]:
     """All that is to be made of the study, for the rules of a chain."""
-    files = [*unit_results(wildcards), last_results(wildcards), "<study>/report.html"]
+    files = [*due_results(), last_results(wildcards), "<study>/report.html"]
     return spelled_out(files)
 
 

@@ -27,6 +27,7 @@ from ..datasets.locks import exclusive
 from ..datasets.output_datasets import OutputDataset, check_output_store, list_outputs, main_output
 from ..records.cancellations import remove_cancellations
 from ..records.evidence import remove_evidence
+from ..records.job_record import JobRecord
 from ..records.open_study import OpenStudy
 from ..records.prepared import read_prepared
 from ..records.produced import find_offers, join_produced
@@ -80,13 +81,14 @@ def open_study(
     # Without a failure the study was opened.
     assert opened is not None
     with exclusive(study):
+        kept: Mapping[str, JobRecord] = {}
         if not busy:
             drop_outdated_files(opened)
-            set_aside_records(opened)
+            kept = set_aside_records(opened)
             drop_old_merge(opened)
             remove_cancellations(study)
         restore_records(opened)
-        opened = dataclasses.replace(opened, done=find_done(opened))
+        opened = dataclasses.replace(opened, done=find_done(opened, kept))
         remove_evidence(study, opened.done)
         return dataclasses.replace(
             opened, why=explain_due(opened), withdrawn=list_withdrawn(opened)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 from ..base.files import read_json, read_tsv, write_json, write_tsv
 from ..config import Study
@@ -29,6 +30,11 @@ class MergeOutcome:
     unmerged: Mapping[str, str] = field(default_factory=dict)
     held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expects: str = ""
+
+    @cached_property
+    def merged_units(self) -> frozenset[str]:
+        """All units that main holds, to look one up."""
+        return frozenset(self.merged)
 
 
 def read_merge_outcome(study: Study | Producer) -> MergeOutcome:

@@ -40,7 +40,10 @@ class OpenStudy:
 
         Nothing has it where the unit reads a result that is still to be made.
         """
-        return unit_fingerprint(self.study, self._by_name[name], self.image_id)
+        known = self._fingerprints
+        if name not in known:
+            known[name] = unit_fingerprint(self.study, self._by_name[name], self.image_id)
+        return known[name]
 
     def own_fingerprint(self, name: str) -> str:
         """The unit's fingerprint without the results of other studies, which change in a run."""
@@ -66,6 +69,10 @@ class OpenStudy:
     def names(self) -> list[str]:
         """Names of the units, sorted."""
         return list(self._by_name)
+
+    @cached_property
+    def _fingerprints(self) -> dict[str, str]:
+        return {}
 
     @cached_property
     def _by_name(self) -> dict[str, Unit]:

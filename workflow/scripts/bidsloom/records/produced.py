@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..base.errors import FailureClass, WorkflowFailure
@@ -60,7 +60,7 @@ def offer_of_run(opened: OpenStudy, producer: Producer) -> Offer:
     for name in opened.names:
         record = read_record(study, name) if name in opened.done else None
         why = opened.waits.get(name, "")
-        if record and not is_usable(record, outcome.merged, outcome.held):
+        if record and not is_usable(record, outcome.merged_units, outcome.held):
             if not is_accepted(study.selection, name):
                 why = f"is not complete: {a_few(record.incomplete, REASONS)}"
             record = None
@@ -74,9 +74,9 @@ def offer_of_run(opened: OpenStudy, producer: Producer) -> Offer:
     return Offer(live=True, units=units, waits=waits, group=group)
 
 
-def is_usable(record: JobRecord, merged: Iterable[str], held: Iterable[str]) -> bool:
+def is_usable(record: JobRecord, merged: Collection[str], held: Collection[str]) -> bool:
     """True for a result that another study reads: it is complete, or was accepted and merged."""
-    return not record.incomplete or (record.unit in set(merged) and record.unit not in set(held))
+    return not record.incomplete or (record.unit in merged and record.unit not in held)
 
 
 def offer_of_store(further: FurtherInput) -> Offer:
@@ -150,6 +150,6 @@ def recorded_result(producer: Producer, unit: str) -> tuple[str, str]:
         return "", ""
     if record.incomplete:
         outcome = read_merge_outcome(producer)
-        if not is_usable(record, outcome.merged, outcome.held):
+        if not is_usable(record, outcome.merged_units, outcome.held):
             return "", f"is not complete: {a_few(record.incomplete, REASONS)}"
     return record.commit, ""

@@ -49,7 +49,7 @@ def drop_old_merge(opened: OpenStudy) -> None:
 
 def is_settled(study: Study, outcome: MergeOutcome, units: Iterable[str]) -> bool:
     """True where a merge left none of some units for another merge."""
-    settled = set(outcome.merged)
+    settled = set(outcome.merged_units)
     if study.container.on_incomplete == "hold":
         settled |= {unit for unit in outcome.held if not is_accepted(study.selection, unit)}
     same = outcome.expects == expects_digest(study.container) or not outcome.held
@@ -75,8 +75,10 @@ class Move(Enum):
     BRING_BACK = "was set aside, and holds again"
 
 
-def set_aside_records(opened: OpenStudy) -> None:
+def set_aside_records(opened: OpenStudy) -> dict[str, JobRecord]:
     """Move aside the records of results that no longer hold, and back those that hold again.
+
+    Returns the records that stay as they are, by unit.
 
     Snakemake's own notes of a record's parameters would do, but they are lost
     with `.snakemake/`, and a restored record never had any.
@@ -84,11 +86,14 @@ def set_aside_records(opened: OpenStudy) -> None:
     study, files = opened.study, opened.study.files
     outcome = read_merge_outcome(study)
     waiting = read_waiting(study) if outcome.held else None
+    old = {path.stem for path in files.superseded("x").parent.glob("*.json")}
+    kept: dict[str, JobRecord] = {}
     for name in opened.names:
+        record = read_record(study, name)
         move = decide_move(
             study,
-            read_record(study, name),
-            read_superseded(study, name),
+            record,
+            read_superseded(study, name) if name in old else None,
             unit=name,
             fingerprint=opened.fingerprint(name),
             outcome=outcome,
@@ -101,6 +106,9 @@ def set_aside_records(opened: OpenStudy) -> None:
             files.record(name).unlink()
         elif move is Move.BRING_BACK:
             files.superseded(name).replace(files.record(name))
+        elif record:
+            kept[name] = record
+    return kept
 
 
 def decide_move(
@@ -122,7 +130,7 @@ def decide_move(
     if record and record.fingerprint != fingerprint:
         return Move.SET_ASIDE
     # A unit may have an earlier result in main while its new one is held.
-    merged = unit in outcome.merged and unit not in outcome.held
+    merged = unit in outcome.merged_units and unit not in outcome.held
     if record:
         lost = unit in outcome.held and waiting is not None and unit not in waiting
         again = lost or is_computed_again(study, record, merged=merged)
@@ -204,9 +212,12 @@ def find_announced(study: Study, kind: BranchKind) -> list[Result]:
     return [found.result for found in announced if not found.missing]
 
 
-def find_done(opened: OpenStudy) -> frozenset[str]:
-    """Names of the units whose record has the fingerprint they must have now."""
-    records = {name: read_record(opened.study, name) for name in opened.names}
+def find_done(opened: OpenStudy, kept: Mapping[str, JobRecord]) -> frozenset[str]:
+    """Names of the units whose record has the fingerprint they must have now.
+
+    `kept` are records that need not be read again.
+    """
+    records = {name: kept.get(name) or read_record(opened.study, name) for name in opened.names}
     return frozenset(
         name
         for name, record in records.items()
