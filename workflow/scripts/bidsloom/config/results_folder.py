@@ -125,9 +125,14 @@ class ResultsFolder:
         """The record of a unit's result."""
         return self.records / f"{unit}.json"
 
+    @property
+    def superseded_records(self) -> Path:
+        """Records of earlier results, which are not what is asked for now."""
+        return self.path / "superseded"
+
     def superseded(self, unit: str) -> Path:
         """The record of a unit's earlier result, which is not what is asked for now."""
-        return self.path / "superseded" / f"{unit}.json"
+        return self.superseded_records / f"{unit}.json"
 
     def attempts(self, unit: str) -> Path:
         """The failed attempts at a unit (`records.attempts`)."""

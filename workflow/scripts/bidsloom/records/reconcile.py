@@ -49,7 +49,7 @@ def drop_old_merge(opened: OpenStudy) -> None:
 
 def is_settled(study: Study, outcome: MergeOutcome, units: Iterable[str]) -> bool:
     """True where a merge left none of some units for another merge."""
-    settled = set(outcome.merged_units)
+    settled = set(outcome.merged)
     if study.container.on_incomplete == "hold":
         settled |= {unit for unit in outcome.held if not is_accepted(study.selection, unit)}
     same = outcome.expects == expects_digest(study.container) or not outcome.held
@@ -79,14 +79,13 @@ def set_aside_records(opened: OpenStudy) -> dict[str, JobRecord]:
     """Move aside the records of results that no longer hold, and back those that hold again.
 
     Returns the records that stay as they are, by unit.
-
     Snakemake's own notes of a record's parameters would do, but they are lost
     with `.snakemake/`, and a restored record never had any.
     """
     study, files = opened.study, opened.study.files
     outcome = read_merge_outcome(study)
     waiting = read_waiting(study) if outcome.held else None
-    old = {path.stem for path in files.superseded("x").parent.glob("*.json")}
+    old = {path.stem for path in files.superseded_records.glob("*.json")}
     kept: dict[str, JobRecord] = {}
     for name in opened.names:
         record = read_record(study, name)
@@ -100,7 +99,7 @@ def set_aside_records(opened: OpenStudy) -> dict[str, JobRecord]:
             waiting=waiting,
         )
         if move is Move.SET_ASIDE:
-            files.superseded(name).parent.mkdir(exist_ok=True)
+            files.superseded_records.mkdir(exist_ok=True)
             files.record(name).replace(files.superseded(name))
         elif move is Move.REMOVE:
             files.record(name).unlink()
