@@ -19,6 +19,9 @@ from measure import Case, Table, interleave, ratio_of, run_alone, times
 from study import APP, INPUT_PATH, BenchStudy, label, make_study
 from synthetic import git, make_dataset, make_job_branches
 
+# Units in one job, where they share it.
+SHARED = 10
+
 # What the steps below take from the shell's variables.
 Settings = dict[str, str | Path]
 
@@ -106,6 +109,18 @@ def measure_app(study: BenchStudy, bids: Path, repeats: int) -> float:
     return app.cpu
 
 
+def one_of_a_batch(root: Path, repeats: int, app: float) -> tuple[float, Case, float]:
+    """CPU s of a unit in a batch, the same steps by hand in turn with it, and the unit's wall s."""
+    units = SHARED * (repeats + 1)
+    bids = make_dataset(root / "bids-batch", units, files=3, content=units)
+    shared = make_study(root / "shared", bids, units_per_job=SHARED)
+    plain = make_study(root / "plain-meanwhile", bids)
+    batch = Case(lambda n: shared.batch(n + 1), shared.root)
+    beside = Case(lambda n: script(PLAIN, settings_of(plain, bids, plain.store), n + 1), plain.root)
+    interleave([batch, beside], repeats)
+    return batch.cpu / SHARED - app, beside, batch.wall / SHARED
+
+
 def compare_references(root: Path, repeats: int) -> Table:
     """A job against the same steps by hand, and by DataLad's command line."""
     bids = make_dataset(root / "bids", repeats + 1, files=3, content=repeats + 1)
@@ -121,10 +136,14 @@ def compare_references(root: Path, repeats: int) -> Table:
     interleave(cases, repeats)
     app = measure_app(ours, bids, repeats)
     own, by_hand, by_datalad = (case.cpu - app for case in cases)
+    each, beside, wall = one_of_a_batch(root, repeats, app)
     rows = [
         ["bidsloom", f"{own:.2f}", f"{cases[0].wall:.2f}", "", "", ""],
         ["plain git and git-annex", f"{by_hand:.2f}", f"{cases[1].wall:.2f}"]
         + ratio_of(own, by_hand, 1.3),
+        [f"bidsloom, one of {SHARED} units in a job", f"{each:.2f}", f"{wall:.2f}", "", "", ""],
+        ["plain git and git-annex, meanwhile", f"{beside.cpu - app:.2f}", f"{beside.wall:.2f}"]
+        + ratio_of(each, beside.cpu - app, 1.0),
         ["datalad CLI, FAIRly-big's sequence", f"{by_datalad:.2f}", f"{cases[2].wall:.2f}"]
         + ratio_of(own, by_datalad, 1 / 4),
     ]

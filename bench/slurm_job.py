@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from job import DATALAD, Settings, job_case, measure_app, script, settings_of
+from job import DATALAD, SHARED, Settings, job_case, measure_app, script, settings_of
 from measure import REPOSITORY, Table, interleave, ratio_of, run_alone, run_measured
 from study import APP, BenchStudy, label, make_study
 from synthetic import make_dataset
@@ -29,9 +29,6 @@ from synthetic import make_dataset
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
 from helpers.cluster import Cluster
-
-# Units in one job, where they share it.
-SHARED = 10
 
 # Questions and orders to the controller; all else is between it and its nodes.
 CALLS = re.compile(

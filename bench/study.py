@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -69,10 +70,25 @@ class BenchStudy:
 
     def job(self, n: int) -> list[str | Path]:
         """The command that processes the n-th subject on a node, counted from one."""
-        unit = f"sub-{label(n)}"
+        return self.call("unit", f"sub-{label(n)}")
+
+    def batch(self, n: int) -> list[str | Path]:
+        """The command that processes the n-th batch on a node, counted from one."""
+        name = self.batches[n - 1]
+        return [*self.call("batch", name), "--output", self.results / "batches" / f"{name}.json"]
+
+    @cached_property
+    def batches(self) -> list[str]:
+        """The batches of the prepared study, which a start composes."""
+        run_measured(self.snakemake("-n", "-q"), cwd=REPOSITORY)
+        found = (self.results / "batches").glob("*.units.json")
+        return sorted(path.name.removesuffix(".units.json") for path in found)
+
+    def call(self, kind: str, name: str) -> list[str | Path]:
+        """The command of a job on a node."""
         where = ["--directory", self.root, "--config", self.config, "--ended", self.root / "ended"]
-        call = ["--kind", "unit", "--name", unit, "--log", self.root / "logs" / f"{unit}.log"]
-        return [PYTHON, JOB_SCRIPT, *where, *call]
+        job = ["--kind", kind, "--name", name, "--log", self.root / "logs" / f"{name}.log"]
+        return [PYTHON, JOB_SCRIPT, *where, *job]
 
     def library(self, code: str) -> list[str]:
         """A Python process that runs `code` with the `study` at hand."""

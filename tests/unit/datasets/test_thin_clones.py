@@ -8,6 +8,7 @@ from bidsloom.datasets.annex import annexed_keys
 from bidsloom.datasets.imports import connect_folder, open_source
 from bidsloom.datasets.thin_clones import (
     CLONE,
+    Findings,
     further_paths_steps,
     lay_out_steps,
     quoted,
@@ -53,6 +54,80 @@ def test_only_the_unit_is_there_and_its_content_can_be_fetched(source, tmp_path)
     # No location log mentions the clone.
     assert commit == call_git(["rev-parse", "HEAD"], cwd=thin)
     assert "true" == call_git(["config", "annex.private"], cwd=thin)
+
+
+def thin_clone(source, thin, *, known, paths=("sub-01",)):
+    """A clone of some paths; returns the programs' first words of the steps."""
+    commit = call_git(["rev-parse", "HEAD"], cwd=source)
+    call(
+        [*CLONE, "--origin", "study", *remotes_of(source), str(source), str(thin)],
+        cwd=source.parent,
+    )
+    keys = annexed_keys(source, commit, [*paths])
+    steps = lay_out_steps("structure", source, thin, commit, paths=[*paths], keys=keys, known=known)
+    words = []
+    for step in steps:
+        call(step.argv, cwd=step.cwd)
+        words.append(" ".join(step.argv[:3]))
+    return words
+
+
+def uuid_of(clone):
+    return call_git(["config", "annex.uuid"], cwd=clone)
+
+
+def test_what_git_annex_found_out_once_holds_for_further_clones(source, tmp_path):
+    """They have a UUID of their own, all of its settings, and get content by them."""
+    known, first, second = Findings(), tmp_path / "first", tmp_path / "second"
+    assert "git annex init" in thin_clone(source, first, known=known)
+    assert "git annex init" not in thin_clone(source, second, known=known)
+    assert uuid_of(first) != uuid_of(second)
+    settings = [
+        call_git_lines(["config", "--local", "--get-regexp", r"^(annex|filter)\."], cwd=clone)
+        for clone in (first, second)
+    ]
+    own = [{line for line in lines if "annex.uuid" not in line} for lines in settings]
+    assert own[0] == own[1]
+    assert any(line.startswith("annex.version") for line in own[1])
+    call_annex(["get", "-q", "sub-01/image.dat"], cwd=second)
+    assert b"sub-01" == (second / "sub-01" / "image.dat").read_bytes()
+    # git-annex had nothing left to do when it was asked.
+    before = (second / ".git" / "config").read_text()
+    call_annex(["init", "-q"], cwd=second)
+    assert before.count("[annex]") == (second / ".git" / "config").read_text().count("[annex]")
+
+
+def test_unlocked_file_is_got_in_a_clone_that_took_the_findings_over(source, tmp_path):
+    origin = tmp_path / "the origin"
+    call_annex(["unlock", "-q", "sub-02/image.dat"], cwd=origin)
+    call_git(["commit", "-q", "-m", "unlocked"], cwd=origin)
+    call_git(["fetch", "-q", "origin", "HEAD"], cwd=source)
+    call_git(["reset", "-q", "--soft", "FETCH_HEAD"], cwd=source)
+    known = Findings()
+    thin_clone(source, tmp_path / "first", known=known)
+    thin_clone(source, tmp_path / "second", known=known, paths=["sub-02"])
+    call_annex(["get", "-q", "sub-02"], cwd=tmp_path / "second")
+    assert b"sub-02" == (tmp_path / "second" / "sub-02" / "image.dat").read_bytes()
+
+
+def test_dataset_of_unusual_settings_is_initialised_by_git_annex(source, tmp_path):
+    """Its logs are in folders of other names, for which git-annex writes more settings."""
+    tuned = tmp_path / "tuned"
+    tuned.mkdir()
+    call_git(["init", "-q"], cwd=tuned)
+    tune = ["-c", "annex.tune.objecthash1=true", "-c", "annex.tune.branchhash1=true"]
+    call_git([*tune, "annex", "init", "-q", "tuned"], cwd=tuned)
+    (tuned / "sub-01").mkdir()
+    (tuned / "sub-01" / "image.dat").write_bytes(b"tuned")
+    call_annex(["add", "-q", "--force-large", "."], cwd=tuned)
+    call_git(["commit", "-q", "-m", "x"], cwd=tuned)
+    clone, known = tmp_path / "clone of it", Findings()
+    call_git(["clone", "-q", "--no-checkout", str(tuned), str(clone)], cwd=tmp_path)
+    share_remotes(clone)
+    thin_clone(source, tmp_path / "first", known=known)
+    assert "git annex init" in thin_clone(clone, tmp_path / "second", known=known)
+    call_annex(["get", "-q", "sub-01"], cwd=tmp_path / "second")
+    assert b"tuned" == (tmp_path / "second" / "sub-01" / "image.dat").read_bytes()
 
 
 @pytest.mark.parametrize("value", ["plain", 'with "quotes"', "back\\slash", "# no comment; none"])

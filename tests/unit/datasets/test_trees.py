@@ -5,7 +5,7 @@ from bidsloom.base.errors import WorkflowFailure
 from bidsloom.base.runners import call_git
 from bidsloom.datasets import trees
 from bidsloom.datasets.branches import Entry
-from bidsloom.datasets.trees import pack_trees, read_entries, read_trees, write_tree
+from bidsloom.datasets.trees import read_entries, read_trees, write_tree
 
 
 @pytest.fixture
@@ -60,13 +60,27 @@ def test_folder_takes_the_place_of_a_file_that_is_removed_and_of_no_other(reposi
         write_tree(repository, before, {"x/y": a})
 
 
-def test_packed_trees_are_what_they_say(repository):
+@pytest.mark.parametrize("loose", [0, 100])
+def test_written_trees_are_what_they_say(repository, monkeypatch, loose):
     """Small ones, and one that is compressed; the same tree twice is written once."""
+    monkeypatch.setattr(trees, "LOOSE_TREES", loose)
     a = blob(repository, "a")
     large = {f"file-{n}": a for n in range(500)}
-    names = pack_trees(repository, [{"f": a}, large, {"f": a}])
-    assert [{"f": a}, large, {"f": a}] == [read_trees(repository, names)[n] for n in names]
+    files = {f"large/{name}": entry for name, entry in large.items()}
+    empty = call_git(["mktree"], cwd=repository, stdin="")
+    root = write_tree(repository, empty, {"one/f": a, "two/f": a, **files})
+    folders = read_trees(repository, [root])[root]
+    assert folders["one"] == folders["two"]
+    names = [folders[name].blob for name in ("one", "large")]
+    assert {"f": a} == read_trees(repository, names)[names[0]]
+    assert large == read_trees(repository, names)[names[1]]
     call_git(["fsck", "--strict"], cwd=repository)
+
+
+def test_a_tree_that_nothing_is_left_of_is_empty(repository):
+    a = blob(repository, "a")
+    empty = call_git(["mktree"], cwd=repository, stdin="")
+    assert empty == write_tree(repository, tree_of(repository, {"x/y": a}), {"x/y": None})
 
 
 def test_entries_are_looked_up_without_listing_the_tree(repository):

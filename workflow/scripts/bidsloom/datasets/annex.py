@@ -20,7 +20,7 @@ POINTER_SIZE = 1000
 SUBDATASET = "160000"
 # A key: backend, fields, name.
 _KEY = re.compile(r"[A-Z0-9_]+(?:-[a-zA-Z]\d+)*--.+", re.DOTALL)
-_POINTER = b"/annex/objects/"
+POINTER = b"/annex/objects/"
 # How git-annex writes a key as a file name ("keyFile"); `%` stands for a slash.
 _ESCAPES = {"&c": ":", "&s": "%", "&a": "&"}
 _ESCAPED = str.maketrans({"&": "&a", "%": "&s", ":": "&c", "/": "%"})
@@ -44,12 +44,12 @@ def pointer_key(content: bytes) -> str | None:
     git-annex' own rule: one line `/annex/objects/` with the key's file name,
     and after it no line that starts otherwise than with `/annex/`.
     """
-    if not content.startswith(_POINTER):
+    if not content.startswith(POINTER):
         return None
     first, *rest = content.removesuffix(b"\n").split(b"\n")
     if any(not line.startswith(b"/annex/") for line in rest):
         return None
-    name = os.fsdecode(first[len(_POINTER) :]).rstrip("\r")
+    name = os.fsdecode(first[len(POINTER) :]).rstrip("\r")
     return key_of_name(name.rpartition("/")[2])
 
 

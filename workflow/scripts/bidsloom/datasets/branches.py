@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..base.errors import CommandError
 from ..base.runners import call_git, call_git_lines, call_git_success, call_large, read_objects
-from .annex import POINTER_SIZE, SYMLINK, entry_key
+from .annex import POINTER, POINTER_SIZE, SYMLINK, entry_key
 
 UNIT_TRAILER = "Bidsloom-Unit"
 FINGERPRINT_TRAILER = "Bidsloom-Fingerprint"
@@ -182,18 +182,20 @@ def read_stand_ins(repository: Path, entries: Iterable[Entry]) -> dict[str, byte
         (links if entry.mode == SYMLINK else files).add(entry.blob)
     small = small_blobs(sorted(files), repository=repository, limit=POINTER_SIZE)
     names = [*sorted(links), *small]
-    return dict(zip(names, read_objects(names, repository=repository), strict=True))
+    found = zip(names, read_objects(names, repository=repository), strict=True)
+    return {name: text for name, text in found if name in links or text.startswith(POINTER)}
 
 
 def small_blobs(names: list[str], *, repository: Path, limit: int) -> list[str]:
     """Those of some objects that are blobs of less than `limit` bytes."""
     out = call_large(
-        ["git", "cat-file", "--batch-check", "--buffer"],
+        ["git", "cat-file", "--batch-check=%(objectsize) %(objecttype)", "--buffer"],
         cwd=repository,
         stdin="".join(f"{name}\n" for name in names),
     )
-    found = (line.split() for line in out.decode().splitlines())
-    return [name for name, kind, *size in found if kind == "blob" and int(size[0]) < limit]
+    # Of an object that is missing, the line is its name and that word.
+    found = zip(names, (line.split() for line in out.decode().splitlines()), strict=True)
+    return [name for name, (size, kind) in found if kind == "blob" and int(size) < limit]
 
 
 def list_results(

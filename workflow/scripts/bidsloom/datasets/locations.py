@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from ..base.batching import in_batches
@@ -23,8 +24,9 @@ from .branches import Entry
 from .pushes import ANNEX_BRANCH, push_annex_branch
 from .trees import read_entries, root_tree, write_blob, write_tree
 
-# The logs of so many keys are in memory together.
+# The logs of so many keys are in memory together, and git pushes so many at once.
 LOGS_PER_TREE = 20_000
+LOGS_PER_PUSH = 200_000
 
 # What a log says of a repository that has the key, and of one that lost it for ever.
 PRESENT, DEAD = "1", "X"
@@ -32,44 +34,31 @@ PRESENT, DEAD = "1", "X"
 _LINE = re.compile(r"(\d+(?:\.\d+)?)s (\S) (.+)")
 
 
-def publish_locations(dataset: Path, keys: Iterable[str], uuid: str) -> None:
-    """Record in the store's location logs that it holds these keys.
+def publish_locations(
+    dataset: Path, keys: Iterable[str], uuid: str, *, status: str = PRESENT
+) -> None:
+    """Record in the store's location logs that it holds these keys (or lost them for ever).
 
-    Raises `CommandError` where the logs cannot be written or pushed.
+    Of keys that it lost, git-annex then does not count any among those that it
+    should find.  Raises `CommandError` where the logs cannot be written or pushed.
     """
-    logs = LogPaths(keys)
-    push_annex_branch(
-        dataset,
-        change=lambda: record_presence(dataset, logs, uuid),
-        many=logs.count > LOGS_PER_TREE,
-    )
-
-
-def publish_removals(dataset: Path, keys: Iterable[str], uuid: str) -> None:
-    """Record in the store's location logs that it lost these keys for ever.
-
-    git-annex then does not count them among the files that it should find.
-    Raises `CommandError` where the logs cannot be written or pushed.
-    """
-    logs = LogPaths(keys)
-    push_annex_branch(
-        dataset,
-        change=lambda: record_presence(dataset, logs, uuid, status=DEAD),
-        many=logs.count > LOGS_PER_TREE,
-    )
+    for part in in_batches(LogPaths(keys), LOGS_PER_PUSH):
+        push_annex_branch(
+            dataset,
+            change=partial(record_presence, dataset, part, uuid, status=status),
+            many=len(part) > LOGS_PER_TREE,
+        )
 
 
 class LogPaths:
     """The paths of the location logs of many keys, sorted, in as little memory as they can be."""
 
     def __init__(self, keys: Iterable[str]) -> None:
-        self.count = 0
         # By the first character of the path.
         self.parts: dict[str, bytearray] = {}
         for key in keys:
             path = log_path(key)
             self.parts.setdefault(path[0], bytearray()).extend(os.fsencode(path) + b"\0")
-            self.count += 1
 
     def __iter__(self) -> Iterator[str]:
         for _, part in sorted(self.parts.items()):
@@ -88,12 +77,14 @@ def record_presence(
     head = call_git(["rev-parse", "--verify", "-q", ANNEX_BRANCH], cwd=dataset)
     before = tree = root_tree(dataset, head)
     now = Decimal(f"{time.time():.9f}")
+    new = with_presence("", uuid, now=now, status=status)
     for part in in_batches(paths, LOGS_PER_TREE):
         known = read_logs(dataset, tree, part)
-        logs = {
-            path: with_presence(known.get(path, ""), uuid, now=now, status=status) for path in part
-        }
-        changed = {path: log for path, log in logs.items() if log != known.get(path)}
+        changed = dict.fromkeys(part, new)
+        for path, log in known.items():
+            changed[path] = with_presence(log, uuid, now=now, status=status)
+            if changed[path] == log:
+                del changed[path]
         blobs = {text: write_blob(dataset, text) for text in set(changed.values())}
         if changed:
             files = {path: Entry("100644", blobs[text]) for path, text in changed.items()}

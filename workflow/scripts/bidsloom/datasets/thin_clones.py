@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 from ..base.runners import Step, call_git, call_git_success
 from .annex import annex_branch, content_path, log_folder
@@ -56,14 +59,54 @@ commit=$(git -c user.name=bidsloom -c user.email=bidsloom commit-tree -m Shorten
 git update-ref refs/heads/git-annex "$commit"
 rm "$GIT_INDEX_FILE"
 """
+# $1: settings.  What is left of `git annex init` where its findings are known.
+ADOPT = """\
+printf '%s' "$1" >> .git/config && mkdir -p .git/info &&
+echo '* filter=annex' > .git/info/attributes
+"""
+
+
+@dataclass
+class Findings:
+    """What git-annex found out about a file system when it was initialised there, as settings.
+
+    It tries out locks, links and its database, which takes as long as to get a
+    file.  Further clones on the same file system take its findings over.
+    """
+
+    settings: str = ""
+
+    def read(self, clone: Path) -> None:
+        """Read them from a clone in which git-annex was initialised."""
+        entries = read_settings(clone, r"^(annex|filter\.annex)\.")
+        self.settings = "".join(
+            setting(key, value) for key, value in entries if key != "annex.uuid"
+        )
+
+    def for_clone(self) -> str:
+        """The settings of one more clone, with a UUID of its own."""
+        return self.settings + setting("annex.uuid", str(uuid4()))
+
+
+@cache
+def findings_below(folder: Path) -> Findings:
+    """What this process knows of the file system that holds a folder of clones."""
+    return Findings()
 
 
 def lay_out_steps(
-    name: str, source: Path, clone: Path, commit: str, *, paths: list[str], keys: list[str] | None
+    name: str,
+    source: Path,
+    clone: Path,
+    commit: str,
+    *,
+    paths: list[str],
+    keys: list[str] | None,
+    known: Findings | None = None,
 ) -> Iterator[Step]:
     """Check out some paths of a commit in a clone without a work tree."""
     yield Step(name, ["sh", "-c", LAY_OUT, "lay-out", commit, *paths], clone)
-    yield from annex_steps(name, source, clone, keys=keys)
+    yield from annex_steps(name, source, clone, keys=keys, known=known)
     yield Step(name, ["git", "update-ref", "--no-deref", "HEAD", commit], clone)
 
 
@@ -73,11 +116,31 @@ def remotes_of(source: Path) -> list[str]:
     return ["-c", remotes, "-c", "remote.study.annex-ignore=true"]
 
 
-def annex_steps(name: str, source: Path, clone: Path, *, keys: list[str] | None) -> Iterator[Step]:
-    """Initialise git-annex in a clone, with the location logs of some keys (None: of all)."""
-    if branch := annex_branch(source):
-        yield log_step(name, source, branch, clone, keys=keys)
-        yield Step(name, ["git", "annex", "init", "-q"], clone)
+def annex_steps(
+    name: str,
+    source: Path,
+    clone: Path,
+    *,
+    keys: list[str] | None,
+    known: Findings | None = None,
+) -> Iterator[Step]:
+    """Initialise git-annex in a clone, with the location logs of some keys (None: of all).
+
+    What it finds out about the file system is added to what is `known`, or is
+    taken from there.
+    """
+    branch = annex_branch(source)
+    if not branch:
+        return
+    tuned = is_tuned(source, branch)
+    yield log_step(name, branch, clone, keys=None if tuned else keys)
+    if known and known.settings and not tuned:
+        yield Step(name, ["sh", "-c", ADOPT, "adopt", known.for_clone()], clone)
+        return
+    yield Step(name, ["git", "annex", "init", "-q"], clone)
+    # A dry run has no clone.
+    if known and clone.exists() and not tuned:
+        known.read(clone)
 
 
 def further_paths_steps(
@@ -86,20 +149,26 @@ def further_paths_steps(
     """Check out more paths in such a clone; `keys` are those of all that it then has."""
     yield Step(name, ["sh", "-c", LAY_OUT_MORE, "lay-out", commit, *paths], clone)
     if branch := annex_branch(source):
-        yield log_step(name, source, branch, clone, keys=keys)
+        yield log_step(name, branch, clone, keys=None if is_tuned(source, branch) else keys)
 
 
-def log_step(name: str, source: Path, branch: str, clone: Path, *, keys: list[str] | None) -> Step:
+def log_step(name: str, branch: str, clone: Path, *, keys: list[str] | None) -> Step:
     """The git-annex branch of a clone, with the location logs of some keys (None: of all).
 
     `branch` is the source's.
     """
-    # A repository may keep its logs in unusual folders; then all logs are copied.
-    tuned = ["cat-file", "-e", f"{branch}:difference.log"]
-    if keys is None or call_git_success(tuned, cwd=source):
+    if keys is None:
         return Step(name, ["git", "update-ref", "refs/heads/git-annex", branch], clone)
     folders = sorted({log_folder(key) for key in keys})
     return Step(name, ["sh", "-c", SHORTEN, "shorten", branch, *folders], clone)
+
+
+def is_tuned(source: Path, branch: str) -> bool:
+    """True where a repository was made with unusual settings, which hold for all its clones.
+
+    Its location logs may be in folders of other names.
+    """
+    return call_git_success(["cat-file", "-e", f"{branch}:difference.log"], cwd=source)
 
 
 def link_image_command(source: Path, clone: Path, image: str, commit: str) -> list[str]:
@@ -118,20 +187,28 @@ def share_remotes(repository: Path) -> Path:
     are in the file.
     """
     target = repository / ".git" / "bidsloom-remotes"
-    settings = call_git(
-        ["config", "--local", "--null", "--get-regexp", r"^remote\."], cwd=repository
-    )
-    lines = []
-    for entry in filter(None, settings.split("\0")):
-        key, _, value = entry.partition("\n")
-        _, _, rest = key.partition(".")
-        name, _, variable = rest.rpartition(".")
-        if variable != "fetch":
-            lines.append(f"[remote {quoted(name)}]\n\t{variable} = {quoted(value)}\n")
+    entries = read_settings(repository, r"^remote\.")
+    lines = [setting(key, value) for key, value in entries if not key.endswith(".fetch")]
     temporary = target.with_suffix(f".{os.getpid()}")
     temporary.write_text("".join(lines))
     temporary.replace(target)
     return target
+
+
+def read_settings(repository: Path, pattern: str) -> Iterator[tuple[str, str]]:
+    """Key and value of a repository's own settings whose keys match a pattern."""
+    command = ["config", "--local", "--null", "--get-regexp", pattern]
+    for entry in filter(None, call_git(command, cwd=repository).split("\0")):
+        key, _, value = entry.partition("\n")
+        yield key, value
+
+
+def setting(key: str, value: str) -> str:
+    """A setting in git's configuration syntax."""
+    section, _, rest = key.partition(".")
+    name, _, variable = rest.rpartition(".")
+    head = f"{section} {quoted(name)}" if name else section
+    return f"[{head}]\n\t{variable} = {quoted(value)}\n"
 
 
 def quoted(value: str) -> str:

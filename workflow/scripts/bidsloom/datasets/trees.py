@@ -15,7 +15,7 @@ from typing import TypeVar
 from ..base.batching import in_batches
 from ..base.errors import WorkflowFailure
 from ..base.runners import call, call_git, read_objects
-from .annex import FOLDER, SUBDATASET
+from .annex import FOLDER
 from .branches import Entry
 
 T = TypeVar("T")
@@ -107,18 +107,17 @@ def write_tree(repository: Path, tree: str, changes: Mapping[str, Entry | None])
     add_parents(changed, dict)
     levels = by_depth(changed)
     before = read_folders(repository, tree, levels)
+    made: dict[str, bytes] = {}
     for folders in reversed(levels[1:]):
-        after = {folder: apply(before.get(folder, {}), changed[folder]) for folder in folders}
-        filled = {folder: held for folder, held in after.items() if held}
-        made = dict(zip(filled, make_trees(repository, filled.values()), strict=True))
         for folder in folders:
             parent, _, name = folder.rpartition("/")
-            if folder in made:
+            if held := apply(before.get(folder, {}), changed[folder]):
                 refuse_file(before.get(parent, {}), changed[parent], name, folder)
-                changed[parent][name] = Entry(FOLDER, made[folder])
+                changed[parent][name] = Entry(FOLDER, add_tree(made, held, like=tree))
             elif folder in before:
                 changed[parent].setdefault(name, None)
-    (root,) = make_trees(repository, [apply(before[""], changed[""])])
+    root = add_tree(made, apply(before[""], changed[""]), like=tree)
+    write_trees(repository, made)
     return root
 
 
@@ -181,46 +180,30 @@ def refuse_file(
         )
 
 
-def make_trees(repository: Path, trees: Iterable[Mapping[str, Entry]]) -> list[str]:
-    """The names of some trees, which are written to the repository."""
-    trees = list(trees)
-    if len(trees) > LOOSE_TREES:
-        return pack_trees(repository, trees)
-    records = "".join(
-        "".join(f"{e.mode} {kind(e.mode)} {e.blob}\t{n}\0" for n, e in tree.items()) + "\0"
-        for tree in trees
-    )
-    out = call(
-        # All objects are there: entries come from trees that git has read already.
-        ["git", "mktree", "-z", "--batch", "--missing"],
-        cwd=repository,
-        stdin=records.encode(errors="surrogateescape"),
-    )
-    return out.decode().split()
+def add_tree(made: dict[str, bytes], tree: Mapping[str, Entry], *, like: str) -> str:
+    """Add a tree to those to be written; returns its name, in the digest that another is of."""
+    content = format_tree(tree)
+    digest = hashlib.sha256 if len(like) == 64 else hashlib.sha1
+    name = digest(b"tree %d\0%b" % (len(content), content)).hexdigest()
+    made[name] = content
+    return name
 
 
-def pack_trees(repository: Path, trees: list[Mapping[str, Entry]]) -> list[str]:
-    """The names of many trees, which are written to the repository as one pack.
+def write_trees(repository: Path, made: Mapping[str, bytes]) -> None:
+    """Write trees to a repository, given as name -> content, by one process of git.
 
-    `git mktree` would write a file for each, and `git fast-import` looks
-    through a folder from its first entry
+    `git fast-import` would look through a folder from its first entry, and
+    `git mktree` for each object that a tree names
     (https://git-scm.com/docs/gitformat-pack).
     """
-    digest = "sha256" if len(next(iter(trees[0].values())).blob) == 64 else "sha1"
-    contents = {}
-    names = []
-    for tree in trees:
-        content = format_tree(tree)
-        name = hashlib.new(digest, b"tree %d\0%b" % (len(content), content)).hexdigest()
-        names.append(name)
-        contents[name] = content
-    pack = [b"PACK", struct.pack(">II", 2, len(contents))]
-    for content in contents.values():
+    pack = [b"PACK", struct.pack(">II", 2, len(made))]
+    for content in made.values():
         pack += [pack_header(len(content)), deflated(content)]
     body = b"".join(pack)
-    body += hashlib.new(digest, body).digest()
-    call(["git", "index-pack", "--stdin"], cwd=repository, stdin=body)
-    return names
+    digest = hashlib.sha256 if len(next(iter(made))) == 64 else hashlib.sha1
+    body += digest(body).digest()
+    take = ["index-pack", "--stdin"] if len(made) > LOOSE_TREES else ["unpack-objects", "-q"]
+    call(["git", *take], cwd=repository, stdin=body)
 
 
 def format_tree(tree: Mapping[str, Entry]) -> bytes:
@@ -254,8 +237,3 @@ def pack_header(size: int) -> bytes:
         header.append(size & 127)
         size >>= 7
     return bytes(header)
-
-
-def kind(mode: str) -> str:
-    """The type of the object that an entry of a tree names."""
-    return {FOLDER: "tree", SUBDATASET: "commit"}.get(mode, "blob")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..base.batching import in_batches
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.runners import call_annex
-from ..datasets.locations import publish_removals
+from ..datasets.locations import DEAD, publish_locations
 from ..datasets.stores import last_line, missing_keys, store_uuid
 from .traces import Traces
 
@@ -43,7 +43,7 @@ def drop_content(traces: Traces) -> None:
             failure_class=FailureClass.STORE_UNAVAILABLE,
         )
     try:
-        publish_removals(clone, keys, uuid)
+        publish_locations(clone, keys, uuid, status=DEAD)
     except CommandError as e:
         raise WorkflowFailure(
             f"The location logs of {store.url} cannot be written: {last_line(e.stderr)}",

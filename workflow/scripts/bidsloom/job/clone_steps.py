@@ -15,7 +15,14 @@ from ..containers.image import image_path
 from ..datasets.annex import annexed_keys
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.registered import CONTAINERS_PATH
-from ..datasets.thin_clones import CLONE, annex_steps, lay_out_steps, link_image_command, remotes_of
+from ..datasets.thin_clones import (
+    CLONE,
+    annex_steps,
+    findings_below,
+    lay_out_steps,
+    link_image_command,
+    remotes_of,
+)
 from .part_steps import part_steps
 from .produced import present_steps, register_steps
 from .unit_job import Job
@@ -41,7 +48,10 @@ def clone_steps(job: Job, clone: Path) -> Iterator[Step]:
         yield Step("structure", [*CLONE, *own, str(source.clone), str(place)], clone)
         # The unit's files and what BIDS lets it inherit, and no other subject.
         keys = annexed_keys(source.clone, commit, paths) if paths else []
-        yield from lay_out_steps("structure", source.clone, place, commit, paths=paths, keys=keys)
+        known = findings_below(study.work_dir)
+        yield from lay_out_steps(
+            "structure", source.clone, place, commit, paths=paths, keys=keys, known=known
+        )
         yield from present_steps(job, clone, source)
     yield from part_steps(job, clone)
 
@@ -60,7 +70,8 @@ def start_steps(job: Job, clone: Path, target: OutputDataset) -> Iterator[Step]:
     yield Step("clone", ["git", "checkout", "-q", "-b", job.branch, base], place)
     # What the group level reads lies in main, whose logs are the whole branch.
     keys: list[str] | None = None if job.unit.is_group else []
-    yield from annex_steps("clone", target.dataset, place, keys=keys)
+    known = findings_below(job.study.work_dir)
+    yield from annex_steps("clone", target.dataset, place, keys=keys, known=known)
 
 
 def container_dataset_steps(job: Job, clone: Path) -> Iterator[Step]:
@@ -71,6 +82,9 @@ def container_dataset_steps(job: Job, clone: Path) -> Iterator[Step]:
     commit, target = call_git(["rev-parse", registered], cwd=study.dataset), clone / CONTAINERS_PATH
     yield Step("clone", [*CLONE, str(study.containers), str(target)], clone)
     keys = [key] if "--" in key else []  # an image may lie in git itself
-    yield from lay_out_steps("clone", study.containers, target, commit, paths=[image], keys=keys)
+    known = findings_below(study.work_dir)
+    yield from lay_out_steps(
+        "clone", study.containers, target, commit, paths=[image], keys=keys, known=known
+    )
     if keys:
         yield Step("clone", link_image_command(study.containers, target, image, commit), target)

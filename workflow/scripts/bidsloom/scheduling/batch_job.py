@@ -1,8 +1,8 @@
 """Process the units of a batch, one after the other.
 
 Each in a process forked from this one: what a job pays once (its start, the
-imports) is paid once, while a unit's log, environment, memory and end are its
-own.
+imports, git-annex' look at the file system) is paid once, while a unit's log,
+environment, memory and end are its own.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import multiprocessing
 import sys
 import time
 from dataclasses import replace
+from multiprocessing.connection import Connection
 
 from ..base.datalad_run import import_containers_run
 from ..base.entry_point import entry_point
@@ -24,6 +25,7 @@ from ..base.runners import (
 )
 from ..config import Study
 from ..config.request import Request
+from ..datasets.thin_clones import findings_below
 from ..job.open_job import open_job
 from ..job.process import process_unit
 from ..records.attempts import Attempt, add_attempt, read_attempts
@@ -67,16 +69,21 @@ def process_batch(
 def process_apart(study: Study, unit: BatchUnit, *, requested: Request, introduction: str) -> None:
     """Process a unit in a process of its own; its record or its attempt tells the outcome."""
     before = len(read_attempts(study, unit.name))
-    process = multiprocessing.get_context("fork").Process(
-        target=process_one, args=(study, unit.name, requested, introduction)
-    )
-    process.start()
-    try:
-        process.join()
-    except BaseException:
-        process.terminate()
-        process.join()
-        raise
+    context = multiprocessing.get_context("fork")
+    told, tell = context.Pipe(duplex=False)
+    with told, tell:
+        process = context.Process(
+            target=process_one, args=(study, unit.name, requested, introduction, tell)
+        )
+        process.start()
+        try:
+            process.join()
+        except BaseException:
+            process.terminate()
+            process.join()
+            raise
+        if told.poll():
+            findings_below(study.work_dir).settings = told.recv()
     attempts = read_attempts(study, unit.name)[before:]
     if process.exitcode and not attempts:
         note_killed(study, unit.name, process.exitcode, requested)
@@ -84,14 +91,19 @@ def process_apart(study: Study, unit: BatchUnit, *, requested: Request, introduc
         sys.exit(143)
 
 
-def process_one(study: Study, unit: str, requested: Request, introduction: str) -> None:
-    """One unit, with its own log and record."""
+def process_one(
+    study: Study, unit: str, requested: Request, introduction: str, tell: Connection
+) -> None:
+    """One unit, with its own log and record; tells what git-annex found out meanwhile."""
     log_file = study.files.log(unit)
     with entry_point(log_file):
         job = open_job(study, unit, log_file=log_file, requested=requested)
         if introduction:
             logging.info(introduction)
-        process_unit(job)
+        try:
+            process_unit(job)
+        finally:
+            tell.send(findings_below(study.work_dir).settings)
 
 
 def note_killed(study: Study, unit: str, exit_code: int, requested: Request) -> None:
