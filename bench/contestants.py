@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 from job import VERIFIED
 from measure import REPOSITORY, run_measured
-from slurm_job import SHARED, Cluster, write_array
+from slurm_job import SHARED, Cluster, array_of, write_array
 from study import APP, INPUT_PATH, label, make_study
 from synthetic import git
 
@@ -154,7 +154,8 @@ def run_plain_array(ground: Ground, root: Path) -> Run:
     }
     run = Run()
     run.call("set-up", "sh", "-c", SET_UP, cwd=root, env=env)
-    array = write_array(root, settings, ground.units)
+    write_array(root / "scripts", settings, ground.units)
+    array = array_of(root / "scripts", 1, ground.units)
     run.call("jobs", "sbatch", *array, cwd=root, env=env)
     run.wait_for_jobs("jobs", ground.cluster)
     run.call("merge", "sh", "-c", MERGE, cwd=root, env=env | VERIFIED)

@@ -89,6 +89,8 @@ def test_what_git_annex_found_out_once_holds_for_further_clones(source, tmp_path
     own = [{line for line in lines if "annex.uuid" not in line} for lines in settings]
     assert own[0] == own[1]
     assert any(line.startswith("annex.version") for line in own[1])
+    # By this, DataLad takes it for a dataset that needs no `git annex init`.
+    assert (second / ".git" / "annex").is_dir()
     call_annex(["get", "-q", "sub-01/image.dat"], cwd=second)
     assert b"sub-01" == (second / "sub-01" / "image.dat").read_bytes()
     # git-annex had nothing left to do when it was asked.

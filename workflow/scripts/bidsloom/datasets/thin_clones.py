@@ -59,9 +59,10 @@ commit=$(git -c user.name=bidsloom -c user.email=bidsloom commit-tree -m Shorten
 git update-ref refs/heads/git-annex "$commit"
 rm "$GIT_INDEX_FILE"
 """
-# $1: settings.  What is left of `git annex init` where its findings are known.
+# $1: settings.  What is left of `git annex init` where its findings are known; by
+# the folder `annex`, DataLad knows that it needs no more.
 ADOPT = """\
-printf '%s' "$1" >> .git/config && mkdir -p .git/info &&
+printf '%s' "$1" >> .git/config && mkdir -p .git/annex .git/info &&
 echo '* filter=annex' > .git/info/attributes
 """
 
