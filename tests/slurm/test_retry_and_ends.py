@@ -30,7 +30,8 @@ def test_timeout_gets_more_time(study):
     """After its time limit a job is tried again with more time."""
     study.config["subjects"] = {"include": ["01"]}
     study.config["hpc"] |= {"time": "00:01:00", "retry": {"time_factor": 6}}
-    (study.switches / "slow-01").write_text("75")
+    # SLURM looks for jobs that are over their time every 30 seconds.
+    (study.switches / "slow-01").write_text("100")
     study.snakemake()
     (attempt,) = study.attempts("sub-01")
     assert (attempt["failure_class"], attempt["requested"]["runtime"]) == ("timeout", 1)

@@ -93,6 +93,13 @@ def test_what_git_annex_found_out_once_holds_for_further_clones(source, tmp_path
     assert (second / ".git" / "annex").is_dir()
     call_annex(["get", "-q", "sub-01/image.dat"], cwd=second)
     assert b"sub-01" == (second / "sub-01" / "image.dat").read_bytes()
+    # More can be laid out beside what is there.
+    commit = call_git(["rev-parse", "HEAD"], cwd=source)
+    keys = annexed_keys(source, commit, ["sub-01", "sub-02"])
+    for step in further_paths_steps("x", source, second, commit, paths=["sub-02"], keys=keys):
+        call(step.argv, cwd=step.cwd)
+    call_annex(["get", "-q", "sub-02/image.dat"], cwd=second)
+    assert b"sub-02" == (second / "sub-02" / "image.dat").read_bytes()
     # git-annex had nothing left to do when it was asked.
     before = (second / ".git" / "config").read_text()
     call_annex(["init", "-q"], cwd=second)

@@ -26,12 +26,13 @@ SETTINGS += ["-c", "annex.alwayscommit=false", "-c", "annex.fastcopy=true"]
 CLONE += SETTINGS
 # $1: a commit, the rest: paths.  Makes an index of these paths only, and checks
 # them out before git-annex is initialised: its filter would start for every
-# file, and its initialisation would read all files of HEAD.
+# file, and its initialisation would read all files of HEAD.  By `-u` the index
+# knows these files when more are added; it would take them for changed.
 LAY_OUT_MORE = """\
 commit=$1
 shift
 git --literal-pathspecs ls-tree -r -z "$commit" -- "$@" |
-git update-index -z --index-info && git checkout-index -q -a
+git update-index -z --index-info && git checkout-index -q -a -u
 """
 # The first ones; those of LAY_OUT_MORE are added to what is checked out.
 LAY_OUT = "git symbolic-ref HEAD refs/heads/none || exit\n" + LAY_OUT_MORE

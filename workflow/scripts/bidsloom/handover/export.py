@@ -9,7 +9,7 @@ from ..base.errors import FailureClass, WorkflowFailure
 from ..base.files import write_json
 from ..base.text import a_few, printable
 from ..config import Study
-from ..datasets.clones import fetch_output
+from ..datasets.fetches import fetch_output
 from ..datasets.locks import exclusive
 from ..datasets.output_datasets import list_outputs
 from ..datasets.stores import REMOTE_MAIN, read_setting

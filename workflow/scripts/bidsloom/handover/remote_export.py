@@ -21,7 +21,8 @@ from ..base.text import printable
 from ..config import Study
 from ..datasets.annex import FOLDER
 from ..datasets.branches import Entry
-from ..datasets.clones import clone_output, fetch_output
+from ..datasets.clones import clone_output
+from ..datasets.fetches import fetch_output
 from ..datasets.locks import exclusive
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.stores import StoreKind, last_line, store_uuid

@@ -24,7 +24,7 @@ from ..datasets.branches import (
     list_results,
     read_erased,
 )
-from ..datasets.clones import fetch_output
+from ..datasets.fetches import fetch_output
 from ..datasets.locks import exclusive, locked, wait_for_stores
 from ..datasets.output_datasets import list_outputs, owner_of
 from ..datasets.repositories import written_folders

@@ -12,7 +12,7 @@ from enum import Enum
 from ..base.files import read_tsv
 from ..config import Study
 from ..datasets.branches import BranchKind, Result, branch_name, list_results, read_ledger
-from ..datasets.clones import fetch_output
+from ..datasets.fetches import fetch_output
 from ..datasets.output_datasets import is_connected, list_outputs, main_output
 from ..datasets.stores import MAIN, REMOTE, list_remote_heads
 from ..datasets.unit_results import read_unit_results
