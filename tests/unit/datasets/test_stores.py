@@ -10,6 +10,7 @@ from bidsloom.datasets.stores import (
     MADE,
     MAKING,
     StoreKind,
+    forbid_cleaning,
     init_aside,
     is_git_directory,
     is_half_made_store,
@@ -17,7 +18,6 @@ from bidsloom.datasets.stores import (
     list_remote_heads,
     make_bare_store,
     missing_keys,
-    restrain,
     store_at,
     store_uuid,
 )
@@ -69,7 +69,7 @@ def test_push_does_not_clean_a_store(tmp_path, forbidden):
     for name, value in {**settings, "receive.unpackLimit": 1}.items():
         git("config", name, value, cwd=store)
     if forbidden:
-        restrain(store)
+        forbid_cleaning(store)
     git("init", "-q", work, cwd="/")
     for n in range(3):
         git("commit", "-q", "--allow-empty", "-m", n, cwd=work)

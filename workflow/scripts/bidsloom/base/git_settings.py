@@ -42,8 +42,6 @@ ALLOWED_VARIABLES = re.compile(
     r"|GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|PROXY_COMMAND|PROXY_SSL_\w+|SSL_\w+|HTTP_\w+)"
     r"|DATALAD_CREDENTIAL\w*|DATALAD_\w+_(TOKEN|USER|PASSWORD|KEY_ID|SECRET_ID)"
 )
-# What git has mapped of packs counts as memory, and git sets itself no limit.
-BOUNDED = {"core.packedGitWindowSize": "16m", "core.packedGitLimit": "128m"}
 OWN_SETTINGS = {
     # No prompt may hang a job; background `git gc` would race with the clean-up
     # of a clone, and pruning during pushes corrupts a store.
@@ -52,7 +50,6 @@ OWN_SETTINGS = {
     "init.defaultBranch": "main",
     "init.templateDir": "",
     "advice.detachedHead": "false",
-    **BOUNDED,
     # git looks for these files even where no setting names them.
     "core.excludesFile": os.devnull,
     "core.attributesFile": os.devnull,

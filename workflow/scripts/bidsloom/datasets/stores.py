@@ -20,7 +20,6 @@ from urllib.parse import unquote, urlsplit
 from ..base.credentials import access_hint
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..base.files import remove_tree
-from ..base.git_settings import BOUNDED
 from ..base.patience import outlast
 from ..base.runners import call_annex, call_git, call_git_lines, call_git_success
 from ..config.values import local_path
@@ -241,15 +240,15 @@ def make_bare_store(repository: Path, description: str) -> None:
     (repository / "annex" / "objects").mkdir(parents=True, exist_ok=True)
 
 
-def restrain(repository: Path) -> None:
-    """Let a push into a store neither start `git gc` there nor take memory without bounds.
+def forbid_cleaning(repository: Path) -> None:
+    """Let no push into a store start `git gc` there.
 
-    `git gc` would read the whole store on the machine that pushes, and remove
+    It would read the whole store on the machine that pushes, and remove
     objects that another job is about to use.
     """
-    for setting, value in {"receive.autogc": "false", **BOUNDED}.items():
-        if call_git(["config", "--default", "", "--get", setting], cwd=repository) != value:
-            call_git(["config", setting, value], cwd=repository)
+    setting = "receive.autogc"
+    if call_git(["config", "--default", "", "--get", setting], cwd=repository) != "false":
+        call_git(["config", setting, "false"], cwd=repository)
 
 
 def init_aside(repository: Path, description: str) -> None:

@@ -37,11 +37,11 @@ from ..datasets.stores import (
     REMOTE,
     Store,
     StoreKind,
+    forbid_cleaning,
     last_line,
     list_remote_heads,
     make_bare_store,
     read_setting,
-    restrain,
     store_exists,
 )
 from ..datasets.thin_clones import share_remotes
@@ -194,7 +194,7 @@ def connect_store(study: Study, target: OutputDataset) -> None:
         # Earlier versions wrote the credentials of the URL there.
         call_git(["remote", "set-url", REMOTE, store.git_url], cwd=dataset)
     if store.repository:
-        restrain(store.repository)
+        forbid_cleaning(store.repository)
         if study.group_store:
             share_store(store, made=not existed)
     if store.repository and store.kind is StoreKind.BARE:
