@@ -183,8 +183,7 @@ def refuse_file(
 def add_tree(made: dict[str, bytes], tree: Mapping[str, Entry], *, like: str) -> str:
     """Add a tree to those to be written; returns its name, in the digest that another is of."""
     content = format_tree(tree)
-    digest = hashlib.sha256 if len(like) == 64 else hashlib.sha1
-    name = digest(b"tree %d\0%b" % (len(content), content)).hexdigest()
+    name = digest_like(like, b"tree %d\0%b" % (len(content), content)).hex()
     made[name] = content
     return name
 
@@ -200,10 +199,14 @@ def write_trees(repository: Path, made: Mapping[str, bytes]) -> None:
     for content in made.values():
         pack += [pack_header(len(content)), deflated(content)]
     body = b"".join(pack)
-    digest = hashlib.sha256 if len(next(iter(made))) == 64 else hashlib.sha1
-    body += digest(body).digest()
+    body += digest_like(next(iter(made)), body)
     take = ["index-pack", "--stdin"] if len(made) > LOOSE_TREES else ["unpack-objects", "-q"]
     call(["git", *take], cwd=repository, stdin=body)
+
+
+def digest_like(name: str, content: bytes) -> bytes:
+    """The digest of content, by the function that another object's name is of."""
+    return (hashlib.sha256 if len(name) == 64 else hashlib.sha1)(content).digest()
 
 
 def format_tree(tree: Mapping[str, Entry]) -> bytes:

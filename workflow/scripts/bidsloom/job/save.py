@@ -7,7 +7,6 @@ subdataset, and does both silently.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -19,9 +18,10 @@ from ..base.files import remove_tree
 from ..base.runners import call, call_annex, call_git, call_git_records, read_objects
 from ..base.text import a_few, printable
 from ..containers.runtimes import dataset_roots
-from ..datasets.annex import SYMLINK, key_size, link_key, pointer_key
+from ..datasets.annex import POINTER, SYMLINK, key_size, link_key, pointer_key
 from ..datasets.attributes import OWN_ATTRIBUTES
 from ..datasets.output_datasets import owner_of
+from ..datasets.trees import digest_like
 from ..units.completeness import select
 from .survey import Entry, Kind, Places, Survey, decide, list_entries
 from .unit_job import Job, Saved
@@ -216,8 +216,8 @@ def annex_lookalikes(place: Path, own: dict[str, Entry]) -> None:
         if entry.kind is not Kind.FILE or file.is_symlink() or entry.size > 32768:
             continue
         with file.open("rb") as f:
-            start = f.read(15)
-        if start != b"/annex/objects/" or pointer_key(file.read_bytes()) is None:
+            start = f.read(len(POINTER))
+        if start != POINTER or pointer_key(file.read_bytes()) is None:
             continue
         aside = place / ".git" / "lookalike"
         shutil.copyfile(file, aside)
@@ -263,7 +263,4 @@ def is_same(file: Path, entry: Entry, mode: str, blob: str) -> bool:
 
 def blob_id(content: bytes, *, like: str) -> str:
     """Git's name of a blob, in the digest that another name is of."""
-    digest = hashlib.sha256() if len(like) == 64 else hashlib.sha1()
-    digest.update(b"blob %d\0" % len(content))
-    digest.update(content)
-    return digest.hexdigest()
+    return digest_like(like, b"blob %d\0%b" % (len(content), content)).hex()

@@ -79,6 +79,7 @@ def set_aside_records(opened: OpenStudy) -> dict[str, JobRecord]:
     """Move aside the records of results that no longer hold, and back those that hold again.
 
     Returns the records that stay as they are, by unit.
+
     Snakemake's own notes of a record's parameters would do, but they are lost
     with `.snakemake/`, and a restored record never had any.
     """
