@@ -38,13 +38,13 @@ NOTES = """
 from bidsloom.merge.merge import merge_branches
 from bidsloom.base.files import write_json
 from bidsloom.units.listing import read_units
-from bidsloom.records.fingerprints import unit_fingerprint
+from bidsloom.records.fingerprints import Fingerprints
 from bidsloom.records.prepared import require_prepared
 merge_branches(study)
-image = require_prepared(study).image
+fingerprints = Fingerprints(study, require_prepared(study).image)
 attempt = {{"failure_class": "app_error", "message": "bench failed", "exit_code": 1, "hint": "?"}}
 for n, unit in enumerate(read_units(study)):
-    record = {{"unit": unit.name, "fingerprint": unit_fingerprint(study, unit, image)}}
+    record = {{"unit": unit.name, "fingerprint": fingerprints.of(unit)}}
     record |= {{"commit": "0" * 40, "attempt": 1, "seconds": {{"run": 1.0, "push": 1.0}}}}
     if n < {done}:
         write_json(study.files.record(unit.name), record)

@@ -129,3 +129,22 @@ def test_another_study_makes_other_batches(batched):
     batched.snakemake()
     assert sorted(LABELS * 2) == batched.runs()
     assert len(list(batched.results.glob("batches/*.units.json"))) == 2
+
+
+def test_results_that_no_merge_saw_are_merged(batched):
+    """A run that ended between the jobs and the merge, of units that were merged before."""
+    batched.snakemake()
+    before = batched.tree()
+    batched.config["container"]["bids_args"]["note"] = "another"
+    batched.snakemake("-n")
+    notes = batched.results.glob("batches/*.units.json")
+    records = [f"batches/{note.name.partition('.')[0]}.json" for note in notes]
+    folder = batched.results.relative_to(batched.root)
+    batched.snakemake(
+        "--cores", "2", "--", *(str(folder / name) for name in [*records, "jobs/sub-05.json"])
+    )
+    assert before == batched.tree()
+    assert "Merge the job branches" in batched.snakemake().stderr
+    assert sorted(LABELS * 2) == batched.runs()
+    assert before != batched.tree()
+    assert "Nothing to be done" in batched.snakemake().stderr

@@ -9,7 +9,7 @@ from bidsloom.config import read_study
 from bidsloom.config.expects import set_names, suggest_set
 from bidsloom.config.expects_faults import ENTITIES, NUMBERED
 from bidsloom.config.study import Expectation
-from bidsloom.records.fingerprints import fingerprint, made_from, preparation
+from bidsloom.records.fingerprints import Fingerprints, made_from, preparation
 from bidsloom.units.file_names import NUMBERED as NUMBERS
 from bidsloom.units.file_names import load_entities
 from bidsloom.units.unit import Unit
@@ -239,5 +239,6 @@ def test_what_complete_means_computes_nothing_again():
     unit = Unit("sub-01", "01", None, "tree", "inherited", 1, 1)
     assert plain.container != changed.container
     assert made_from(plain, "key") == made_from(changed, "key")
-    assert fingerprint(plain, unit, "key") == fingerprint(changed, unit, "key")
+    before, after = (Fingerprints(s, "key").of(unit) for s in (plain, changed))
+    assert before == after
     assert preparation(plain, "c", "key", {}) == preparation(changed, "c", "key", {})

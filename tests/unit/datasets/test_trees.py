@@ -3,7 +3,7 @@
 import pytest
 from bidsloom.base.errors import WorkflowFailure
 from bidsloom.base.runners import call_git
-from bidsloom.datasets import trees
+from bidsloom.datasets import packs
 from bidsloom.datasets.branches import Entry
 from bidsloom.datasets.trees import read_entries, read_trees, write_tree
 
@@ -30,7 +30,7 @@ def tree_of(repository, files):
 @pytest.mark.parametrize("loose", [0, 100])
 def test_tree_is_what_an_index_would_write(repository, monkeypatch, loose):
     """New, changed and removed files, deep and shallow, however the objects are written."""
-    monkeypatch.setattr(trees, "LOOSE_TREES", loose)
+    monkeypatch.setattr(packs, "LOOSE_OBJECTS", loose)
     a, b = blob(repository, "a"), blob(repository, "b")
     before = {"x/a": a, "x/gone": a, "y/z/only": a, "top": a, "x.d": a, "x/é ü": b}
     changes = {"x/a": b, "x/gone": None, "y/z/only": None, "new/er/file": a, "x-y": b, "no": None}
@@ -63,7 +63,7 @@ def test_folder_takes_the_place_of_a_file_that_is_removed_and_of_no_other(reposi
 @pytest.mark.parametrize("loose", [0, 100])
 def test_written_trees_are_what_they_say(repository, monkeypatch, loose):
     """Small ones, and one that is compressed; the same tree twice is written once."""
-    monkeypatch.setattr(trees, "LOOSE_TREES", loose)
+    monkeypatch.setattr(packs, "LOOSE_OBJECTS", loose)
     a = blob(repository, "a")
     large = {f"file-{n}": a for n in range(500)}
     files = {f"large/{name}": entry for name, entry in large.items()}

@@ -5,10 +5,9 @@ import dataclasses
 import pytest
 from bidsloom.config import read_study
 from bidsloom.records.fingerprints import (
+    Fingerprints,
     changed_causes,
     describe_changes,
-    fingerprint,
-    fingerprint_text,
     made_from,
 )
 from helpers.old_config import OLD
@@ -22,9 +21,7 @@ def changed_config(**changes) -> dict:
 def causes_of(**changes) -> list[str]:
     """Causes of the fingerprint that differ after a change of the configuration."""
     studies = (read_study(config) for config in (OLD, changed_config(**changes)))
-    return changed_causes(
-        *(fingerprint_text(fingerprint(s, unit("sub-1"), "key")) for s in studies)
-    )
+    return changed_causes(*(Fingerprints(s, "key").of(unit("sub-1")) for s in studies))
 
 
 def test_fingerprint_tells_the_cause():
@@ -34,9 +31,9 @@ def test_fingerprint_tells_the_cause():
     assert [] == causes_of(hpc={"mem": "1G", "partition": "long"}, common={"work_dir": "/x"})
     study = read_study(OLD)
     other = dataclasses.replace(unit("sub-1"), tree="another")
-    before, after = (fingerprint(study, u, "key") for u in (unit("sub-1"), other))
+    before, after = (Fingerprints(study, "key").causes(u) for u in (unit("sub-1"), other))
     assert {"input"} == {cause for cause in before if before[cause] != after[cause]}
-    assert fingerprint(study, unit("sub-1"), "other")["image"] != before["image"]
+    assert Fingerprints(study, "other").image != before["image"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +72,7 @@ def test_what_is_unknown_is_told_by_its_cause():
     now = made_from(read_study(OLD), "key")
     assert "command changed" == describe_changes(["command"], None, now)
     study = read_study(OLD)
-    marks = [fingerprint_text(fingerprint(study, unit("sub-1"), key)) for key in ("a", "b")]
+    marks = [Fingerprints(study, key).of(unit("sub-1")) for key in ("a", "b")]
     assert ["image"] == changed_causes(*marks)
 
 

@@ -1,11 +1,12 @@
 """The record of a result: written and read back, also by another version."""
 
+import os
 from dataclasses import replace
 
 import pytest
 from bidsloom.base.files import read_json, write_json
 from bidsloom.config.request import Request
-from bidsloom.records.job_record import JobRecord, read_record, write_record
+from bidsloom.records.job_record import JobRecord, list_newer, read_record, write_record
 
 RECORD = JobRecord(
     unit="sub-01",
@@ -57,3 +58,17 @@ def test_broken_record_is_none(study, text):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     assert read_record(study, "sub-01") is None
+
+
+def test_records_that_a_merge_did_not_see(study):
+    """Only those of the units asked for; none where nothing was merged, or nothing is done."""
+    merged = study.files.all_merged
+    assert [] == list_newer(study, ["sub-01"], merged)
+    merged.parent.mkdir(parents=True, exist_ok=True)
+    merged.touch()
+    assert [] == list_newer(study, [], merged)
+    for unit, later in {"sub-01": -5, "sub-02": 5, "sub-03": 5}.items():
+        write_record(study, replace(RECORD, unit=unit))
+        when = merged.stat().st_mtime + later
+        os.utime(study.files.record(unit), (when, when))
+    assert [study.files.record("sub-02")] == list_newer(study, ["sub-01", "sub-02"], merged)

@@ -21,7 +21,9 @@ from ..base.batching import in_batches
 from ..base.runners import call_git, read_objects
 from .annex import log_folder, name_of_key
 from .branches import Entry
+from .output_datasets import OutputDataset
 from .pushes import ANNEX_BRANCH, push_annex_branch
+from .stores import store_uuid
 from .trees import read_entries, root_tree, write_blob, write_tree
 
 # The logs of so many keys are in memory together, and git pushes so many at once.
@@ -34,17 +36,17 @@ PRESENT, DEAD = "1", "X"
 _LINE = re.compile(r"(\d+(?:\.\d+)?)s (\S) (.+)")
 
 
-def publish_locations(
-    dataset: Path, keys: Iterable[str], uuid: str, *, status: str = PRESENT
-) -> None:
-    """Record in the store's location logs that it holds these keys (or lost them for ever).
+def publish_locations(output: OutputDataset, keys: Iterable[str], *, status: str = PRESENT) -> None:
+    """Record in a store's location logs that it holds these keys (or lost them for ever).
 
     Of keys that it lost, git-annex then does not count any among those that it
     should find.  Raises `CommandError` where the logs cannot be written or pushed.
     """
+    dataset = output.dataset
+    uuid = store_uuid(output.store, dataset)
     for part in in_batches(LogPaths(keys), LOGS_PER_PUSH):
         push_annex_branch(
-            dataset,
+            output,
             change=partial(record_presence, dataset, part, uuid, status=status),
             many=len(part) > LOGS_PER_TREE,
         )

@@ -38,6 +38,8 @@ REMOTE_BASE = f"refs/remotes/{REMOTE}/{BASE}"
 # git cleans up a repository with more packs, unless it is told not to.
 MANY_PACKS = 50
 RIA = "ria+"
+# Branches as `git ls-remote` lists them.
+REF_LINE = "--format=%(objectname)%09%(refname)"
 # What git says of a server that answers, and has no such repository.
 NO_REPOSITORY = "does not appear to be a git repository"
 # Where a bare store is made, inside of its folder, and its name there once it is complete.
@@ -178,7 +180,11 @@ def list_remote_heads(store: Store, pattern: str = "refs/heads/*") -> dict[str, 
     try:
         if store.repository and "*" not in pattern:
             return read_head(store.repository, pattern)
-        ask = ["ls-remote", store.git_url, pattern]
+        if store.repository:
+            # `git ls-remote` would read the commit of each.
+            ask = [f"--git-dir={store.repository}", "for-each-ref", REF_LINE, pattern.rstrip("*")]
+        else:
+            ask = ["ls-remote", store.git_url, pattern]
         lines = outlast(lambda: call_git_lines(ask, cwd=Path("/")))
     except CommandError as e:
         raise WorkflowFailure(
@@ -214,6 +220,15 @@ def index_packs(repository: Path) -> None:
             call_git(["multi-pack-index", "write"], cwd=repository)
         except CommandError as e:
             log.info("the packs of %s are not indexed: %s", repository, last_line(e.stderr))
+
+
+def write_server_info(repository: Path) -> None:
+    """Renew what people who fetch a store over plain HTTP read, if it is there.
+
+    At a push a hook would.
+    """
+    if (repository / "info" / "refs").exists():
+        call_git(["update-server-info"], cwd=repository)
 
 
 def last_line(text: str) -> str:

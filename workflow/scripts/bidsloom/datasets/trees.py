@@ -14,13 +14,12 @@ from typing import TypeVar
 
 from ..base.batching import in_batches
 from ..base.errors import WorkflowFailure
-from ..base.runners import call, call_git, read_objects
+from ..base.runners import call_git, read_objects
 from .annex import FOLDER
 from .branches import Entry
+from .packs import take_pack
 
 T = TypeVar("T")
-# More trees than this are written as a pack, as git does with pushed objects.
-LOOSE_TREES = 100
 STORED_BYTES = 200
 # So many are in memory together.
 TREES_PER_READ = 2000
@@ -192,16 +191,13 @@ def write_trees(repository: Path, made: Mapping[str, bytes]) -> None:
     """Write trees to a repository, given as name -> content, by one process of git.
 
     `git fast-import` would look through a folder from its first entry, and
-    `git mktree` for each object that a tree names
-    (https://git-scm.com/docs/gitformat-pack).
+    `git mktree` for each object that a tree names.
     """
     pack = [b"PACK", struct.pack(">II", 2, len(made))]
     for content in made.values():
         pack += [pack_header(len(content)), deflated(content)]
     body = b"".join(pack)
-    body += digest_like(next(iter(made)), body)
-    take = ["index-pack", "--stdin"] if len(made) > LOOSE_TREES else ["unpack-objects", "-q"]
-    call(["git", *take], cwd=repository, stdin=body)
+    take_pack(repository, body + digest_like(next(iter(made)), body))
 
 
 def digest_like(name: str, content: bytes) -> bytes:

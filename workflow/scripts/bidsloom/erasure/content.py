@@ -43,7 +43,7 @@ def drop_content(traces: Traces) -> None:
             failure_class=FailureClass.STORE_UNAVAILABLE,
         )
     try:
-        publish_locations(clone, keys, uuid, status=DEAD)
+        publish_locations(output, keys, status=DEAD)
     except CommandError as e:
         raise WorkflowFailure(
             f"The location logs of {store.url} cannot be written: {last_line(e.stderr)}",

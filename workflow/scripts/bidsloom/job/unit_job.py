@@ -14,7 +14,7 @@ from ..config.study import join
 from ..containers.runtimes import Runtime
 from ..datasets.branches import BranchKind, branch_name
 from ..datasets.output_datasets import OutputDataset, list_outputs, owner_of
-from ..records.fingerprints import unit_fingerprint
+from ..records.fingerprints import Fingerprints
 from ..records.prepared import Prepared
 from ..units.further_inputs import taken_paths
 from ..units.named_files import STIMULI, Named, find_named
@@ -95,7 +95,7 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """What this unit's result must have been made from."""
-        return unit_fingerprint(self.study, self.unit, self.prepared.image)
+        return Fingerprints(self.study, self.prepared.image).of(self.unit)
 
     @property
     def runtime(self) -> Runtime:

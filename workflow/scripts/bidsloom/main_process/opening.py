@@ -87,7 +87,7 @@ def open_study(
             kept = set_aside_records(opened)
             drop_old_merge(opened)
             remove_cancellations(study)
-        restore_records(opened)
+        restore_records(opened, kept)
         opened = dataclasses.replace(opened, done=find_done(opened, kept))
         remove_evidence(study, opened.done)
         return dataclasses.replace(

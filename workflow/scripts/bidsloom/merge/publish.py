@@ -16,13 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ..base.errors import CommandError, FailureClass, WorkflowFailure
 from ..datasets.branches import head_of
 from ..datasets.locations import publish_locations
-from ..datasets.pushes import push_refs
-from ..datasets.stores import MAIN, REMOTE, last_line, store_uuid
+from ..datasets.pushes import push_branch, push_refs
+from ..datasets.stores import MAIN, REMOTE, last_line
 from ..datasets.unit_results import UnitResult
 from .mains import Place
 
 # Holds a subdataset's new main until the output dataset registers it.
 MERGING = "merging"
+REMOTE_MERGING = f"refs/remotes/{REMOTE}/{MERGING}"
 
 
 def publish(
@@ -38,33 +39,27 @@ def publish(
     behind = [place for place in further if commits[place.path] != place.main]
     for place in places:
         if any(found.keys.get(place.path) for found in announced):
-            dataset = place.target.dataset
-            uuid = store_uuid(place.target.store, dataset)
             keys = (key for found in announced for key in found.list_keys(place.path))
             with explained(place):
-                publish_locations(dataset, keys, uuid)
+                publish_locations(place.target, keys)
     for place in behind:
-        push_refs_of(place, [f"+{commits[place.path]}:refs/heads/{MERGING}"])
+        # Also that of a process which died after it.
+        left = head_of(place.target.dataset, REMOTE_MERGING) or ""
+        push_commit(place, MERGING, commits[place.path], seen=left)
     if commits[output.path] != output.main:
-        push_main(output, commits[output.path])
+        push_commit(output, MAIN, commits[output.path], seen=output.main)
     for place in behind:
-        push_main(place, commits[place.path])
+        push_commit(place, MAIN, commits[place.path], seen=place.main)
     for place in further:
-        # Also that of a process which died after its last push of a main.
-        if place in behind or head_of(place.target.dataset, f"refs/remotes/{REMOTE}/{MERGING}"):
-            push_refs_of(place, [f":refs/heads/{MERGING}"])
+        if place in behind or head_of(place.target.dataset, REMOTE_MERGING):
+            with explained(place):
+                push_refs([REMOTE, f":refs/heads/{MERGING}"], cwd=place.target.dataset)
 
 
-def push_main(place: Place, commit: str) -> None:
-    """Push main, unless somebody else wrote it in the meantime."""
-    lease = f"--force-with-lease=refs/heads/{MAIN}:{place.main}"
-    push_refs_of(place, [f"{commit}:refs/heads/{MAIN}"], lease)
-
-
-def push_refs_of(place: Place, refs: list[str], *options: str) -> None:
-    """Push refs to a dataset's store."""
+def push_commit(place: Place, branch: str, commit: str, *, seen: str) -> None:
+    """Push a commit to a branch of a dataset's store."""
     with explained(place):
-        push_refs([*options, REMOTE, *refs], cwd=place.target.dataset)
+        push_branch(place.target, branch, commit, seen=seen)
 
 
 @contextlib.contextmanager

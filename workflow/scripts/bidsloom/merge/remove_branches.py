@@ -16,7 +16,7 @@ from ..base.runners import call_git, call_git_lines
 from ..datasets.branches import BranchKind, branch_name
 from ..datasets.output_datasets import OutputDataset
 from ..datasets.pushes import push_refs, wait_out
-from ..datasets.stores import REMOTE, last_line
+from ..datasets.stores import REMOTE, last_line, write_server_info
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,7 @@ def remove_branches(
             return
         # Each `git push` would list and lock every branch of the store again.
         delete_refs(store.repository, "refs/heads/", folder, expected)
-        if (store.repository / "info" / "refs").exists():
-            # Read by those who fetch over plain HTTP; a push would have its hook write it.
-            call_git(["update-server-info"], cwd=store.repository)
+        write_server_info(store.repository)
         delete_refs(dataset, f"refs/remotes/{REMOTE}/", folder, expected)
     except CommandError as e:
         log.warning("some merged job branches stay: %s", last_line(e.stderr))

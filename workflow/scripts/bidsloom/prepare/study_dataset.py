@@ -252,7 +252,7 @@ def publish_base(study: Study, target: OutputDataset) -> None:
     try:
         if store.kind is StoreKind.OTHER:
             # A repository elsewhere becomes one of git-annex when it has that branch.
-            push_annex_branch(dataset)
+            push_annex_branch(target)
         if not target.path and is_annexed(dataset) and not study.container.dataset:
             call_annex(
                 ["copy", "-q", "--to", store.content_remote, "--", ".datalad/environments"],
@@ -262,7 +262,7 @@ def publish_base(study: Study, target: OutputDataset) -> None:
         if MAIN not in list_remote_heads(store):
             refs.append(f"{BASE}:{MAIN}")
         push_refs([REMOTE, *refs], cwd=dataset)
-        push_annex_branch(dataset)
+        push_annex_branch(target)
     except CommandError as e:
         raise WorkflowFailure(
             f"The study dataset cannot be pushed to {store.url}: {last_line(e.stderr)}",

@@ -32,7 +32,7 @@ from ..job.process import check_node, sign_as_prepared
 from ..job.scratch import JobFolder, open_folder
 from ..job.steps import mount_steps
 from ..job.unit_job import Job
-from ..records.fingerprints import unit_fingerprint
+from ..records.fingerprints import Fingerprints
 from ..records.prepared import Prepared
 from ..records.produced import join_produced
 from ..records.proof import Proof, ProofState, UnitProof, write_proof
@@ -82,7 +82,8 @@ def merged_units(study: Study, prepared: Prepared) -> list[tuple[Unit, Result]]:
     listed = cached_units(study, prepared.input_commit, prepared.further_commits)
     # What a unit reads of other studies' results is part of its fingerprint alone.
     joined, _ = join_produced(listed.units, study, read_offers(study))
-    wanted = {unit.name: unit_fingerprint(study, unit, prepared.image) for unit in joined}
+    fingerprints = Fingerprints(study, prepared.image)
+    wanted = {unit.name: fingerprints.of(unit) for unit in joined}
     results = ((unit, ledger.get(unit.name)) for unit in listed.units)
     return [
         (unit, result)

@@ -59,28 +59,53 @@ def made_from(study: Study, image_id: str) -> dict[str, Any]:
     }
 
 
-def fingerprint(study: Study, unit: Unit, image_id: str) -> dict[str, str]:
-    """What a unit's result depends on, as one digest a cause.
+class Fingerprints:
+    """What the results of a study's units depend on, under one image.
 
-    `input` is the unit's tree, what it inherits and what it takes of further
-    inputs, `image` the container image, `command` how the app is called,
-    `environment` the variables given to it and the names under which it sees
-    other files.
+    What units have in common is digested once.
     """
-    made = made_from(study, image_id)
-    command = dict(made["command"])
-    if not unit.session:
-        del command["container.session_flag"], command["container.session_folders"]
-    paths = {path for path, _ in unit.further}
-    here = {f.path for f in study.further_inputs if f.of(unit.subject).path in paths}
-    flags = command["datalad.inputs"]
-    command["datalad.inputs"] = {path: flag for path, flag in flags.items() if path in here}
-    return {
-        "input": digest([unit.tree, unit.inherited, *unit.further]),
-        "image": digest(made["image"]),
-        "command": digest(command),
-        "environment": digest(made["environment"]),
-    }
+
+    def __init__(self, study: Study, image_id: str) -> None:
+        self.study = study
+        self.made = made_from(study, image_id)
+        self.image = digest(self.made["image"])
+        self.environment = digest(self.made["environment"])
+        # By whether the unit is a session, and the further inputs that it takes from.
+        self.commands: dict[tuple[bool, frozenset[str]], str] = {}
+
+    def of(self, unit: Unit) -> str:
+        """The fingerprint of a unit, as trailers hold it."""
+        return fingerprint_text(self.causes(unit))
+
+    def causes(self, unit: Unit) -> dict[str, str]:
+        """What a unit's result depends on, as one digest a cause.
+
+        `input` is the unit's tree, what it inherits and what it takes of further
+        inputs, `image` the container image, `command` how the app is called,
+        `environment` the variables given to it and the names under which it sees
+        other files.
+        """
+        return {
+            "input": digest([unit.tree, unit.inherited, *unit.further]),
+            "image": self.image,
+            "command": self.command_digest(unit),
+            "environment": self.environment,
+        }
+
+    def command_digest(self, unit: Unit) -> str:
+        """A digest of how the app is called for a unit."""
+        paths = {path for path, _ in unit.further}
+        further = self.study.further_inputs
+        here = frozenset(f.path for f in further if f.of(unit.subject).path in paths)
+        kind = bool(unit.session), here
+        if kind not in self.commands:
+            command = dict(self.made["command"])
+            if not unit.session:
+                del command["container.session_flag"], command["container.session_folders"]
+            flags = command["datalad.inputs"]
+            command["datalad.inputs"] = {path: flag for path, flag in flags.items() if path in here}
+            self.commands[kind] = digest(command)
+        return self.commands[kind]
 
 
 def group_fingerprint(study: Study, members: str, image_id: str) -> dict[str, str]:
@@ -185,8 +210,3 @@ def preparation(study: Study, commit: str, image_id: str, further: Mapping[str, 
         + [sorted(further.items()), repr(study.further_inputs), made_from(study, image_id)]
         + [str(study.lock_file)]
     )
-
-
-def unit_fingerprint(study: Study, unit: Unit, key: str) -> str:
-    """The fingerprint of a unit under a study and an image, as trailers hold it."""
-    return fingerprint_text(fingerprint(study, unit, key))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -50,6 +51,17 @@ def list_records(study: Study) -> list[JobRecord]:
     """The records of all units that have one."""
     found = map(read_record_file, sorted(study.files.records.glob("*.json")))
     return [record for record in found if record]
+
+
+def list_newer(study: Study, units: Iterable[str], than: Path) -> list[Path]:
+    """The records of some units that were written after a file; none where that is missing."""
+    wanted = {f"{unit}.json" for unit in units}
+    if not wanted or not than.exists():
+        return []
+    when = than.stat().st_mtime_ns
+    with os.scandir(study.files.records) as entries:
+        found = [e for e in entries if e.name in wanted and e.stat().st_mtime_ns > when]
+    return sorted(Path(entry.path) for entry in found)
 
 
 def read_superseded(study: Study, unit: str) -> JobRecord | None:

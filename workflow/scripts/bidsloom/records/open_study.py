@@ -9,7 +9,7 @@ from functools import cached_property
 from ..config import Study
 from ..units.offers import DUE, Offer
 from ..units.unit import Unit, Units
-from .fingerprints import unit_fingerprint
+from .fingerprints import Fingerprints
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ class OpenStudy:
         """
         known = self._fingerprints
         if name not in known:
-            known[name] = unit_fingerprint(self.study, self._by_name[name], self.image_id)
+            known[name] = self._causes.of(self._by_name[name])
         return known[name]
 
     def own_fingerprint(self, name: str) -> str:
         """The unit's fingerprint without the results of other studies, which change in a run."""
         unit, others = self._by_name[name], self.offers
         own = tuple(pair for pair in unit.further if pair[0] not in others)
-        return unit_fingerprint(self.study, replace(unit, further=own), self.image_id)
+        return self._causes.of(replace(unit, further=own))
 
     def is_open(self, name: str) -> bool:
         """True where a unit reads a result that is still to be made."""
@@ -69,6 +69,10 @@ class OpenStudy:
     def names(self) -> list[str]:
         """Names of the units, sorted."""
         return list(self._by_name)
+
+    @cached_property
+    def _causes(self) -> Fingerprints:
+        return Fingerprints(self.study, self.image_id)
 
     @cached_property
     def _fingerprints(self) -> dict[str, str]:

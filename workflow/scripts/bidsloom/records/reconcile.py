@@ -6,7 +6,7 @@ moved aside, missing ones are written again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import Enum
 
 from ..base.files import read_tsv
@@ -141,13 +141,15 @@ def decide_move(
     return Move.STAY
 
 
-def restore_records(opened: OpenStudy) -> None:
+def restore_records(opened: OpenStudy, kept: Container[str] = ()) -> None:
     """Write the record of every unit whose result the store already has.
 
     The store is the truth: when `results/` is lost, nothing is computed again.
+    `kept` are units that have their record.
     """
     study = opened.study
-    missing = [name for name in opened.names if not study.files.record(name).exists()]
+    asked = (name for name in opened.names if name not in kept)
+    missing = [name for name in asked if not study.files.record(name).exists()]
     if not missing or not all(is_connected(target) for target in list_outputs(study)):
         return
     targets = list_outputs(study)

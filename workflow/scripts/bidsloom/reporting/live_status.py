@@ -20,7 +20,7 @@ from ..datasets.output_datasets import main_output
 from ..datasets.stores import MAIN, is_git_directory, last_line
 from ..merge.hold import is_held
 from ..records.cancellations import list_cancelled, read_cancellation
-from ..records.fingerprints import unit_fingerprint
+from ..records.fingerprints import Fingerprints
 from ..records.merge_outcome import read_merge_outcome
 from ..records.prepared import read_prepared
 from ..records.unit_state import UnitState
@@ -240,9 +240,9 @@ def find_results(
     if not found:
         return {}
     units = {unit.name: unit for unit in read_units(study)}
+    fingerprints = Fingerprints(study, prepared.image)
     return {
         name: result
         for name, result in found.items()
-        if name in units
-        and result.fingerprint == unit_fingerprint(study, units[name], prepared.image)
+        if name in units and result.fingerprint == fingerprints.of(units[name])
     }
