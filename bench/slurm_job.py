@@ -161,7 +161,8 @@ def tables(root: Path, quick: bool) -> list[Table]:
     in_batches = 2 * SHARED * ROUNDS
     shared_bids = make_dataset(root / "bids-shared", in_batches, files=4, content=in_batches)
     shared = make_study(root / "study-shared", shared_bids, units_per_job=SHARED)
-    array_bids = make_dataset(root / "bids-arrays", 2 * SHARED, files=4, content=2 * SHARED)
+    tasks = 2 * SHARED if quick else 200
+    array_bids = make_dataset(root / "bids-arrays", tasks, files=4, content=tasks)
     arrays = make_study(root / "study-arrays", array_bids)
     fresh_bids = make_dataset(root / "bids-fresh", repeats, files=4, content=repeats)
     fresh = make_study(root / "study-fresh", fresh_bids, prepare=False)
@@ -185,7 +186,8 @@ def tables(root: Path, quick: bool) -> list[Table]:
             of_plugin = records(repeats + first, repeats + last)
             old += run_jobs(few, cluster, *groups, *of_plugin).jobs
         whole = run_jobs(fresh, cluster)
-        in_array = run_jobs(arrays, cluster, jobs=100)
+        # An array takes a quarter of what may be in the queue.
+        in_array = run_jobs(arrays, cluster, jobs=4 * tasks)
     by_hand = cpu_of(plain)
     per_unit = sum(job.cpu for job in together) / in_batches
     rows = [
@@ -200,7 +202,7 @@ def tables(root: Path, quick: bool) -> list[Table]:
     ]
     merged = (fresh.results / "merged.txt").stat().st_mtime
     back, idle = whole.ended - merged, whole.idle(2)
-    per_job, of_array = whole.calls / repeats, in_array.calls / (2 * SHARED)
+    per_job, of_array = whole.calls / repeats, in_array.calls / tasks
     between = [
         ["from nothing to merged and reported, wall s", f"{whole.wall:.0f}", "", ""],
         [
@@ -212,7 +214,7 @@ def tables(root: Path, quick: bool) -> list[Table]:
         ["the command returns after the last merge, with a report, s", f"{back:.1f}", "at most 2"]
         + [met(back, 2)],
         ["calls to the controller a job", f"{per_job:.2f}", "at most 2", met(per_job, 2)],
-        [f"the same, {2 * SHARED} jobs in one array", f"{of_array:.2f}", "at most 0.1"]
+        [f"the same, {tasks} jobs in one array", f"{of_array:.2f}", "at most 0.1"]
         + [met(of_array, 0.1)],
     ]
     return [
@@ -228,8 +230,8 @@ def tables(root: Path, quick: bool) -> list[Table]:
             "Between jobs",
             [f"{repeats} units, two jobs at a time", "", "target", "met"],
             between,
-            "One run. SLURM knows times in whole seconds. The calls include those of the "
-            "start, which do not grow with the number of jobs.",
+            "One run. SLURM knows times in whole seconds. The calls include those of the start, "
+            "of which there are ten, however many the jobs.",
         ),
     ]
 

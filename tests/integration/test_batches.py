@@ -118,33 +118,28 @@ def test_cancelled_batch_ends_at_once(batched):
 
 
 def test_another_study_makes_other_batches(batched):
-    """A changed argument makes every unit due, and a changed mind none; old notes are gone."""
+    """A changed argument makes every unit due, and a changed mind none; old notes are gone.
+
+    Where a run ends between the jobs and the merge, the next one merges what
+    the last merge did not see, also of units that are merged already.
+    """
     batched.snakemake()
+    before = batched.tree()
     batched.config["container"]["bids_args"]["note"] = "another"
     assert "Process sub-01, sub-02" in batched.snakemake("-n").stdout
     batched.config["container"]["bids_args"].pop("note")
     assert "Nothing to be done" in batched.snakemake().stderr
     assert [] == list(batched.results.glob("batches/*.units.json"))
     batched.config["container"]["bids_args"]["note"] = "another"
-    batched.snakemake()
-    assert sorted(LABELS * 2) == batched.runs()
-    assert len(list(batched.results.glob("batches/*.units.json"))) == 2
-
-
-def test_results_that_no_merge_saw_are_merged(batched):
-    """A run that ended between the jobs and the merge, of units that were merged before."""
-    batched.snakemake()
-    before = batched.tree()
-    batched.config["container"]["bids_args"]["note"] = "another"
     batched.snakemake("-n")
-    notes = batched.results.glob("batches/*.units.json")
-    records = [f"batches/{note.name.partition('.')[0]}.json" for note in notes]
+    notes = [note.name.partition(".")[0] for note in batched.results.glob("batches/*.units.json")]
+    assert 2 == len(notes)
     folder = batched.results.relative_to(batched.root)
-    batched.snakemake(
-        "--cores", "2", "--", *(str(folder / name) for name in [*records, "jobs/sub-05.json"])
-    )
+    records = [*(f"batches/{note}.json" for note in notes), "jobs/sub-05.json"]
+    batched.snakemake("--cores", "2", "--", *(str(folder / record) for record in records))
+    assert sorted(LABELS * 2) == batched.runs()
     assert before == batched.tree()
     assert "Merge the job branches" in batched.snakemake().stderr
-    assert sorted(LABELS * 2) == batched.runs()
     assert before != batched.tree()
     assert "Nothing to be done" in batched.snakemake().stderr
+    assert sorted(LABELS * 2) == batched.runs()

@@ -16,7 +16,7 @@ from helpers.deaths import VARIANTS, calls, is_killed, make_study, set_kill, sta
 
 PHASES = ("prepare", "process", "merge")
 # Every so many calls, in the ordinary tests.
-SAMPLE = {"bare": 60, "ria": 90, "outputs": 150}
+SAMPLE = {"bare": 60, "ria": 90, "outputs": 250}
 # How many deaths at random moments, and the seed of these.
 KILLS = int(os.environ.get("BIDSLOOM_TEST_KILLS", "1000"))
 SEED = int(os.environ.get("BIDSLOOM_TEST_SEED", "1"))

@@ -52,7 +52,10 @@ def places(tmp_path_factory, input_dataset):
         }
 
 
-@pytest.mark.parametrize("kind", ["path", "bare", "file", "ria", "http", "plain"])
+FILE = pytest.param("file", marks=pytest.mark.more)
+
+
+@pytest.mark.parametrize("kind", ["path", "bare", FILE, "ria", "http", "plain"])
 def test_input_from(workspace, places, undisturbed_tree, kind):
     """Wherever the input comes from, the results are the same."""
     workspace.config["datalad"]["input_repo"] = places[kind]

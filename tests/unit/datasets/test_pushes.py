@@ -123,6 +123,16 @@ def test_push_that_the_store_rejects_is_merged_and_tried_again(store, output, da
     assert other in log and store_uuid(store, dataset) in log
 
 
+def test_what_an_interrupted_git_annex_left_is_pushed(store, output):
+    """Also where the store's branch is the one that was pushed last."""
+    push_annex_branch(output)
+    other = "00000000-0000-0000-0000-000000000001"
+    late = ["-c", "annex.alwayscommit=false", "annex", "setpresentkey", KEY, other, "1"]
+    call_git(late, cwd=output.dataset)
+    push_annex_branch(output)
+    assert f"1 {other}" in log_of(store)
+
+
 def test_new_store_without_a_git_annex_branch_gets_one(dataset, tmp_path):
     call_git(["init", "-q", "--bare", "plain.git"], cwd=tmp_path)
     call_git(["remote", "set-url", REMOTE, str(tmp_path / "plain.git")], cwd=dataset)

@@ -5,13 +5,15 @@ attributes       which files are annexed
 branches         job branches and their results
 content_store    the content of results in a special remote
 clones           the study's own clones of input and output
+fetches          what a store has that its clone lacks
 folders          a plain folder on disk: what it holds, and what cannot be imported
 imports          plain folders as datasets, by git-annex
 locations        git-annex' notes of which repository holds which content
 locks            the lock file, and one process at a time in the study's clones
 output_datasets  the output dataset, and outputs that are separate datasets
-registered       what the output dataset has registered as subdatasets
+packs            objects in git's packs
 pushes           pushing refs and the git-annex branch into stores
+registered       what the output dataset has registered as subdatasets
 repositories     every repository of a study, and the lock files in them
 result_trees     what many results hold at one path, and commits that join results
 stored_files     files of results, read from the stores without fetching

@@ -6,13 +6,13 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..base.errors import CommandError
 from ..base.patience import outlast
 from ..base.runners import call, call_annex, call_git, call_git_lines
-from .branches import head_of
+from .branches import head_of, is_ancestor
 from .output_datasets import OutputDataset
 from .packs import take_pack
 from .stores import REMOTE, Store, list_remote_heads, write_server_info
@@ -38,12 +38,13 @@ git --git-dir="$1" update-ref "$2" "$(git rev-parse HEAD)" "$4"
 PUSH_HOOKS = ("pre-receive", "update", "post-receive", "post-update")
 
 
-def push_refs(args: list[str], *, cwd: Path) -> None:
+def push_refs(args: list[str], *, cwd: Path, settings: Iterable[str] = ()) -> None:
     """`git push`, also where a killed push left a lock file.
 
     Raises `CommandError` where git fails for another reason.
     """
-    outlast(lambda: outlive_locks(lambda: call_git(["push", "-q", *args], cwd=cwd)))
+    push = [*settings, "push", "-q", *args]
+    outlast(lambda: outlive_locks(lambda: call_git(push, cwd=cwd)))
 
 
 def push_branch(
@@ -60,32 +61,31 @@ def push_branch(
     commit there.
     """
     store, dataset = output.store, output.dataset
-    git = ["git", *(["-c", "pack.window=0"] if many else [])]
+    settings = ["-c", "pack.window=0"] if many else []
     ref = f"refs/heads/{branch}"
     if store.repository is None or runs_hooks(store.repository):
         lease = f"--force-with-lease={ref}:{seen}"
-        push = [*git, "push", "-q", lease, REMOTE, f"{commit}:{ref}"]
-        outlast(lambda: outlive_locks(lambda: call(push, cwd=dataset)))
+        push_refs([lease, REMOTE, f"{commit}:{ref}"], cwd=dataset, settings=settings)
         return
-    send_objects(output, commit, seen=seen, git=git)
+    send_objects(output, commit, seen=seen, settings=settings)
     update = ["update-ref", ref, commit, seen]
     outlive_locks(lambda: call_git(update, cwd=store.mounted))
     write_server_info(store.mounted)
     call_git(["update-ref", f"refs/remotes/{REMOTE}/{branch}", commit], cwd=dataset)
 
 
-def send_objects(output: OutputDataset, commit: str, *, seen: str, git: list[str]) -> None:
+def send_objects(output: OutputDataset, commit: str, *, seen: str, settings: Iterable[str]) -> None:
     """Write a commit to a mounted store, with all that it adds to the branches there.
 
     Only what a branch names is sure to be complete in the store: of the commits
     that this one joins, those are left out that are a branch there.
     """
     new = [commit, *([f"^{seen}"] if seen else [])]
-    lines = call_git_lines(["log", "--format=%P", *new, "--"], cwd=output.dataset)
-    joined = {parent for line in lines for parent in line.split()}
+    lines = call_git_lines(["rev-list", "--parents", *new], cwd=output.dataset)
+    joined = {name for line in lines for name in line.split()}
     there = joined & {*list_remote_heads(output.store).values()}
-    revisions = "\n".join([*new, *(f"^{parent}" for parent in there)])
-    pack = [*git, "pack-objects", "-q", "--revs", "--stdout"]
+    revisions = "\n".join([*new, *(f"^{name}" for name in there)])
+    pack = ["git", *settings, "pack-objects", "-q", "--revs", "--stdout"]
     take_pack(output.store.mounted, call(pack, cwd=output.dataset, stdin=revisions))
 
 
@@ -133,25 +133,41 @@ def push_annex_branch(
 
     Raises `CommandError` where it fails `PUSH_ATTEMPTS` times.
     """
-    dataset = output.dataset
-    # A pattern: unlike one ref, it may match nothing in a new store.
-    fetched = f"+{ANNEX_BRANCH}*:refs/remotes/{REMOTE}/git-annex*"
     for attempt in range(PUSH_ATTEMPTS):
-        outlast(lambda: call_git(["fetch", "-q", "--no-tags", REMOTE, fetched], cwd=dataset))
-        # This also commits what an interrupted git-annex left in its journal.
-        call_annex(["merge", "-q"], cwd=dataset)
-        seen = head_of(dataset, f"refs/remotes/{REMOTE}/git-annex")
+        seen = merge_annex_branch(output)
         try:
             if change:
                 change()
-            commit = call_git(["rev-parse", ANNEX_BRANCH], cwd=dataset)
+            commit = call_git(["rev-parse", ANNEX_BRANCH], cwd=output.dataset)
             if commit != seen:
-                push_branch(output, "git-annex", commit, seen=seen or "", many=many)
+                push_branch(output, "git-annex", commit, seen=seen, many=many)
         except CommandError:
             if attempt == PUSH_ATTEMPTS - 1:
                 raise
         else:
             return
+
+
+def merge_annex_branch(output: OutputDataset) -> str:
+    """Merge the store's git-annex branch into the clone's; returns its commit, empty without one.
+
+    Where there is nothing new, git-annex is not asked: after each commit that
+    is not its own, it reads the whole branch again.
+    """
+    store, dataset = output.store, output.dataset
+    known = f"refs/remotes/{REMOTE}/git-annex"
+    seen = head_of(dataset, known)
+    if not store.repository or list_remote_heads(store, ANNEX_BRANCH) != {"git-annex": seen}:
+        # A pattern: unlike one ref, it may match nothing in a new store.
+        fetch = ["fetch", "-q", "--no-tags", REMOTE, f"+{ANNEX_BRANCH}*:{known}*"]
+        outlast(lambda: call_git(fetch, cwd=dataset))
+        seen = head_of(dataset, known)
+    # What an interrupted git-annex left.
+    journal = dataset / ".git" / "annex" / "journal"
+    left = journal.is_dir() and any(journal.iterdir())
+    if left or not (seen and is_ancestor(dataset, seen, ANNEX_BRANCH)):
+        call_annex(["merge", "-q"], cwd=dataset)
+    return seen or ""
 
 
 def publish_command(store: Store, ref: str, *, base: str, seen: str) -> list[str]:
