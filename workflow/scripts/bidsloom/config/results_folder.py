@@ -7,6 +7,7 @@ knows a file by the words of its path.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 
@@ -116,7 +117,7 @@ class ResultsFolder:
 
     # --- units
 
-    @property
+    @cached_property
     def records(self) -> Path:
         """The folder of the units' records (`records.job_record`)."""
         return self.path / "jobs"

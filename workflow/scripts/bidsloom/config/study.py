@@ -6,6 +6,7 @@ Made by `reading.read_study`; all other modules take their values from here.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from .producer import Producer
@@ -286,7 +287,7 @@ class Study:
     prove_seed: int | None
     export: Export = Export()
 
-    @property
+    @cached_property
     def files(self) -> ResultsFolder:
         """The paths of `results/<study>/`."""
         return ResultsFolder(self.results)

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from typing import Any
 
 
 def known_fields(record: type, value: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the JSON's keys that a dataclass has, without null."""
-    names = {field.name for field in fields(record)}
+    names = names_of(record)
     return {name: found for name, found in value.items() if name in names and found is not None}
+
+
+@cache
+def names_of(record: type) -> frozenset[str]:
+    """The names of a dataclass' fields."""
+    return frozenset(field.name for field in fields(record))
 
 
 def told_fields(record: Any) -> dict[str, Any]:
