@@ -84,18 +84,18 @@ def unmerged(two_outputs):
 def test_nothing_is_half_merged(unmerged, monkeypatch):
     """Whichever push is the last one, the output dataset registers what can be fetched."""
     study, pushes = study_of(unmerged), []
-    push_refs = publish.push_refs
+    push_branch = publish.push_branch
     before = git("rev-parse", "main", cwd=unmerged.store)
 
-    def push_some(args, *, cwd):
+    def push_some(output, branch, commit, *, seen):
         if len(pushes) == allowed:
-            raise CommandError(["git", "push"], str(cwd), 1, "the cable was pulled")
-        pushes.append(args)
-        push_refs(args, cwd=cwd)
+            raise CommandError(["git", "push"], str(output.dataset), 1, "the cable was pulled")
+        pushes.append(branch)
+        push_branch(output, branch, commit, seen=seen)
 
     for allowed in range(4):
         pushes.clear()
-        monkeypatch.setattr(publish, "push_refs", push_some)
+        monkeypatch.setattr(publish, "push_branch", push_some)
         with pytest.raises(WorkflowFailure, match="the cable was pulled"):
             merge_branches(study)
         main = git("rev-parse", "main", cwd=unmerged.store)
@@ -113,6 +113,10 @@ def test_nothing_is_half_merged(unmerged, monkeypatch):
     assert link == git("rev-parse", "main", cwd=unmerged.surfaces)
     assert ["base", "git-annex", "main"] == unmerged.branches(unmerged.surfaces)
     assert ["base", "git-annex", "main"] == unmerged.branches()
+    # A merge that died after its last push of a main; nothing is new for the next one.
+    git("branch", "merging", "main", cwd=unmerged.surfaces)
+    merge_branches(study)
+    assert ["base", "git-annex", "main"] == unmerged.branches(unmerged.surfaces)
 
 
 def test_lost_part_leaves_the_unit_unmerged(unmerged):

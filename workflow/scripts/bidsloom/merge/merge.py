@@ -107,8 +107,8 @@ def merge_all(study: Study) -> MergeOutcome:
             about=know_results(study),
             described=list_descriptions(targets, result_folders(study, ledger)),
         )
-        if any(commits[place.path] != place.main for place in found.places):
-            publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
+        # Also where nothing is new: a merge that was killed may have left a branch.
+        publish(found.places, commits, [whole[b.result.unit] for b in weave.merged])
         remove_done_branches(study, found, ledger, wanted=wanted, commits=commits)
     note_lost(study, lost)
     outcome = MergeOutcome(
