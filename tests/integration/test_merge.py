@@ -127,16 +127,16 @@ def test_store_that_writes_its_own_logs_meanwhile(unmerged, undisturbed_tree, mo
     made_up = "MD5E-s5--00000000000000000000000000000000.txt"
     pushes = []
 
-    def interfere(args, *, cwd, many):
+    def interfere(output, branch, commit, **options):
         if not pushes:
             git("annex", "setpresentkey", key, ELSEWHERE, "1", cwd=unmerged.store)
             git("annex", "setpresentkey", made_up, ELSEWHERE, "1", cwd=unmerged.store)
             git("annex", "merge", "--quiet", cwd=unmerged.store)
-        pushes.append(args)
-        push_refs(args, cwd=cwd, many=many)
+        pushes.append(branch)
+        push_branch(output, branch, commit, **options)
 
-    push_refs = pushes_module.push_refs
-    monkeypatch.setattr(pushes_module, "push_refs", interfere)
+    push_branch = pushes_module.push_branch
+    monkeypatch.setattr(pushes_module, "push_branch", interfere)
     merge_branches(study_of(unmerged))
     assert 2 == len(pushes)
     uuid = git("config", "annex.uuid", cwd=unmerged.store)
