@@ -52,10 +52,13 @@ def places(tmp_path_factory, input_dataset):
         }
 
 
-FILE = pytest.param("file", marks=pytest.mark.more)
-
-
-@pytest.mark.parametrize("kind", ["path", "bare", FILE, "ria", "http", "plain"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("path", "ria", "http", "plain"),
+        *(pytest.param(kind, marks=pytest.mark.more) for kind in ("bare", "file")),
+    ],
+)
 def test_input_from(workspace, places, undisturbed_tree, kind):
     """Wherever the input comes from, the results are the same."""
     workspace.config["datalad"]["input_repo"] = places[kind]
