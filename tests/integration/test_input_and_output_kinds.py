@@ -55,8 +55,8 @@ def places(tmp_path_factory, input_dataset):
 @pytest.mark.parametrize(
     "kind",
     [
-        *("path", "ria", "http", "plain"),
-        *(pytest.param(kind, marks=pytest.mark.more) for kind in ("bare", "file")),
+        *("path", "http", "plain"),
+        *(pytest.param(kind, marks=pytest.mark.more) for kind in ("bare", "file", "ria")),
     ],
 )
 def test_input_from(workspace, places, undisturbed_tree, kind):

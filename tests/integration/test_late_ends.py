@@ -25,6 +25,7 @@ def leave_folder(workspace, unit, fingerprint, *, name="dead"):
     return folder
 
 
+@pytest.mark.more
 def test_scratch_of_a_merged_unit_is_swept_by_the_next_job(workspace):
     """It died after its branch was announced, so the unit has no next attempt."""
     workspace.config["subjects"] = {"include": ["01"]}
@@ -44,6 +45,7 @@ def test_scratch_of_a_merged_unit_is_swept_by_the_next_job(workspace):
     assert unpushed.exists()
 
 
+@pytest.mark.more
 def test_job_that_slept_while_its_unit_was_merged_announces_nothing(workspace):
     workspace.config["subjects"] = {"include": ["01"]}
     workspace.snakemake("--cores", "1", "prepare_study", "list_subjects")

@@ -60,6 +60,7 @@ def layout(workspace) -> set[str]:
     }
 
 
+@pytest.mark.more
 def test_store_of_the_old_default_goes_on(workspace):
     """Its config names no outputs: no subject is due, nothing moves, new ones join the others."""
     container = workspace.config["container"]

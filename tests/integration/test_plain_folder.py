@@ -117,6 +117,7 @@ def test_what_cannot_be_read_is_left_out_by_name(study, folder):
     assert "nothing to process: 4 unit(s) are done" in study.snakemake("-n").stderr
 
 
+@pytest.mark.more
 def test_a_lost_import_is_made_again(study, folder):
     """Results stay valid: they are of the same files."""
     study.snakemake()

@@ -38,7 +38,13 @@ def seen(workspace, unit):
     return [path for path in json.loads(report)["seen"] if not path.startswith(unit)]
 
 
-@pytest.mark.parametrize("options", [("-c", "text2git"), ()], ids=["texts in git", "all annexed"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("-c", "text2git"), id="texts in git", marks=pytest.mark.more),
+        pytest.param((), id="all annexed"),
+    ],
+)
 def test_a_job_sees_what_its_files_name(tmp_path, options):
     """Annexed texts name their files to the job alone; the record has all of it as inputs."""
     root = make_dataset(tmp_path / "bids", *options)

@@ -281,6 +281,7 @@ def test_datasets_that_cannot_be_had(given, tmp_path):
     assert ["01", "02", "03", "04", "07"] == workspace.runs()
 
 
+@pytest.mark.more
 def test_subjects_in_the_store_of_the_input_and_on_a_web_server(tmp_path):
     """By their identifier in the RIA store that the input itself comes from, and over http."""
     other, store = tmp_path / "other", f"ria+file://{tmp_path}/ria"
