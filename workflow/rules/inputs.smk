@@ -17,7 +17,7 @@ def unit_results(wildcards) -> list[str]:
     """Records of all units, or what the batches write in which several are processed.
 
     Of the units that are done, these are then only the records that the last
-    merge did not see: Snakemake takes a tenth of a millisecond for each file it looks at.
+    merge did not see: Snakemake would look at each of the others for nothing.
     """
     # By its whole path a record is no output of a rule: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.

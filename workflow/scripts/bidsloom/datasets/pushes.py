@@ -71,7 +71,8 @@ def push_branch(
     update = ["update-ref", ref, commit, seen]
     outlive_locks(lambda: call_git(update, cwd=store.mounted))
     write_server_info(store.mounted)
-    call_git(["update-ref", f"refs/remotes/{REMOTE}/{branch}", commit], cwd=dataset)
+    note = ["update-ref", f"refs/remotes/{REMOTE}/{branch}", commit]
+    outlive_locks(lambda: call_git(note, cwd=dataset))
 
 
 def send_objects(output: OutputDataset, commit: str, *, seen: str, settings: Iterable[str]) -> None:
