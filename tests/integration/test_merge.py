@@ -10,7 +10,7 @@ from bidsloom.base import runners
 from bidsloom.config import Study, read_study
 from bidsloom.datasets import locations
 from bidsloom.datasets import pushes as pushes_module
-from bidsloom.merge import merge, remove_branches
+from bidsloom.merge import merge, publish, remove_branches
 from bidsloom.merge.merge import merge_branches
 from helpers.studies import git, make_workspace, run
 
@@ -182,7 +182,8 @@ def test_second_merge_writes_nothing(unmerged, monkeypatch):
     study = study_of(unmerged)
     first = merge_branches(study)
     before = heads(unmerged.store)
-    monkeypatch.setattr(merge, "publish", None)
+    for name in ("push_branch", "push_refs", "publish_locations"):
+        monkeypatch.setattr(publish, name, None)
     monkeypatch.setattr(merge, "remove_branches", None)
     second = merge_branches(study)
     assert before == heads(unmerged.store)
