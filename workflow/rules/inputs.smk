@@ -12,6 +12,9 @@ from bidsloom.scheduling.batches import read_batch
 from bidsloom.units.completeness import expects_digest
 from bidsloom.units.unit_tables import read_unit
 
+# Two rules ask for them; looked at once, since there may be 50,000.
+UNSEEN = list_newer(STUDY, OPENED.done, STUDY.files.all_merged) if IN_BATCHES else []
+
 
 def unit_results(wildcards) -> list[str]:
     """Records of all units, or what the batches write in which several are processed.
@@ -21,8 +24,7 @@ def unit_results(wildcards) -> list[str]:
     """
     # By its whole path a record is no output of a rule: Snakemake's notes
     # of the job that made an earlier one would make a finished unit due again.
-    new = list_newer(STUDY, OPENED.done, STUDY.files.all_merged) if IN_BATCHES else []
-    return [str(record) for record in new] + due_results()
+    return [str(record) for record in UNSEEN] + due_results()
 
 
 def due_results() -> list[str]:

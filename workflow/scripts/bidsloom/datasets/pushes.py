@@ -14,7 +14,7 @@ from ..base.patience import outlast
 from ..base.runners import call, call_annex, call_git, call_git_lines
 from .branches import head_of, is_ancestor
 from .output_datasets import OutputDataset
-from .packs import take_pack
+from .packs import LOOSE_OBJECTS, take_pack
 from .stores import REMOTE, Store, list_remote_heads, write_server_info
 
 # git holds a lock file for milliseconds; one of this age is from a process that died.
@@ -25,11 +25,11 @@ PUSH_ATTEMPTS = 5
 # Writes objects and one ref straight into a store on a mounted file system, since
 # `git push` would list all branches of the store.  It fails where the ref does
 # not have the old value any more, because another job replaced the branch.
-PUBLISH = """\
+PUBLISH = f"""\
 set -e
 count=$(git rev-list --count --objects HEAD "^$3")
 take="unpack-objects -q"
-[ "$count" -le 100 ] || take="index-pack --stdin"
+[ "$count" -le {LOOSE_OBJECTS} ] || take="index-pack --stdin"
 printf 'HEAD\\n^%s\\n' "$3" | git pack-objects -q --revs --stdout |
 git --git-dir="$1" $take > /dev/null
 git --git-dir="$1" update-ref "$2" "$(git rev-parse HEAD)" "$4"
